@@ -1,0 +1,81 @@
+// What came back. `Response` holds the whole body; `ResponseStream` hands it out piece by piece.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include <trunkline/callback.hpp>
+#include <trunkline/headers.hpp>
+#include <trunkline/result.hpp>
+#include <trunkline/trace.hpp>
+
+namespace trunkline {
+
+struct ResponseHead {
+  int status = 0;
+  std::string reason;
+  Headers headers;
+  ConnectionInfo connection;
+  RequestTimes times;
+  int retries = 0;
+};
+
+struct Response : ResponseHead {
+  std::string body;
+  Headers trailers;
+};
+
+class Call;
+
+// A connection that no longer speaks HTTP (after 101 or CONNECT). Closed when dropped. One reader and one writer at a
+// time, blocking, from any thread.
+class UpgradedConnection {
+ public:
+  class Impl;
+  explicit UpgradedConnection(std::unique_ptr<Impl> impl);
+  UpgradedConnection(UpgradedConnection&&) noexcept;
+  UpgradedConnection& operator=(UpgradedConnection&&) noexcept;
+  ~UpgradedConnection();
+
+  // At least one byte, or 0 when the peer has closed.
+  Result<std::size_t> read(std::span<char> into, Duration limit);
+  Result<void> write(std::string_view bytes, Duration limit);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+// An open response. Dropping it gives the connection back when little is left to read, or closes it; it never leaks.
+// Bytes that are not asked for stay in the kernel, so a slow reader slows the server down, not our memory up.
+class ResponseStream {
+ public:
+  ResponseStream(ResponseHead head, std::shared_ptr<Call> call);
+  ResponseStream(ResponseStream&&) noexcept;
+  ResponseStream& operator=(ResponseStream&&) noexcept;
+  ~ResponseStream();
+
+  int status() const { return head_.status; }
+  const Headers& headers() const { return head_.headers; }
+  const ResponseHead& head() const { return head_; }
+
+  // At least one byte, or 0 at the end of the body. Blocks; not for loop threads.
+  Result<std::size_t> read(std::span<char> into);
+  // The same, when bytes are there: `done` is called once, on a loop thread. `into` must stay until then.
+  void start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done);
+  // The rest as a string, or `limit_exceeded`.
+  Result<std::string> read_all(std::size_t limit);
+  // After the end of a chunked body.
+  const Headers& trailers() const;
+
+  bool upgraded() const;
+  // After a 101: the connection, with what the peer has already sent. The stream is empty afterwards.
+  Result<UpgradedConnection> take_connection();
+
+ private:
+  ResponseHead head_;
+  std::shared_ptr<Call> call_;
+};
+
+}  // namespace trunkline

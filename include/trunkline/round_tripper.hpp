@@ -1,0 +1,38 @@
+// The one seam: whatever turns a request into a response. A transport, a recorder, a fake, your own.
+#pragma once
+
+#include <memory>
+
+#include <trunkline/callback.hpp>
+#include <trunkline/request.hpp>
+#include <trunkline/response.hpp>
+#include <trunkline/result.hpp>
+
+namespace trunkline {
+
+// A started call. Dropping it changes nothing; cancel() ends it with `cancelled`, if it has not ended already.
+class CallHandle {
+ public:
+  CallHandle() = default;
+  explicit CallHandle(std::weak_ptr<Call> call) : call_(std::move(call)) {}
+  void cancel();
+
+ private:
+  std::weak_ptr<Call> call_;
+};
+
+class RoundTripper {
+ public:
+  virtual ~RoundTripper() = default;
+
+  // Blocks until the head is there. Not for loop threads (callbacks of the start_ functions).
+  virtual Result<ResponseStream> open(Request request) = 0;
+  // Blocks until the whole response is there.
+  virtual Result<Response> send(Request request) = 0;
+
+  // `done` is called exactly once, on a loop thread, and never from inside this call. It must not block.
+  virtual CallHandle start(Request request, Callback<void(Result<Response>)> done) = 0;
+  virtual CallHandle start_open(Request request, Callback<void(Result<ResponseStream>)> done) = 0;
+};
+
+}  // namespace trunkline

@@ -1,0 +1,42 @@
+// A pool of connections under one set of options. Equal options give the same transport, however often and from
+// however many threads they are asked for.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <trunkline/options.hpp>
+#include <trunkline/round_tripper.hpp>
+#include <trunkline/stats.hpp>
+
+namespace trunkline {
+
+class Transport : public RoundTripper {
+ public:
+  // From the process-wide cache. Never null: when the options cannot be used (a certificate file is missing), every
+  // request fails with the reason, and so does ready().
+  static std::shared_ptr<Transport> shared(const Options& options = Options());
+  // A pool of its own, shared with nobody. Its connections close with the last handle.
+  static std::shared_ptr<Transport> create(const Options& options = Options());
+
+  virtual Result<void> ready() const = 0;
+  virtual const Options& options() const = 0;
+  // Hex SHA-256 of everything in the options: the identity that shared() uses. Holds no secret.
+  virtual const std::string& fingerprint() const = 0;
+  virtual Stats stats() const = 0;
+
+  // Closes what is idle to that host ("" : to all) and lets what is busy finish without being reused.
+  virtual void invalidate(const std::string& host = {}) = 0;
+  // Requests from now on fail with `transport_closed`; waits until those under way are done, at most `limit`.
+  // True when all are. A shared transport leaves the cache: the next shared() makes a new one.
+  virtual bool drain(Duration limit) = 0;
+};
+
+// Why two sets of options do not share sockets, or a transport: the names of the fields that differ.
+struct OptionsDifference {
+  std::vector<std::string> wire;    // these split the sockets
+  std::vector<std::string> handle;  // these split only the handles
+};
+OptionsDifference compare(const Options& a, const Options& b);
+
+}  // namespace trunkline

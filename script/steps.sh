@@ -1,0 +1,56 @@
+# Sourced by script/test: numbered steps, their output in build/log, the time each took, and what ctest counted.
+passed=0
+failed=0
+step_number=0
+started=$SECONDS
+mkdir -p build/log
+
+duration() { printf '%dm%02ds' $(($1 / 60)) $(($1 % 60)); }
+
+# step NAME COMMAND...: the log is shown when it fails, and then nothing follows.
+step() {
+  local name=$1 at=$SECONDS log=build/log/$1.log status
+  shift
+  step_number=$((step_number + 1))
+  printf '==> [%d/%d] %s\n' "$step_number" "$steps" "$name"
+  set +e  # not `if (...)`, which would switch -e off inside as well
+  (set -e; "$@") >"$log" 2>&1
+  status=$?
+  set -e
+  if [[ -s build/log/counts ]]; then
+    local p f
+    while read -r p f; do
+      [[ $passed -gt 0 ]] || passed=$p  # the same tests run again in other builds; only failures add up
+      failed=$((failed + f))
+      printf '    %d tests passed, %d failed\n' "$p" "$f"
+    done <build/log/counts
+    rm -f build/log/counts
+  fi
+  if [[ $status -ne 0 ]]; then
+    tail -n 60 "$log"
+    echo "$passed passed, $failed failed"
+    echo "script/test: FAILED at step $name (log: $log)"
+    exit 1
+  fi
+  printf '    ok, %s\n' "$(duration $((SECONDS - at)))"
+}
+
+steps_done() {
+  echo "$passed passed, $failed failed"
+  echo "script/test: $step_number steps passed in $(duration $((SECONDS - started)))"
+}
+
+# tests PRESET [ctest options...]: runs them two at a time and leaves the number of cases in build/log/counts.
+tests() {
+  local preset=$1 status=0
+  shift
+  ctest --test-dir "build/$preset" -j "$(nproc)" --output-on-failure --no-tests=error "$@" || status=$?
+  # Cases of GoogleTest; a program without cases counts as one, and so does one that died between cases.
+  awk '/^[0-9]+\/[0-9]+ Testing: /   { cases = bad = 0 }
+       /^\[       OK \] /            { ++cases; ++good_total }
+       /^\[  FAILED  \] .*\([0-9]+ ms\)$/ { ++cases; ++bad; ++bad_total }
+       /^Test Passed\.$/             { if (!cases) ++good_total }
+       /^Test Failed\.$/             { if (!bad) ++bad_total }
+       END { print good_total + 0, bad_total + 0 }' "build/$preset/Testing/Temporary/LastTest.log" >>build/log/counts
+  return $status
+}

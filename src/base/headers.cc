@@ -1,0 +1,112 @@
+#include <trunkline/headers.hpp>
+
+#include <cassert>
+#include <functional>
+#include <limits>
+
+namespace trunkline {
+namespace {
+
+unsigned char lower(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte | 0x20) : byte;
+}
+
+bool points_into(std::string_view part, const std::string& whole) {
+  const std::less<const char*> before;
+  return !part.empty() && !before(part.data(), whole.data()) && before(part.data(), whole.data() + whole.size());
+}
+
+}  // namespace
+
+bool equals_ignore_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : fields) bytes += name.size() + value.size();
+  bytes_.reserve(bytes);
+  fields_.reserve(fields.size());
+  for (const auto& [name, value] : fields) add(name, value);
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  // headers.add("X", *headers.get("Y")) must work although the append may move the bytes.
+  if (points_into(name, bytes_) || points_into(value, bytes_)) {
+    const std::string own_name(name);
+    const std::string own_value(value);
+    return add(own_name, own_value);
+  }
+  assert(bytes_.size() + name.size() + value.size() <= std::numeric_limits<std::uint32_t>::max());
+  const auto start = static_cast<std::uint32_t>(bytes_.size());
+  const auto name_length = static_cast<std::uint32_t>(name.size());
+  bytes_ += name;
+  bytes_ += value;
+  fields_.push_back({start, name_length, start + name_length, static_cast<std::uint32_t>(value.size())});
+}
+
+void Headers::set(std::string_view name, std::string_view value) {
+  const std::string own_name(name);
+  const std::string own_value(value);  // both may point into a field that is about to go
+  remove(own_name);
+  add(own_name, own_value);
+}
+
+void Headers::remove(std::string_view name) {
+  std::string own_name;
+  if (points_into(name, bytes_)) name = own_name = name;
+  std::size_t live_bytes = 0;
+  std::size_t kept = 0;
+  for (const Slot& slot : fields_) {
+    if (equals_ignore_case(std::string_view(bytes_).substr(slot.name, slot.name_length), name)) continue;
+    live_bytes += slot.name_length + slot.value_length;
+    fields_[kept++] = slot;
+  }
+  if (kept == fields_.size()) return;
+  fields_.resize(kept);
+  // Bytes of removed fields stay until they outweigh the others, so that set() in a loop does not grow without end.
+  if (bytes_.size() > 2 * live_bytes + 256) {
+    Headers compact;
+    compact.bytes_.reserve(live_bytes);
+    compact.fields_.reserve(kept);
+    for (const Field field : *this) compact.add(field.name, field.value);
+    *this = std::move(compact);
+  }
+}
+
+void Headers::clear() {
+  bytes_.clear();
+  fields_.clear();
+}
+
+std::optional<std::string_view> Headers::get(std::string_view name) const {
+  for (const Slot& slot : fields_) {
+    if (slot.name_length != name.size()) continue;
+    if (equals_ignore_case(std::string_view(bytes_).substr(slot.name, slot.name_length), name)) {
+      return std::string_view(bytes_).substr(slot.value, slot.value_length);
+    }
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string_view> Headers::get_all(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const Field field : *this) {
+    if (equals_ignore_case(field.name, name)) values.push_back(field.value);
+  }
+  return values;
+}
+
+Headers Headers::adopt(std::string bytes, std::vector<Slot> fields) {
+  Headers headers;
+  headers.bytes_ = std::move(bytes);
+  headers.fields_ = std::move(fields);
+  return headers;
+}
+
+}  // namespace trunkline

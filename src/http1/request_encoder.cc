@@ -1,0 +1,296 @@
+#include "http1/request_encoder.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <initializer_list>
+#include <utility>
+
+#include "base/text.h"
+#include "http1/characters.h"
+
+namespace trunkline::http1 {
+namespace {
+
+// Fields whose meaning is between two neighbours, or that frame the message. They are told apart by length first.
+enum class Owned : unsigned char {
+  no,
+  host,
+  user_agent,
+  connection,
+  upgrade,
+  expect,
+  content_length,
+  transport,  // never the caller's to set
+};
+
+Owned owner_of(std::string_view name) {
+  const auto is = [name](std::string_view other) { return equals_ignore_case(name, other); };
+  switch (name.size()) {
+    case 2:
+      return is("te") ? Owned::transport : Owned::no;
+    case 4:
+      return is("host") ? Owned::host : Owned::no;
+    case 6:
+      return is("expect") ? Owned::expect : Owned::no;
+    case 7:
+      if (is("upgrade")) return Owned::upgrade;
+      return is("trailer") ? Owned::transport : Owned::no;
+    case 10:
+      if (is("user-agent")) return Owned::user_agent;
+      if (is("connection")) return Owned::connection;
+      return is("keep-alive") ? Owned::transport : Owned::no;
+    case 14:
+      if (is("content-length")) return Owned::content_length;
+      return is("http2-settings") ? Owned::transport : Owned::no;
+    case 16:
+      return is("proxy-connection") ? Owned::transport : Owned::no;
+    case 17:
+      return is("transfer-encoding") ? Owned::transport : Owned::no;
+    case 19:
+      return is("proxy-authorization") ? Owned::transport : Owned::no;
+    default:
+      return Owned::no;
+  }
+}
+
+Error refusal(std::string_view what) {
+  std::string message("the request was refused: ");
+  message += what;
+  return {ErrorCode::invalid_request, Phase::prepare, std::move(message)};
+}
+
+Error field_refusal(std::string_view name, std::string_view what) {
+  return refusal("the field \"" + printable(name, 40) + "\" " + std::string(what));
+}
+
+// "host", "host:port", "[v6]:port": nothing that could be read as user, path or list.
+bool is_host_value(std::string_view value) {
+  if (value.empty()) return false;
+  for (const char c : value) {
+    const bool allowed = is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
+                         c == '_' || c == ':' || c == '[' || c == ']';
+    if (!allowed) return false;
+  }
+  std::string_view port;
+  if (value.front() == '[') {
+    const std::size_t end = value.find(']');
+    if (end == std::string_view::npos || end < 3 || value.find_first_of("[]", 1) != end) return false;
+    port = value.substr(end + 1);
+  } else {
+    if (value.find_first_of("[]") != std::string_view::npos || value.front() == ':') return false;
+    port = value.substr(std::min(value.find(':'), value.size()));
+  }
+  if (port.empty()) return true;
+  if (port.size() < 2 || port.size() > 6 || port.front() != ':') return false;
+  return std::all_of(port.begin() + 1, port.end(), is_digit);
+}
+
+bool has_element(std::string_view list, std::string_view wanted) {
+  std::string_view element;
+  while (next_element(list, element)) {
+    if (equals_ignore_case(element, wanted)) return true;
+  }
+  return false;
+}
+
+void append(std::string& out, std::initializer_list<std::string_view> parts) {
+  for (const std::string_view part : parts) out.append(part);
+}
+
+void append_number(std::string& out, std::uint64_t value, int base) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base);
+  out.append(digits.data(), end.ptr);
+}
+
+// Methods whose meaning includes a body say so even without one (RFC 9110 section 8.6).
+bool expects_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
+
+std::optional<Error> check_field(std::string_view name, std::string_view value) {
+  if (!is_token(name)) return field_refusal(name, "has a name that is empty or holds a forbidden character");
+  if (!is_field_value(value)) return field_refusal(name, "has a value with a control character");
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    if (!is_token_char(c)) return false;
+  }
+  return true;
+}
+
+bool is_field_value(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  return find_control(text.data(), end) == end;
+}
+
+Result<void> check_request(std::string_view method, std::string_view target, const Headers& headers) {
+  if (!is_token(method)) return refusal("the method is empty or holds a forbidden character");
+  if (target.empty()) return refusal("the target is empty");
+  for (std::size_t i = 0; i < target.size(); ++i) {
+    const char c = target[i];
+    if (c <= ' ' || c >= 0x7F || c == '#') {  // bytes above ASCII are negative, or above 0x7F
+      return refusal("the target holds a space, control, non-ASCII character or \"#\" at byte " + std::to_string(i));
+    }
+  }
+  bool has_host = false;
+  bool has_length = false;
+  for (const Headers::Field field : headers) {
+    if (auto error = check_field(field.name, field.value)) return *std::move(error);
+    switch (owner_of(field.name)) {
+      case Owned::no:
+      case Owned::user_agent:
+      case Owned::upgrade:
+      case Owned::expect:
+        break;
+      case Owned::transport:
+        return field_refusal(field.name, "is set by the transport only");
+      case Owned::host:
+        if (has_host) return field_refusal(field.name, "occurs twice");
+        has_host = true;
+        if (!is_host_value(field.value)) return field_refusal(field.name, "is not \"host\" or \"host:port\"");
+        break;
+      case Owned::content_length: {
+        std::uint64_t length = 0;
+        if (has_length) return field_refusal(field.name, "occurs twice");
+        has_length = true;
+        if (!parse_decimal(field.value, length)) return field_refusal(field.name, "is not one decimal number");
+        break;
+      }
+      case Owned::connection: {
+        std::string_view list = field.value;
+        std::string_view element;
+        while (next_element(list, element)) {
+          if (equals_ignore_case(element, "close") || equals_ignore_case(element, "keep-alive")) continue;
+          if (equals_ignore_case(element, "upgrade")) continue;  // check_framing knows whether there is one
+          return field_refusal(field.name, "may hold only close, keep-alive and upgrade");
+        }
+        break;
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> check_framing(const Headers& headers, bool has_body, std::optional<std::uint64_t> content_length,
+                           bool upgrade) {
+  bool has_upgrade = false;
+  bool has_length = false;
+  bool has_host = false;
+  for (const Headers::Field field : headers) {
+    switch (owner_of(field.name)) {
+      case Owned::no:
+      case Owned::user_agent:
+        break;
+      case Owned::transport:
+        return field_refusal(field.name, "is set by the transport only");
+      case Owned::host:
+        if (has_host) return field_refusal(field.name, "occurs twice");
+        has_host = true;
+        break;
+      case Owned::upgrade:
+        if (!upgrade) return field_refusal(field.name, "needs a request that asks for an upgrade");
+        has_upgrade = true;
+        break;
+      case Owned::connection:
+        if (!upgrade && has_element(field.value, "upgrade")) {
+          return field_refusal(field.name, "holds \"upgrade\" but the request asks for none");
+        }
+        if (upgrade && has_element(field.value, "close")) {
+          return field_refusal(field.name, "holds \"close\" although an upgrade is asked for");
+        }
+        break;
+      case Owned::expect:
+        if (!equals_ignore_case(field.value, "100-continue")) return field_refusal(field.name, "is not 100-continue");
+        if (!has_body) return field_refusal(field.name, "is set on a request without a body");
+        break;
+      case Owned::content_length: {
+        std::uint64_t length = 0;
+        if (has_length) return field_refusal(field.name, "occurs twice");
+        has_length = true;
+        if (!parse_decimal(field.value, length)) return field_refusal(field.name, "is not one decimal number");
+        if (has_body && !content_length) {
+          return field_refusal(field.name, "is set but the body's length is not known; give it with the body");
+        }
+        if (length != (has_body ? *content_length : 0)) {
+          return field_refusal(field.name, "does not agree with the length of the body");
+        }
+        break;
+      }
+    }
+  }
+  if (upgrade && !has_upgrade) return refusal("it asks for an upgrade but has no Upgrade field");
+  return {};
+}
+
+void encode_head(const RequestHead& request, std::string& out) {
+  static const Headers no_headers;
+  const Headers& headers = request.headers == nullptr ? no_headers : *request.headers;
+
+  std::string_view host = request.host;
+  bool has_user_agent = false;
+  bool has_connection = false;
+  bool has_expect = false;
+  std::size_t bytes = 160 + request.method.size() + request.target.size() + request.host.size() +
+                      request.user_agent.size() + request.extra.size();
+  for (const Headers::Field field : headers) {
+    bytes += field.name.size() + field.value.size() + 4;
+    const Owned owner = owner_of(field.name);
+    if (owner == Owned::host) host = field.value;
+    has_user_agent = has_user_agent || owner == Owned::user_agent;
+    has_connection = has_connection || owner == Owned::connection;
+    has_expect = has_expect || owner == Owned::expect;
+  }
+  if (out.capacity() - out.size() < bytes) out.reserve(std::max(out.size() + bytes, 2 * out.capacity()));
+
+  append(out, {request.method, " ", request.target, " HTTP/1.1\r\nHost: ", host, "\r\n"});
+  if (!has_user_agent && !request.user_agent.empty()) append(out, {"User-Agent: ", request.user_agent, "\r\n"});
+  for (const Headers::Field field : headers) {
+    const Owned owner = owner_of(field.name);
+    if (owner == Owned::host || owner == Owned::content_length || owner == Owned::transport) continue;
+    if (owner == Owned::upgrade && !request.upgrade) continue;
+    append(out, {field.name, ": ", field.value});
+    // A caller's "Connection: keep-alive" beside an upgrade: a server that does not see "upgrade" ignores the request.
+    if (owner == Owned::connection && request.upgrade && !has_element(field.value, "upgrade")) out += ", Upgrade";
+    out += "\r\n";
+  }
+  if (request.upgrade && !has_connection) out += "Connection: Upgrade\r\n";
+  out += request.extra;
+  if (request.expect_continue && !has_expect) out += "Expect: 100-continue\r\n";
+  if (request.has_body && !request.content_length) {
+    out += "Transfer-Encoding: chunked\r\n";
+  } else if (request.has_body || expects_body(request.method)) {
+    out += "Content-Length: ";
+    append_number(out, request.has_body ? *request.content_length : 0, 10);
+    out += "\r\n";
+  }
+  out += "\r\n";
+}
+
+void encode_chunk_prefix(std::size_t size, std::string& out) {
+  append_number(out, size, 16);
+  out += "\r\n";
+}
+
+Result<void> encode_last_chunk(const Headers& trailers, std::string& out) {
+  for (const Headers::Field field : trailers) {
+    if (auto error = check_field(field.name, field.value)) return *std::move(error);
+    const bool is_credential =
+        equals_ignore_case(field.name, "authorization") || equals_ignore_case(field.name, "cookie") ||
+        equals_ignore_case(field.name, "content-encoding") || equals_ignore_case(field.name, "content-type") ||
+        equals_ignore_case(field.name, "content-range");
+    if (owner_of(field.name) != Owned::no || is_credential) {
+      return field_refusal(field.name, "is not allowed in a trailer");
+    }
+  }
+  out += "0\r\n";
+  for (const Headers::Field field : trailers) append(out, {field.name, ": ", field.value, "\r\n"});
+  out += "\r\n";
+  return {};
+}
+
+}  // namespace trunkline::http1

@@ -1,0 +1,547 @@
+// A block (a head, or the trailers) is parsed line by line. When all of it is in the input, it is parsed there and copied
+// once, into its Headers; otherwise its bytes gather in partial_ and parsing goes on at the line that was incomplete.
+// A line is judged only when its LF is there, so the verdict does not depend on how the bytes were cut.
+#include "http1/response_decoder.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstring>
+#include <utility>
+
+#include "base/text.h"
+#include "http1/characters.h"
+
+namespace trunkline::http1 {
+namespace {
+
+constexpr std::string_view version_prefix = "HTTP/1.";
+constexpr std::size_t largest_block = 1U << 30;  // offsets of fields have 32 bits
+constexpr std::size_t usual_field_count = 16;
+constexpr int longest_keep_alive_hint = 24 * 3600;
+
+// Fields that frame, route or authorise a message or say how to read it have no meaning after it (RFC 9110 section
+// 6.5.1). A peer that sends one there hopes that somebody merges it into the head.
+bool is_forbidden_trailer(std::string_view name) {
+  constexpr std::array<std::string_view, 18> forbidden{"authorization",
+                                                       "connection",
+                                                       "content-encoding",
+                                                       "content-length",
+                                                       "content-range",
+                                                       "content-type",
+                                                       "cookie",
+                                                       "host",
+                                                       "keep-alive",
+                                                       "location",
+                                                       "proxy-authenticate",
+                                                       "set-cookie",
+                                                       "te",
+                                                       "proxy-authorization",
+                                                       "trailer",
+                                                       "proxy-connection",
+                                                       "transfer-encoding",
+                                                       "upgrade"};
+  return std::any_of(forbidden.begin(), forbidden.end(),
+                     [name](std::string_view other) { return equals_ignore_case(name, other); });
+}
+
+// Seconds of "timeout=5, max=100", or -1.
+int keep_alive_hint(std::string_view value) {
+  constexpr std::string_view key = "timeout=";
+  std::string_view element;
+  while (next_element(value, element)) {
+    std::uint64_t seconds = 0;
+    if (element.size() <= key.size() || !equals_ignore_case(element.substr(0, key.size()), key)) continue;
+    if (!parse_decimal(element.substr(key.size()), seconds)) continue;
+    return static_cast<int>(std::min<std::uint64_t>(seconds, longest_keep_alive_hint));
+  }
+  return -1;
+}
+
+bool is_hex(char c, unsigned& value) {
+  if (c >= '0' && c <= '9') {
+    value = static_cast<unsigned>(c - '0');
+  } else if (c >= 'a' && c <= 'f') {
+    value = static_cast<unsigned>(c - 'a') + 10;
+  } else if (c >= 'A' && c <= 'F') {
+    value = static_cast<unsigned>(c - 'A') + 10;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+ResponseDecoder::ResponseDecoder(const DecoderLimits& limits) : limits_(limits) {
+  limits_.head_bytes = std::min(limits_.head_bytes, largest_block);
+}
+
+void ResponseDecoder::begin(const RequestFraming& request) {
+  request_ = request;
+  head_.status = 0;
+  head_.minor_version = 1;
+  head_.reason.clear();
+  head_.headers.clear();
+  trailers_.clear();
+  data_ = {};
+  error_.reset();
+  partial_.clear();
+  slots_.clear();
+  framing_ = {};
+  line_start_ = 0;
+  head_bytes_used_ = 0;
+  fields_used_ = 0;
+  extension_bytes_used_ = 0;
+  informational_seen_ = 0;
+  content_length_ = 0;
+  remaining_ = 0;
+  keep_alive_timeout_ = -1;
+  state_ = State::head;
+  body_ = Body::none;
+  status_line_seen_ = false;
+  head_done_ = false;
+  started_ = false;
+  upgraded_ = false;
+  may_keep_alive_ = false;
+  keep_alive_ = false;
+}
+
+ResponseDecoder::Event ResponseDecoder::next(std::string_view& input) {
+  data_ = {};
+  for (;;) {
+    switch (state_) {
+      case State::done:
+        return Event::end;
+      case State::failed:
+        return Event::error;
+      case State::length_body:
+      case State::chunk_data:
+        if (remaining_ != 0) return input.empty() ? Event::need_more : next_data(input);
+        if (state_ == State::length_body) return complete();
+        state_ = State::chunk_cr;
+        break;
+      case State::close_body:
+        if (input.empty()) return Event::need_more;
+        data_ = std::exchange(input, {});
+        return Event::data;
+      case State::chunk_cr:
+      case State::chunk_lf: {
+        if (input.empty()) return Event::need_more;
+        const bool is_cr = state_ == State::chunk_cr;
+        if (input.front() != (is_cr ? '\r' : '\n')) {
+          return fail(ErrorCode::invalid_response,
+                      "a chunk is longer than its size says, or CR LF is missing after it");
+        }
+        input.remove_prefix(1);
+        state_ = is_cr ? State::chunk_lf : State::chunk_size;
+        break;
+      }
+      case State::chunk_size:
+        if (input.empty()) return Event::need_more;
+        if (!next_chunk_size(input)) return state_ == State::failed ? Event::error : Event::need_more;
+        break;
+      case State::head:
+      case State::trailers:
+        if (input.empty()) return Event::need_more;
+        return next_block(input);
+    }
+  }
+}
+
+ResponseDecoder::Event ResponseDecoder::next_data(std::string_view& input) {
+  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size()));
+  data_ = input.substr(0, size);
+  input.remove_prefix(size);
+  remaining_ -= size;
+  return Event::data;
+}
+
+ResponseDecoder::Event ResponseDecoder::next_block(std::string_view& input) {
+  started_ = true;
+  Step step = Step::incomplete;
+  if (partial_.empty()) {
+    step = parse_block(input);
+    if (step == Step::incomplete) {
+      partial_ = input;
+      input = {};
+    }
+  } else {
+    while (step == Step::incomplete && !input.empty()) {
+      const void* const lf = std::memchr(input.data(), '\n', input.size());
+      const std::size_t size =
+          lf == nullptr ? input.size() : static_cast<std::size_t>(static_cast<const char*>(lf) - input.data()) + 1;
+      partial_.append(input, 0, size);
+      input.remove_prefix(size);
+      step = parse_block(partial_);
+    }
+  }
+  if (step == Step::failed) return Event::error;
+  if (step == Step::incomplete) return Event::need_more;
+
+  head_bytes_used_ += block_size_;
+  fields_used_ += slots_.size();
+  Headers& fields = state_ == State::trailers ? trailers_ : head_.headers;
+  if (!partial_.empty()) {
+    take_block(std::exchange(partial_, {}), fields);
+  } else {
+    if (slots_.empty()) {
+      fields.clear();
+    } else {
+      take_block(std::string(input.substr(0, block_size_)), fields);
+    }
+    input.remove_prefix(block_size_);
+  }
+  slots_.clear();
+  line_start_ = 0;
+  return state_ == State::trailers ? complete() : complete_head();
+}
+
+void ResponseDecoder::take_block(std::string bytes, Headers& fields) {
+  fields = Headers::adopt(std::move(bytes), std::exchange(slots_, {}));
+}
+
+ResponseDecoder::Step ResponseDecoder::parse_block(std::string_view block) {
+  const char* const begin = block.data();
+  const char* const end = begin + block.size();
+  const std::size_t budget = limits_.head_bytes - std::min(limits_.head_bytes, head_bytes_used_);
+  if (state_ == State::head && !status_line_seen_ && !check_start(block)) return Step::failed;
+
+  for (;;) {
+    const char* const line = begin + line_start_;
+    const char* p = line;
+    const bool is_last =
+        end - p >= 2 && p[0] == '\r' && p[1] == '\n' && (status_line_seen_ || state_ == State::trailers);
+    bool ok = true;
+    if (is_last) {
+      p += 2;
+    } else if (state_ == State::head && !status_line_seen_) {
+      ok = parse_status_line(p, end);
+    } else {
+      ok = parse_field_line(begin, p, end);
+    }
+    if (!ok) {
+      // Perhaps only because the line is not complete yet.
+      const auto rest = static_cast<std::size_t>(end - line);
+      const void* const lf = rest == 0 ? nullptr : std::memchr(line, '\n', rest);
+      p = lf == nullptr ? end : static_cast<const char*>(lf) + 1;
+      if (lf == nullptr && static_cast<std::size_t>(p - begin) <= budget && rest <= limits_.line_bytes) {
+        return Step::incomplete;
+      }
+    }
+    if (static_cast<std::size_t>(p - begin) > budget) {
+      fail(ErrorCode::limit_exceeded,
+           "its heads and trailers are larger than the limit of " + std::to_string(limits_.head_bytes) + " bytes");
+      return Step::failed;
+    }
+    if (static_cast<std::size_t>(p - line) > limits_.line_bytes) {
+      fail(ErrorCode::limit_exceeded,
+           "a line of its head is longer than the limit of " + std::to_string(limits_.line_bytes) + " bytes");
+      return Step::failed;
+    }
+    if (!ok) {
+      if (state_ != State::failed) fail(ErrorCode::invalid_response, reason_);
+      return Step::failed;
+    }
+    line_start_ = static_cast<std::size_t>(p - begin);
+    if (is_last) {
+      block_size_ = line_start_;
+      return Step::complete;
+    }
+  }
+}
+
+// Refused as soon as the first wrong byte is there: a server of another protocol may never send an LF.
+bool ResponseDecoder::check_start(std::string_view block) {
+  const std::size_t size = std::min(block.size(), version_prefix.size());
+  for (std::size_t i = 0; i < size; ++i) {
+    if (block[i] == version_prefix[i]) continue;
+    std::string_view what = "it does not begin with \"HTTP/1.\"";
+    if (i == 0 && (block[0] == 0x15 || block[0] == 0x16)) what = "it looks like TLS: is this an https port?";
+    if (i == 0 && block[0] == 0) what = "it looks like an HTTP/2 frame: does this port speak HTTP/2 only?";
+    if (i == 0 && (block[0] == '\r' || block[0] == '\n')) what = "an empty line stands before the status line";
+    fail(ErrorCode::invalid_response, what);
+    return false;
+  }
+  return true;
+}
+
+// "HTTP/1.1 200 OK" CR LF. Many servers leave the space out when there is no reason; that has one meaning only.
+bool ResponseDecoder::parse_status_line(const char*& p, const char* end) {
+  reason_ = "its status line is not \"HTTP/1.x\", three digits and a reason";
+  if (end - p < 14) return false;
+  p += version_prefix.size();  // check_start has seen it
+  if ((*p != '0' && *p != '1') || p[1] != ' ') {
+    reason_ = "its version is neither HTTP/1.1 nor HTTP/1.0";
+    return false;
+  }
+  if (p[2] < '1' || p[2] > '9' || !is_digit(p[3]) || !is_digit(p[4])) return false;
+  head_.minor_version = *p - '0';
+  head_.status = (p[2] - '0') * 100 + (p[3] - '0') * 10 + (p[4] - '0');
+  p += 5;
+  if (*p != ' ' && *p != '\r') return false;
+  const char* const reason = *p == ' ' ? p + 1 : p;
+  const char* const cr = find_control(reason, end);
+  if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') {
+    reason_ = "its status line holds a control character or does not end in CR LF";
+    return false;
+  }
+  head_.reason.assign(reason, cr);
+  p = cr + 2;
+  status_line_seen_ = true;
+  framing_ = {};
+  slots_.reserve(usual_field_count);
+  return true;
+}
+
+bool ResponseDecoder::parse_field_line(const char* block, const char*& p, const char* end) {
+  const char* const name = p;
+  while (p != end && is_token_char(*p)) ++p;
+  const char* const name_end = p;
+  if (p == end || *p != ':' || p == name) {
+    reason_ = "a field line does not begin with a name and a colon";
+    if (p != end && p == name && (*p == ' ' || *p == '\t')) reason_ = "a field line is folded (obs-fold)";
+    if (p != end && p != name && (*p == ' ' || *p == '\t'))
+      reason_ = "a space stands between a field name and its colon";
+    return false;
+  }
+  ++p;
+  while (p != end && (*p == ' ' || *p == '\t')) ++p;
+  const char* const value = p;
+  const char* const cr = find_control(p, end);
+  if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') {
+    reason_ = "a field line holds a control character or does not end in CR LF";
+    return false;
+  }
+  p = cr + 2;
+  const char* value_end = cr;
+  while (value_end != value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
+
+  if (fields_used_ + slots_.size() >= limits_.field_count) {
+    fail(ErrorCode::limit_exceeded, "it has more fields than the limit of " + std::to_string(limits_.field_count));
+    return false;
+  }
+  const auto offset = [block](const char* at) { return static_cast<std::uint32_t>(at - block); };
+  slots_.push_back({offset(name), static_cast<std::uint32_t>(name_end - name), offset(value),
+                    static_cast<std::uint32_t>(value_end - value)});
+  const std::string_view name_view(name, static_cast<std::size_t>(name_end - name));
+  const std::string_view value_view(value, static_cast<std::size_t>(value_end - value));
+  if (state_ == State::trailers) {
+    if (!is_forbidden_trailer(name_view)) return true;
+    fail_field(name_view, "is not allowed in a trailer");
+    return false;
+  }
+  return note_field(name_view, value_view);
+}
+
+// The few fields that decide framing and reuse. Told apart by length first: most names stop there.
+bool ResponseDecoder::note_field(std::string_view name, std::string_view value) {
+  std::string_view element;
+  switch (name.size()) {
+    case 7:
+      framing_.has_upgrade = framing_.has_upgrade || equals_ignore_case(name, "upgrade");
+      return true;
+    case 10:
+      if (equals_ignore_case(name, "connection")) {
+        while (next_element(value, element)) {
+          framing_.close = framing_.close || equals_ignore_case(element, "close");
+          framing_.keep_alive = framing_.keep_alive || equals_ignore_case(element, "keep-alive");
+        }
+      } else if (equals_ignore_case(name, "keep-alive")) {
+        keep_alive_timeout_ = keep_alive_hint(value);
+      }
+      return true;
+    case 14:
+      if (!equals_ignore_case(name, "content-length")) return true;
+      // RFC 9110 section 8.6 lets a recipient accept equal duplicates ("5, 5"). We do not: honest servers send one.
+      if (framing_.has_length) {
+        fail_field(name, "occurs twice");
+        return false;
+      }
+      framing_.has_length = true;
+      if (!parse_decimal(value, framing_.length)) {
+        fail_field(name, "is not one decimal number below 2^64");
+        return false;
+      }
+      return true;
+    case 17:
+      if (!equals_ignore_case(name, "transfer-encoding")) return true;
+      // We never send TE, so chunked alone is all that a server may use (RFC 9112 section 7).
+      if (framing_.chunked || !equals_ignore_case(value, "chunked")) {
+        fail_field(name, "is not exactly \"chunked\"");
+        return false;
+      }
+      framing_.chunked = true;
+      return true;
+    default:
+      return true;
+  }
+}
+
+ResponseDecoder::Event ResponseDecoder::complete_head() {
+  status_line_seen_ = false;
+  const int status = head_.status;
+  if (framing_.chunked && framing_.has_length) {
+    return fail(ErrorCode::invalid_response, "it has both Content-Length and Transfer-Encoding");
+  }
+  if (framing_.chunked && head_.minor_version == 0) {
+    return fail(ErrorCode::invalid_response, "it is HTTP/1.0 with Transfer-Encoding");
+  }
+  if (status >= 200) return complete_final_head();
+
+  if (framing_.chunked || framing_.length != 0) {
+    return fail(ErrorCode::invalid_response, "an informational response (1xx) says that it has a body");
+  }
+  if (status == 101) {
+    if (!request_.upgrade) return fail(ErrorCode::invalid_response, "it is 101 although no upgrade was asked for");
+    if (!framing_.has_upgrade || head_.minor_version == 0) {
+      return fail(ErrorCode::invalid_response, "it is 101 but does not say to which protocol");
+    }
+    return complete_final_head();
+  }
+  if (++informational_seen_ > limits_.informational) {
+    return fail(ErrorCode::limit_exceeded,
+                "more than " + std::to_string(limits_.informational) + " informational responses (1xx) came");
+  }
+  return Event::informational;
+}
+
+ResponseDecoder::Event ResponseDecoder::complete_final_head() {
+  const int status = head_.status;
+  head_done_ = true;
+  upgraded_ = status == 101 || (request_.connect && status / 100 == 2);
+  const bool no_body = upgraded_ || request_.head || status == 204 || status == 304;
+  may_keep_alive_ = !framing_.close && (head_.minor_version == 1 || framing_.keep_alive);
+  // A tunnel is no HTTP any more, and a proxy that refused one may have half of it open: neither is ever pooled.
+  if (upgraded_ || request_.connect) may_keep_alive_ = false;
+  if (no_body) {
+    // RFC 9112 section 6.3 says there is no body, whatever the fields say. A 204 that declares one may send it all the
+    // same, so that connection is not used again.
+    if (status == 204 && (framing_.chunked || framing_.length != 0)) may_keep_alive_ = false;
+    state_ = State::length_body;
+  } else if (framing_.chunked) {
+    body_ = Body::chunked;
+    state_ = State::chunk_size;
+  } else if (framing_.has_length) {
+    body_ = Body::length;
+    content_length_ = remaining_ = framing_.length;
+    state_ = State::length_body;
+  } else {
+    body_ = Body::until_close;
+    may_keep_alive_ = false;
+    state_ = State::close_body;
+  }
+  return Event::head;
+}
+
+// Returns true when a chunk-size line was taken, and the state after it is set.
+bool ResponseDecoder::next_chunk_size(std::string_view& input) {
+  const std::size_t room = limits_.chunk_line_bytes - std::min(limits_.chunk_line_bytes, partial_.size());
+  const std::size_t searched = std::min(input.size(), room);
+  const void* const lf = searched == 0 ? nullptr : std::memchr(input.data(), '\n', searched);
+  if (lf == nullptr && input.size() > room) {
+    fail(ErrorCode::limit_exceeded,
+         "a chunk-size line is longer than the limit of " + std::to_string(limits_.chunk_line_bytes) + " bytes");
+    return false;
+  }
+  const std::size_t size =
+      lf == nullptr ? input.size() : static_cast<std::size_t>(static_cast<const char*>(lf) - input.data()) + 1;
+  std::string_view line = input.substr(0, size);
+  input.remove_prefix(size);
+  if (lf == nullptr || !partial_.empty()) {
+    partial_ += line;
+    line = partial_;
+  }
+  if (lf == nullptr || !parse_chunk_line(line)) return false;
+  partial_.clear();
+  state_ = remaining_ == 0 ? State::trailers : State::chunk_data;
+  return true;
+}
+
+bool ResponseDecoder::parse_chunk_line(std::string_view line) {
+  if (line.size() < 2 || line[line.size() - 2] != '\r') {
+    fail(ErrorCode::invalid_response, "a chunk-size line does not end in CR LF");
+    return false;
+  }
+  line.remove_suffix(2);
+  std::uint64_t size = 0;
+  std::size_t digits = 0;
+  unsigned digit = 0;
+  while (digits < line.size() && is_hex(line[digits], digit)) {
+    if (size >> 60 != 0) {
+      fail(ErrorCode::invalid_response, "a chunk size does not fit in 64 bits");
+      return false;
+    }
+    size = size << 4 | digit;
+    ++digits;
+  }
+  const std::string_view extension = line.substr(digits);
+  if (digits == 0 || (!extension.empty() && extension.front() != ';')) {
+    fail(ErrorCode::invalid_response, "a chunk size is not a plain hexadecimal number");
+    return false;
+  }
+  if (find_control(extension.data(), extension.data() + extension.size()) != extension.data() + extension.size()) {
+    fail(ErrorCode::invalid_response, "a chunk extension holds a control character");
+    return false;
+  }
+  // Nobody uses extensions; many small chunks with long ones only cost us (Go CVE-2023-39326).
+  extension_bytes_used_ += extension.size();
+  if (extension_bytes_used_ > limits_.chunk_extension_bytes) {
+    fail(ErrorCode::limit_exceeded, "its chunk extensions are larger than the limit of " +
+                                        std::to_string(limits_.chunk_extension_bytes) + " bytes");
+    return false;
+  }
+  remaining_ = size;
+  return true;
+}
+
+ResponseDecoder::Event ResponseDecoder::complete() {
+  state_ = State::done;
+  keep_alive_ = may_keep_alive_;
+  return Event::end;
+}
+
+ResponseDecoder::Event ResponseDecoder::finish() {
+  switch (state_) {
+    case State::done:
+      return Event::end;
+    case State::failed:
+      return Event::error;
+    case State::close_body:
+      return complete();
+    case State::length_body:
+      if (remaining_ == 0) return complete();
+      return fail(ErrorCode::truncated_body,
+                  "the peer closed the connection " + std::to_string(remaining_) + " bytes before the end of the body");
+    case State::head:
+      if (!started_) return fail(ErrorCode::connection_closed, "the peer closed the connection without answering");
+      return fail(ErrorCode::truncated_body, "the peer closed the connection within the head of its response");
+    default:
+      return fail(ErrorCode::truncated_body, "the peer closed the connection within a chunked body");
+  }
+}
+
+ResponseDecoder::Event ResponseDecoder::fail(ErrorCode code, std::string_view what) {
+  std::string message;
+  if (kind_of(code) == ErrorKind::broken_peer) message = "the response was refused: ";
+  message += what;
+  error_ = std::make_unique<Error>(code, head_done_ ? Phase::body : Phase::first_byte, std::move(message));
+  error_->maybe_processed = head_done_ ? MaybeProcessed::yes : MaybeProcessed::unknown;
+  state_ = State::failed;
+  may_keep_alive_ = false;
+  keep_alive_ = false;
+  upgraded_ = false;
+  data_ = {};
+  return Event::error;
+}
+
+// The name is a token, so it is printable; its value is never shown, it may be a secret.
+ResponseDecoder::Event ResponseDecoder::fail_field(std::string_view name, std::string_view what) {
+  std::string message("the field ");
+  message += printable(name, 40);
+  message += ' ';
+  message += what;
+  return fail(ErrorCode::invalid_response, message);
+}
+
+}  // namespace trunkline::http1

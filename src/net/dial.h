@@ -1,0 +1,64 @@
+// From a host name to a connection that is ready for its first request: resolve, connect, the proxy's CONNECT, TLS.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <trunkline/callback.hpp>
+#include <trunkline/options.hpp>
+#include <trunkline/result.hpp>
+
+#include "net/loop.h"
+#include "net/stream.h"
+#include "net/tls.h"
+
+namespace trunkline::net {
+
+struct DialProxy {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string authorization;  // value of Proxy-Authorization, or empty. A secret: never printed
+};
+
+// What all dials of one socket key have in common. Immutable.
+struct DialTarget {
+  std::string host;           // a name or an IP literal
+  std::string zone;           // of an IPv6 literal
+  std::uint16_t port = 0;
+  bool secure = false;
+  bool tunnel = false;        // through the proxy with CONNECT (https); otherwise requests go to the proxy itself
+  std::shared_ptr<const DialProxy> proxy;
+  std::string bind_address;
+  std::string address_override;  // an IP address to dial instead of resolving
+  std::string tls_name;       // SNI and verification
+  std::vector<std::string> alpn;
+  std::shared_ptr<LazyTlsContext> tls;
+  std::shared_ptr<TlsSessions> sessions;
+  std::string route;          // for errors: "https://host:port"
+};
+
+struct DialLimits {
+  Duration resolve{0};
+  Duration connect{0};
+  Duration proxy{0};
+  Duration tls{0};
+};
+
+struct Dialled {
+  std::unique_ptr<Stream> stream;
+  std::string address;
+  std::string alpn;
+  std::string tls;            // TlsStream::description(), or empty
+  Duration resolve{0};
+  Duration connect{0};
+  Duration proxy{0};
+  Duration handshake{0};
+};
+
+// On the loop's thread. `done` is called once, on it, never from inside this call. Errors carry the phase, the address
+// and, for EADDRNOTAVAIL and EMFILE, the codes no_ports and no_sockets. The socket is already registered nowhere.
+void dial(Loop& loop, std::shared_ptr<const DialTarget> target, const DialLimits& limits,
+          Callback<void(Result<Dialled>)> done);
+
+}  // namespace trunkline::net

@@ -1,0 +1,73 @@
+#include "pool/budget.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "pool/pool.h"
+
+namespace trunkline::pool {
+
+std::int64_t Budget::limit_of_this_process() {
+  rlimit files{};
+  std::int64_t limit = 4096;
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+    limit = static_cast<std::int64_t>(files.rlim_cur) / 4;
+  }
+  std::int64_t first = 32768;
+  std::int64_t last = 60999;
+  std::ifstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  if (range >> first >> last && last > first) limit = std::min(limit, (last - first + 1) / 2);
+  return std::max<std::int64_t>(limit, 64);
+}
+
+bool Budget::try_take() {
+  std::int64_t open = open_.load(std::memory_order_relaxed);
+  const std::int64_t limit = limit_.load(std::memory_order_relaxed);
+  while (open < limit) {
+    if (open_.compare_exchange_weak(open, open + 1, std::memory_order_seq_cst)) return true;
+  }
+  return false;
+}
+
+std::shared_ptr<Route> Budget::give() {
+  open_.fetch_sub(1, std::memory_order_seq_cst);
+  // Pairs with wait(): either it sees the socket given back, or we see it starving.
+  if (starving_.load(std::memory_order_seq_cst) == 0) return nullptr;
+  std::lock_guard lock(mutex_);
+  while (!starved_.empty()) {
+    std::shared_ptr<Route> route = starved_.front().lock();
+    starved_.pop_front();
+    starving_.fetch_sub(1, std::memory_order_seq_cst);
+    if (route) return route;
+  }
+  return nullptr;
+}
+
+void Budget::wait(const std::shared_ptr<Route>& route) {
+  std::lock_guard lock(mutex_);
+  starved_.push_back(route);
+  starving_.fetch_add(1, std::memory_order_seq_cst);
+}
+
+void Budget::enroll(const std::shared_ptr<Pool>& pool) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(pools_, [](const std::weak_ptr<Pool>& each) { return each.expired(); });
+  pools_.push_back(pool);
+}
+
+bool Budget::relieve(TimePoint now) {
+  std::vector<std::shared_ptr<Pool>> pools;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& each : pools_) {
+      if (auto pool = each.lock(); pool && pool->idle() > 0) pools.push_back(std::move(pool));
+    }
+  }
+  // The pool with most to spare gives first.
+  std::sort(pools.begin(), pools.end(), [](const auto& a, const auto& b) { return a->idle() > b->idle(); });
+  return std::any_of(pools.begin(), pools.end(), [&](const auto& pool) { return pool->evict_one(now); });
+}
+
+}  // namespace trunkline::pool

@@ -1,0 +1,50 @@
+// How many sockets the process may hold, over all pools, and who gets the next one when they are used up.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace trunkline::pool {
+
+class Pool;
+class Route;
+
+class Budget {
+ public:
+  explicit Budget(std::int64_t limit) : limit_(limit) {}
+  Budget(const Budget&) = delete;
+  Budget& operator=(const Budget&) = delete;
+
+  // A quarter of RLIMIT_NOFILE and half of the ephemeral ports, at least 64.
+  static std::int64_t limit_of_this_process();
+
+  bool try_take();
+  // Gives one back. Returns the route that has waited longest for a socket, if any: the pool pokes it.
+  std::shared_ptr<Route> give();
+  // The route wants a socket and there is none. It is served in turn.
+  void wait(const std::shared_ptr<Route>& route);
+
+  std::int64_t open() const { return open_.load(std::memory_order_relaxed); }
+  std::int64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  void set_limit(std::int64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
+
+  void enroll(const std::shared_ptr<Pool>& pool);
+  // Closes one idle connection in any pool, to make room. False: none is idle.
+  bool relieve(TimePoint now);
+
+ private:
+  std::atomic<std::int64_t> open_{0};
+  std::atomic<std::int64_t> limit_;
+  std::atomic<int> starving_{0};
+  std::mutex mutex_;  // starved_, pools_
+  std::deque<std::weak_ptr<Route>> starved_;
+  std::vector<std::weak_ptr<Pool>> pools_;
+};
+
+}  // namespace trunkline::pool

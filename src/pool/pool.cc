@@ -1,0 +1,235 @@
+#include "pool/pool.h"
+
+#include <algorithm>
+
+namespace trunkline::pool {
+
+Pool::Pool(Budget& budget, Performer& performer, std::uint32_t seed)
+    : budget_(budget), performer_(performer), random_(seed) {}
+
+Pool::~Pool() = default;
+
+std::shared_ptr<Route> Pool::add_route(const std::string& key, const std::string& name, TimePoint now) {
+  if (by_key_.size() >= sweep_at_) forget_quiet_routes(now);
+  auto made = std::make_shared<Route>(name, budget_, static_cast<std::uint32_t>(random_()));
+  by_key_.emplace(key, made);
+  routes_.push_back(made);
+  return made;
+}
+
+// With mutex_ held. A program that talks to ever new hosts must not grow for ever.
+void Pool::forget_quiet_routes(TimePoint) {
+  std::erase_if(by_key_, [&](const auto& item) {
+    const std::shared_ptr<Route>& route = item.second;
+    if (route.use_count() > 2) return false;  // somebody beside the two directories holds it
+    std::lock_guard lock(route->mutex);
+    if (!route->empty()) return false;
+    forgotten_.add(route->counters());
+    std::erase(routes_, route);
+    return true;
+  });
+  sweep_at_ = std::max<std::size_t>(1024, 2 * by_key_.size());
+}
+
+// Locks the route, lets it decide, and does what was decided.
+template <class Decide>
+void Pool::decide(Route& route, TimePoint now, Decide&& decide) {
+  Actions actions;
+  {
+    std::lock_guard lock(route.mutex);
+    const std::int64_t before = route.counters().idle;
+    decide(actions);
+    note_idle(route, before);
+  }
+  if (!actions.empty()) perform(route, actions, now);
+}
+
+void Pool::note_idle(Route& route, std::int64_t before) {
+  const std::int64_t change = route.counters().idle - before;
+  if (change != 0) idle_.fetch_add(change, std::memory_order_relaxed);
+}
+
+void Pool::perform(Route& route, Actions& actions, TimePoint now) {
+  // The last action may end the last lease that keeps the route alive.
+  const std::shared_ptr<Route> keep = route.shared_from_this();
+  for (Action& action : actions) {
+    switch (action.kind) {
+      case Action::grant:
+        performer_.grant(*action.waiter, *action.entry);
+        break;
+      case Action::fail:
+        performer_.fail(*action.waiter, route, action.code, std::move(action.error));
+        break;
+      case Action::dial:
+        performer_.dial(route, std::move(action.order));
+        break;
+      case Action::close:
+        performer_.close(route, *action.entry);
+        break;
+      case Action::wake:
+        performer_.wake(route, action.when);
+        break;
+      case Action::relieve:
+        budget_.relieve(now);
+        break;
+      case Action::poke:
+        // The route may be another pool's: waking it is safe from anywhere.
+        performer_.wake(*action.other, TimePoint{});
+        break;
+    }
+  }
+}
+
+Route::Outcome Pool::acquire(Route& route, Waiter& waiter, TimePoint now, Entry*& granted) {
+  Route::Outcome outcome = Route::Outcome::closed;
+  decide(route, now, [&](Actions& actions) { outcome = route.acquire(waiter, now, actions, granted); });
+  return outcome;
+}
+
+bool Pool::cancel(Route& route, Waiter& waiter, TimePoint now) {
+  bool cancelled = false;
+  decide(route, now, [&](Actions& actions) { cancelled = route.cancel(waiter, now, actions); });
+  return cancelled;
+}
+
+void Pool::release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.release(entry, keep, reason, limits, now, actions); });
+  if (idle() > limits.idle_total) evict_one(now);
+}
+
+void Pool::upgrade(Route& route, Entry& entry) {
+  std::lock_guard lock(route.mutex);
+  route.upgrade(entry);
+}
+
+void Pool::closed(Route& route, Entry& entry, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.closed(entry, now, actions); });
+}
+
+void Pool::dialled(Route& route, Entry& entry, const DialOrder& order, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.dialled(entry, order, now, actions); });
+  if (idle() > order.limits.idle_total) evict_one(now);
+}
+
+void Pool::dial_failed(Route& route, Error error, TimePoint now) {
+  auto shared = std::make_shared<const Error>(std::move(error));
+  decide(route, now, [&](Actions& actions) { route.dial_failed(std::move(shared), now, actions); });
+}
+
+bool Pool::examine(Route& route, Entry& entry) {
+  std::lock_guard lock(route.mutex);
+  return route.examine(entry);
+}
+
+void Pool::examined(Route& route, Entry& entry, bool close, CloseReason reason, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.examined(entry, close, reason, now, actions); });
+}
+
+TimePoint Pool::expire(Route& route, Entry& entry, TimePoint now) {
+  TimePoint again = never;
+  decide(route, now, [&](Actions& actions) { again = route.expire(entry, now, actions); });
+  return again;
+}
+
+void Pool::drop_suspects(Route& route, const Entry& victim, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.drop_suspects(victim, now, actions); });
+}
+
+void Pool::hint(Route& route, std::chrono::seconds timeout) {
+  std::lock_guard lock(route.mutex);
+  route.hint(timeout);
+}
+
+void Pool::tick(Route& route, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.tick(now, actions); });
+}
+
+void Pool::invalidate(Route& route, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.invalidate(now, actions); });
+}
+
+void Pool::shut_down(TimePoint now) {
+  for (const auto& each : all_routes()) {
+    decide(*each, now, [&](Actions& actions) { each->shut_down(now, actions); });
+  }
+}
+
+std::vector<std::shared_ptr<Route>> Pool::all_routes() {
+  std::lock_guard lock(mutex_);
+  return routes_;
+}
+
+// Least recently used would be the worst choice: a scraper that visits more hosts than may be idle comes back to each
+// just after it went. The coldest of a few random ones instead, the newcomer among them: most routes keep theirs.
+bool Pool::evict_one(TimePoint now) {
+  constexpr int looks = 8;
+  std::vector<std::shared_ptr<Route>> candidates;
+  {
+    std::lock_guard lock(mutex_);
+    if (routes_.empty()) return false;
+    const std::size_t start = random_() % routes_.size();
+    const std::size_t step = routes_.size() > looks ? 1 + random_() % (routes_.size() - 1) : 1;
+    // A few at random; on a sparse pool on until one with something idle turns up.
+    for (std::size_t i = 0; i < routes_.size(); ++i) {
+      const auto& each = i < looks ? routes_[(start + i * step) % routes_.size()] : routes_[(start + i) % routes_.size()];
+      std::lock_guard route_lock(each->mutex);
+      if (each->idle_count() > 0) candidates.push_back(each);
+      if (i + 1 >= looks && !candidates.empty()) break;
+    }
+  }
+  int coldest = 0;
+  std::shared_ptr<Route> victim;
+  for (const auto& each : candidates) {
+    std::lock_guard route_lock(each->mutex);
+    const int heat = each->heat(now);
+    if (!victim || heat < coldest) {
+      victim = each;
+      coldest = heat;
+    }
+  }
+  if (!victim) return false;
+  bool evicted = false;
+  decide(*victim, now,
+         [&](Actions& actions) { evicted = victim->evict_oldest(now, CloseReason::evicted_total, actions); });
+  return evicted;
+}
+
+void Pool::collect(Stats& stats, std::size_t most, TimePoint now) {
+  {
+    std::lock_guard lock(mutex_);
+    stats.pool.add(forgotten_);
+  }
+  for (const auto& each : all_routes()) {
+    RouteStats route;
+    {
+      std::lock_guard lock(each->mutex);
+      route.counters = each->counters();
+      const IdleLimit& limit = each->idle_limit();
+      route.learned_idle_seconds = std::chrono::duration<double>(limit.learned(now)).count();
+      route.hinted_idle_seconds = std::chrono::duration<double>(limit.hinted()).count();
+      route.samples = limit.samples(now);
+    }
+    route.route = each->name();
+    stats.pool.add(route.counters);
+    stats.routes.push_back(std::move(route));
+  }
+  std::sort(stats.routes.begin(), stats.routes.end(), [](const RouteStats& a, const RouteStats& b) {
+    return a.counters.granted + a.counters.dials_started > b.counters.granted + b.counters.dials_started;
+  });
+  if (stats.routes.size() > most) {
+    stats.routes_left_out = stats.routes.size() - most;
+    stats.routes.resize(most);
+  }
+  stats.sockets_open = budget_.open();
+  stats.sockets_limit = budget_.limit();
+}
+
+std::string Pool::broken_law() {
+  for (const auto& each : all_routes()) {
+    std::lock_guard lock(each->mutex);
+    if (std::string law = each->broken_law(); !law.empty()) return law;
+  }
+  return {};
+}
+
+}  // namespace trunkline::pool

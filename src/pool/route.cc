@@ -1,0 +1,554 @@
+#include "pool/route.h"
+
+#include <algorithm>
+
+namespace trunkline::pool {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+namespace {
+
+// The first pause after a failed dial, doubling up to the longest: long enough that a thousand waiters make a handful
+// of attempts on a dead server, short enough that a restart goes unnoticed.
+constexpr auto first_pause = milliseconds(20);
+constexpr auto longest_pause = seconds(1);
+// When ports or descriptors are gone, trying sooner only burns CPU: they come back by the second.
+constexpr auto first_exhausted_pause = milliseconds(100);
+constexpr auto longest_exhausted_pause = seconds(5);
+constexpr int most_dials_under_way = 1 << 16;
+
+bool machine_is_exhausted(const Error& error) {
+  return error.code == ErrorCode::no_ports || error.code == ErrorCode::no_sockets;
+}
+
+}  // namespace
+
+ReuseMiss miss_after(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::peer_closed_idle:
+    case CloseReason::stray_bytes:
+      return ReuseMiss::peer_closed;
+    case CloseReason::idle_timeout:
+      return ReuseMiss::idle_expired;
+    case CloseReason::learned_idle:
+      return ReuseMiss::learned_idle;
+    case CloseReason::max_age:
+      return ReuseMiss::max_age;
+    case CloseReason::max_requests:
+      return ReuseMiss::max_requests;
+    case CloseReason::evicted_host:
+    case CloseReason::evicted_total:
+      return ReuseMiss::evicted;
+    case CloseReason::connection_close:
+    case CloseReason::early_body_close:
+    case CloseReason::upgraded:
+    case CloseReason::invalidated:
+    case CloseReason::shutdown:
+    case CloseReason::cancelled:
+      return ReuseMiss::draining;
+    case CloseReason::request_failed:
+    case CloseReason::request_timeout:
+    case CloseReason::parse_error:
+    case CloseReason::stale_suspect:
+      return ReuseMiss::broken;
+  }
+  return ReuseMiss::broken;
+}
+
+DialReason dial_reason_for(ReuseMiss miss) {
+  switch (miss) {
+    case ReuseMiss::none:
+    case ReuseMiss::all_busy:
+      return DialReason::busy;
+    case ReuseMiss::first_for_key:
+      return DialReason::first;
+    case ReuseMiss::idle_expired:
+    case ReuseMiss::learned_idle:
+      return DialReason::expired;
+    case ReuseMiss::evicted:
+      return DialReason::evicted;
+    case ReuseMiss::peer_closed:
+      return DialReason::peer_closed;
+    case ReuseMiss::max_age:
+    case ReuseMiss::max_requests:
+      return DialReason::aged;
+    case ReuseMiss::draining:
+      return DialReason::draining;
+    case ReuseMiss::broken:
+    case ReuseMiss::stale_on_write:
+      return DialReason::failed;
+    case ReuseMiss::forced:
+      return DialReason::forced;
+  }
+  return DialReason::busy;
+}
+
+Route::Route(std::string name, Budget& budget, std::uint32_t seed)
+    : name_(std::move(name)), budget_(budget), random_(seed) {}
+
+Route::~Route() = default;
+
+double Route::jitter(double spread) {
+  return std::uniform_real_distribution<double>(1.0 - spread, 1.0 + spread)(random_);
+}
+
+// --- getting a connection
+
+Route::Outcome Route::acquire(Waiter& waiter, TimePoint now, Actions& actions, Entry*& granted) {
+  last_used_ = now;
+  if (closing_) return Outcome::closed;
+  for (Entry* entry = newest_; entry != nullptr && !waiter.fresh;) {
+    Entry* const older = entry->older;
+    if (!entry->examined) {
+      bool use = true;
+      const CloseReason reason = unusable(*entry, now, use);
+      if (use) {
+        unlink_idle(*entry);
+        grant(waiter, *entry, true, now);
+        granted = entry;
+        return Outcome::granted;
+      }
+      unlink_idle(*entry);
+      drain(*entry, reason, actions);
+    }
+    entry = older;
+  }
+  if (waiter.miss == ReuseMiss::none) waiter.miss = waiter.fresh ? ReuseMiss::forced : miss_now();
+  if (down(now)) return Outcome::down;
+  drop_expired_waiters(now, actions);
+  if (waiting_ >= waiter.limits->queue_per_host) {
+    ++counters_.queue_rejected;
+    return Outcome::queue_full;
+  }
+  enqueue(waiter);
+  ++counters_.queued;
+  pump(waiter.limits, waiter.miss, now, actions);
+  return Outcome::queued;
+}
+
+bool Route::cancel(Waiter& waiter, TimePoint now, Actions& actions) {
+  if (!waiter.queued) return false;
+  unlink(waiter);
+  // A dial that it caused goes on: the next waiter takes it, or it becomes an idle connection.
+  pump(nullptr, ReuseMiss::none, now, actions);
+  return true;
+}
+
+// The reason why an idle connection cannot be used; `use` says whether it can.
+CloseReason Route::unusable(const Entry& entry, TimePoint now, bool& use) const {
+  use = false;
+  if (entry.generation != generation_) return CloseReason::invalidated;
+  if (now >= entry.retire_at) return CloseReason::max_age;
+  if (now >= entry.idle_until) return CloseReason::idle_timeout;
+  const nanoseconds allowed = idle_limit_.effective(entry.idle_until - entry.idle_since, now);
+  if (now - entry.idle_since >= allowed) return CloseReason::learned_idle;
+  use = true;
+  return CloseReason::shutdown;
+}
+
+ReuseMiss Route::miss_now() const {
+  if (counters_.active + counters_.upgraded > 0) return ReuseMiss::all_busy;
+  if (ever_closed_) return miss_after(last_close_);
+  return ReuseMiss::first_for_key;
+}
+
+void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
+  entry.state = State::active;
+  entry.was_reused = reused;
+  ++entry.requests;
+  ++counters_.active;
+  ++counters_.granted;
+  if (reused) {
+    waiter.miss = ReuseMiss::none;
+    ++counters_.reused;
+    warm(now);
+  } else {
+    if (waiter.miss == ReuseMiss::none) waiter.miss = ReuseMiss::all_busy;
+    ++counters_.misses[static_cast<std::size_t>(waiter.miss)];
+  }
+}
+
+// --- giving one back
+
+void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
+                    Actions& actions) {
+  last_used_ = now;
+  if (entry.state == State::upgraded) {
+    --counters_.upgraded;
+  } else {
+    --counters_.active;
+  }
+  if (keep && (closing_ || entry.generation != generation_)) {
+    keep = false;
+    reason = closing_ ? CloseReason::shutdown : CloseReason::invalidated;
+  }
+  if (keep && now >= entry.retire_at) {
+    keep = false;
+    reason = CloseReason::max_age;
+  }
+  if (keep && entry.most_requests > 0 && entry.requests >= entry.most_requests) {
+    keep = false;
+    reason = CloseReason::max_requests;
+  }
+  if (keep && now >= entry.rotate_at) {
+    // Make before break: it serves until another connection can take its place.
+    if (open_ - counters_.draining > 1) {
+      keep = false;
+      reason = CloseReason::max_age;
+    } else if (dialing_ == 0 && now >= shut_until_ && open_ < limits.open_per_host) {
+      start_dial(DialReason::aged, limits, Timeouts(), now, actions);
+    }
+  }
+  if (!keep) {
+    drain(entry, reason, actions);
+    pump(nullptr, ReuseMiss::none, now, actions);
+    return;
+  }
+  if (first_ != nullptr && hand_out(entry, true, now, actions)) return;
+  make_idle(entry, limits, now, actions);
+}
+
+// To the first waiter who may have it.
+bool Route::hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions) {
+  drop_expired_waiters(now, actions);
+  for (Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
+    if (reused && waiter->fresh) continue;
+    unlink(*waiter);
+    grant(*waiter, entry, reused, now);
+    actions.push_back({.kind = Action::grant, .entry = &entry, .waiter = waiter});
+    return true;
+  }
+  return false;
+}
+
+void Route::make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions) {
+  entry.state = State::idle;
+  entry.idle_since = now;
+  entry.idle_until = limits.idle_timeout > nanoseconds(0) ? now + limits.idle_timeout : never;
+  entry.older = newest_;
+  entry.newer = nullptr;
+  (newest_ != nullptr ? newest_->newer : oldest_) = &entry;
+  newest_ = &entry;
+  ++counters_.idle;
+  if (counters_.idle > limits.idle_per_host) evict_oldest(now, CloseReason::evicted_host, actions);
+}
+
+void Route::unlink_idle(Entry& entry) {
+  (entry.newer != nullptr ? entry.newer->older : newest_) = entry.older;
+  (entry.older != nullptr ? entry.older->newer : oldest_) = entry.newer;
+  entry.newer = entry.older = nullptr;
+  entry.examined = false;
+  --counters_.idle;
+}
+
+void Route::drain(Entry& entry, CloseReason reason, Actions& actions) {
+  entry.state = State::draining;
+  entry.close_reason = reason;
+  ++counters_.draining;
+  ever_closed_ = true;
+  last_close_ = reason;
+  actions.push_back({.kind = Action::close, .entry = &entry});
+}
+
+void Route::upgrade(Entry& entry) {
+  entry.state = State::upgraded;
+  --counters_.active;
+  ++counters_.upgraded;
+}
+
+void Route::closed(Entry& entry, TimePoint now, Actions& actions) {
+  entry.state = State::gone;
+  --counters_.draining;
+  --counters_.open;
+  --open_;
+  ++counters_.closed_by_reason[static_cast<std::size_t>(entry.close_reason)];
+  if (entry.requests == 0) ++counters_.dials_unused;
+  if (auto starving = budget_.give()) actions.push_back({.kind = Action::poke, .other = std::move(starving)});
+  pump(nullptr, ReuseMiss::none, now, actions);
+}
+
+// --- dialling
+
+// Starts as many dials as waiters, gate, limits and the process's budget allow.
+void Route::pump(const PoolLimits* asking, ReuseMiss miss, TimePoint now, Actions& actions) {
+  if (first_ == nullptr || closing_) return;
+  drop_expired_waiters(now, actions);
+  while (first_ != nullptr && waiting_ > dialing_) {
+    const PoolLimits& limits = asking != nullptr ? *asking : *first_->limits;
+    if (open_ + dialing_ >= limits.open_per_host) return;
+    TimePoint next = never;
+    if (now < shut_until_) {
+      next = shut_until_;
+    } else if (dialing_ >= gate_) {
+      // A dial that takes much longer than usual may be lost: hedge it with one more.
+      next = last_dial_ + hedge_delay();
+    }
+    if (next > now && next != never) {
+      if (next < wake_at_ || wake_at_ <= now) {
+        wake_at_ = next;
+        actions.push_back({.kind = Action::wake, .when = next});
+      }
+      return;
+    }
+    const ReuseMiss why = miss != ReuseMiss::none ? miss : first_->miss;
+    if (!start_dial(dial_reason_for(why), limits, *first_->timeouts, now, actions)) return;
+  }
+}
+
+bool Route::start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
+                       Actions& actions) {
+  if (!budget_.try_take()) {
+    if (!starved_) {
+      starved_ = true;
+      budget_.wait(shared_from_this());
+    }
+    // Again, now that whoever gives a socket back sees us wait.
+    if (!budget_.try_take()) {
+      actions.push_back({.kind = Action::relieve});
+      return false;
+    }
+  }
+  ++dialing_;
+  ++counters_.dialing;
+  ++counters_.dials_started;
+  ++counters_.dials_by_reason[static_cast<std::size_t>(reason)];
+  last_dial_ = now;
+  auto order = std::make_shared<DialOrder>();
+  order->reason = reason;
+  order->started = now;
+  order->limits = limits;
+  order->timeouts = timeouts;
+  actions.push_back({.kind = Action::dial, .order = std::move(order)});
+  return true;
+}
+
+nanoseconds Route::hedge_delay() const {
+  if (dial_time_ == nanoseconds(0)) return milliseconds(250);
+  return std::max<nanoseconds>(milliseconds(50), 2 * dial_time_);
+}
+
+void Route::dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions& actions) {
+  --dialing_;
+  --counters_.dialing;
+  ++counters_.dials_succeeded;
+  ++counters_.open;
+  ++open_;
+  const nanoseconds took = now - order.started;
+  dial_time_ = dial_time_ == nanoseconds(0) ? took : (dial_time_ * 7 + took) / 8;
+  failures_ = 0;
+  last_error_.reset();
+  shut_until_ = TimePoint{};
+  gate_ = std::min(gate_ * 2, most_dials_under_way);
+  entry.dial_reason = order.reason;
+  entry.opened = now;
+  entry.generation = generation_;
+  if (order.limits.requests_per_connection > 0) {
+    entry.most_requests =
+        std::max(1U, static_cast<std::uint32_t>(order.limits.requests_per_connection * jitter(0.05)));
+  }
+  if (order.limits.max_age > nanoseconds(0)) {
+    // Spread, so that connections that were opened together do not all end together; and a quarter of grace to be
+    // replaced before they must go.
+    const auto age = std::chrono::duration_cast<nanoseconds>(order.limits.max_age * jitter(0.2));
+    entry.rotate_at = now + age;
+    entry.retire_at = now + age + age / 4;
+  }
+  if (closing_) {
+    drain(entry, CloseReason::shutdown, actions);
+    return;
+  }
+  if (!hand_out(entry, false, now, actions)) make_idle(entry, order.limits, now, actions);
+  pump(nullptr, ReuseMiss::none, now, actions);
+}
+
+void Route::dial_failed(std::shared_ptr<const Error> error, TimePoint now, Actions& actions) {
+  --dialing_;
+  --counters_.dialing;
+  ++counters_.dials_failed;
+  if (auto starving = budget_.give()) actions.push_back({.kind = Action::poke, .other = std::move(starving)});
+  const bool exhausted = machine_is_exhausted(*error);
+  last_error_ = std::move(error);
+  gate_ = 1;
+  ++failures_;
+  const nanoseconds first = exhausted ? nanoseconds(first_exhausted_pause) : nanoseconds(first_pause);
+  const nanoseconds longest = exhausted ? nanoseconds(longest_exhausted_pause) : nanoseconds(longest_pause);
+  const nanoseconds pause = std::min(longest, first * (1LL << std::min(failures_ - 1, 20)));
+  shut_until_ = now + std::chrono::duration_cast<nanoseconds>(pause * jitter(0.25));
+  // More dials may have been under way; the one that failed speaks for the one who has waited longest.
+  drop_expired_waiters(now, actions);
+  if (first_ != nullptr) fail(*first_, last_error_->code, actions);
+  // No port or descriptor means none for anybody on this route; five failures in a row mean a dead server. Whoever
+  // waits is told, instead of being sent to fail one by one.
+  if (exhausted && open_ == 0) failures_ = std::max(failures_, down_after_failures);
+  if (down(now)) {
+    while (first_ != nullptr) fail(*first_, ErrorCode::route_down, actions);
+  }
+  pump(nullptr, ReuseMiss::none, now, actions);
+}
+
+bool Route::down(TimePoint now) const {
+  return failures_ >= down_after_failures && open_ == 0 && dialing_ == 0 && now < shut_until_;
+}
+
+// --- idle connections
+
+bool Route::examine(Entry& entry) {
+  if (entry.state != State::idle || entry.examined) return false;
+  entry.examined = true;
+  return true;
+}
+
+void Route::examined(Entry& entry, bool close, CloseReason reason, TimePoint now, Actions& actions) {
+  if (!close && (closing_ || entry.generation != generation_)) {
+    close = true;
+    reason = closing_ ? CloseReason::shutdown : CloseReason::invalidated;
+  }
+  if (close) {
+    if (reason == CloseReason::peer_closed_idle && entry.requests > 0) idle_limit_.observe(now - entry.idle_since, now);
+    unlink_idle(entry);
+    drain(entry, reason, actions);
+    pump(nullptr, ReuseMiss::none, now, actions);
+    return;
+  }
+  entry.examined = false;
+  if (first_ == nullptr) return;
+  unlink_idle(entry);
+  if (hand_out(entry, true, now, actions)) return;
+  PoolLimits limits;  // nobody wanted it after all: back to where it was, with the time it had left
+  const TimePoint since = entry.idle_since;
+  const TimePoint until = entry.idle_until;
+  make_idle(entry, limits, now, actions);
+  entry.idle_since = since;
+  entry.idle_until = until;
+}
+
+TimePoint Route::expire(Entry& entry, TimePoint now, Actions& actions) {
+  if (entry.state != State::idle || entry.examined) return never;
+  bool use = true;
+  const CloseReason reason = unusable(entry, now, use);
+  if (!use || now >= entry.rotate_at) {
+    unlink_idle(entry);
+    drain(entry, use ? CloseReason::max_age : reason, actions);
+    return never;
+  }
+  const nanoseconds allowed = idle_limit_.effective(entry.idle_until - entry.idle_since, now);
+  return std::min({entry.idle_until, entry.idle_since + allowed, entry.rotate_at});
+}
+
+bool Route::evict_oldest(TimePoint, CloseReason reason, Actions& actions) {
+  for (Entry* entry = oldest_; entry != nullptr; entry = entry->newer) {
+    if (entry->examined) continue;
+    unlink_idle(*entry);
+    drain(*entry, reason, actions);
+    return true;
+  }
+  return false;
+}
+
+void Route::drop_suspects(const Entry& victim, TimePoint, Actions& actions) {
+  for (Entry* entry = oldest_; entry != nullptr;) {
+    Entry* const newer = entry->newer;
+    if (!entry->examined && entry->idle_since <= victim.idle_since) {
+      unlink_idle(*entry);
+      drain(*entry, CloseReason::stale_suspect, actions);
+    }
+    entry = newer;
+  }
+}
+
+// --- waiters
+
+void Route::enqueue(Waiter& waiter) {
+  waiter.queued = true;
+  waiter.next = nullptr;
+  waiter.previous = last_;
+  (last_ != nullptr ? last_->next : first_) = &waiter;
+  last_ = &waiter;
+  ++waiting_;
+  ++counters_.waiting;
+}
+
+void Route::unlink(Waiter& waiter) {
+  (waiter.previous != nullptr ? waiter.previous->next : first_) = waiter.next;
+  (waiter.next != nullptr ? waiter.next->previous : last_) = waiter.previous;
+  waiter.previous = nullptr;
+  waiter.queued = false;
+  --waiting_;
+  --counters_.waiting;
+}
+
+void Route::fail(Waiter& waiter, ErrorCode code, Actions& actions) {
+  unlink(waiter);
+  actions.push_back({.kind = Action::fail, .waiter = &waiter, .code = code, .error = last_error_});
+}
+
+// No dial is spent on a request whose time is up.
+void Route::drop_expired_waiters(TimePoint now, Actions& actions) {
+  while (first_ != nullptr && first_->deadline <= now) fail(*first_, ErrorCode::timeout_queue, actions);
+}
+
+// --- the rest
+
+void Route::tick(TimePoint now, Actions& actions) {
+  if (wake_at_ <= now) wake_at_ = never;
+  starved_ = false;
+  pump(nullptr, ReuseMiss::none, now, actions);
+}
+
+void Route::invalidate(TimePoint now, Actions& actions) {
+  ++generation_;
+  while (evict_oldest(now, CloseReason::invalidated, actions)) {
+  }
+}
+
+void Route::shut_down(TimePoint now, Actions& actions) {
+  closing_ = true;
+  while (first_ != nullptr) fail(*first_, ErrorCode::transport_closed, actions);
+  while (evict_oldest(now, CloseReason::shutdown, actions)) {
+  }
+}
+
+namespace {
+// About four and a half minutes: a shift instead of a division, since it is looked at on every reuse.
+std::int64_t heat_epoch(TimePoint now) { return now.time_since_epoch().count() >> 38; }
+}  // namespace
+
+int Route::heat(TimePoint now) const {
+  const std::int64_t halvings = heat_epoch(now) - heat_epoch_;
+  return halvings > 30 ? 0 : heat_ >> halvings;
+}
+
+void Route::warm(TimePoint now) {
+  heat_ = std::min(heat(now) + 1, 1 << 20);
+  heat_epoch_ = heat_epoch(now);
+}
+
+std::string Route::describe() const {
+  return name_ + ": open " + std::to_string(open_) + " (idle " + std::to_string(counters_.idle) + ", active " +
+         std::to_string(counters_.active) + ", upgraded " + std::to_string(counters_.upgraded) + ", draining " +
+         std::to_string(counters_.draining) + "), dialing " + std::to_string(dialing_) + ", waiting " +
+         std::to_string(waiting_) + ", gate " + std::to_string(gate_) + ", failures " + std::to_string(failures_);
+}
+
+std::string Route::broken_law() const {
+  int idle = 0;
+  for (const Entry* entry = newest_; entry != nullptr; entry = entry->older) {
+    ++idle;
+    if (entry->state != State::idle) return name_ + ": an entry in the idle list is not idle";
+    if (entry->older != nullptr && entry->older->newer != entry) return name_ + ": the idle list is broken";
+  }
+  int waiting = 0;
+  for (const Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) waiting += waiter->queued ? 1 : 1000000;
+  if (idle != counters_.idle) return name_ + ": idle is " + std::to_string(idle) + " by the list. " + describe();
+  if (waiting != waiting_) return name_ + ": waiting is " + std::to_string(waiting) + " by the list. " + describe();
+  Stats stats;
+  stats.pool = counters_;
+  std::string law = stats.broken_law();
+  if (!law.empty()) return name_ + ": " + law;
+  if (open_ != counters_.open || dialing_ != counters_.dialing) return name_ + ": counters differ. " + describe();
+  return {};
+}
+
+}  // namespace trunkline::pool

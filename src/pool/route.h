@@ -1,0 +1,182 @@
+// The decisions for one socket key: who gets which connection, when to dial, what to close. Pure: no I/O, no lock, the
+// clock a parameter. It returns what is to be done; pool.h does the locking and has it done.
+//
+// The rules, each a test in route_test.cc and a law in simulation_test.cc:
+//   - an idle connection before a dial, the most recently used first;
+//   - waiters are served first in, first out, by whichever comes first, a dial or a connection that comes back;
+//   - never more dials under way than waiters, and few while the route has not proved itself: 1, 2, 4, 8, ...;
+//   - one failed dial fails one waiter, then dials pause; five in a row with nothing open mean that the route is down;
+//   - dials belong to the route: a waiter that leaves leaves its dial to the others.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <trunkline/error.hpp>
+#include <trunkline/options.hpp>
+#include <trunkline/stats.hpp>
+
+#include "base/clock.h"
+#include "pool/budget.h"
+#include "pool/entry.h"
+#include "pool/idle_limit.h"
+
+namespace trunkline::pool {
+
+class Pool;
+
+// What a dial needs to know of the request that caused it; the request may be gone when it is carried out.
+struct DialOrder {
+  DialReason reason = DialReason::first;
+  TimePoint started{};
+  PoolLimits limits;
+  Timeouts timeouts;
+};
+
+// What the performer needs to know of a route in order to act for it. The pool only carries it.
+class Attachment {
+ public:
+  virtual ~Attachment() = default;
+};
+
+// Something to be done once the route's lock is released.
+struct Action {
+  enum Kind : unsigned char {
+    grant,    // give `entry` to `waiter`
+    fail,     // tell `waiter` that no connection came: `code`, and `error` where a dial's failure says why
+    dial,     // by `order`
+    close,    // `entry`, which is draining
+    wake,     // call Pool::tick for this route at `when`
+    relieve,  // the process has no socket left: close an idle one somewhere
+    poke,     // a socket has become free: `other` has waited for it
+  } kind;
+  Entry* entry = nullptr;
+  Waiter* waiter = nullptr;
+  ErrorCode code = ErrorCode::cancelled;
+  TimePoint when{};
+  std::shared_ptr<const Error> error{};
+  std::shared_ptr<const DialOrder> order{};
+  std::shared_ptr<Route> other{};
+};
+using Actions = std::vector<Action>;
+
+class Route : public std::enable_shared_from_this<Route> {
+ public:
+  Route(std::string name, Budget& budget, std::uint32_t seed);
+  ~Route();
+  Route(const Route&) = delete;
+  Route& operator=(const Route&) = delete;
+
+  enum class Outcome : unsigned char { granted, queued, queue_full, down, closed };
+
+  // `granted`: the entry is in `granted`. `queued`: a grant or fail action will follow, unless cancel() returns true.
+  Outcome acquire(Waiter& waiter, TimePoint now, Actions& actions, Entry*& granted);
+  // True: it will hear no more. False: a grant or a failure is on its way; what is granted must be released.
+  bool cancel(Waiter& waiter, TimePoint now, Actions& actions);
+
+  // A lease ends. `keep`: the connection is in order and may carry another request.
+  void release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now, Actions& actions);
+  // The lease became another protocol's connection; it ends with release(keep = false).
+  void upgrade(Entry& entry);
+  // The socket of a draining entry is closed; the entry may be destroyed afterwards.
+  void closed(Entry& entry, TimePoint now, Actions& actions);
+
+  void dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions& actions);
+  void dial_failed(std::shared_ptr<const Error> error, TimePoint now, Actions& actions);
+
+  // Something happened on an idle connection. False: it is not idle any more, so it is its new owner's business.
+  bool examine(Entry& entry);
+  // The examination's verdict: nothing, or to be closed for `reason`.
+  void examined(Entry& entry, bool close, CloseReason reason, TimePoint now, Actions& actions);
+  // Closes it if it has been idle too long. Returns when to look again, `never` when it is not idle.
+  TimePoint expire(Entry& entry, TimePoint now, Actions& actions);
+  // Closes the connection that has been idle longest.
+  bool evict_oldest(TimePoint now, CloseReason reason, Actions& actions);
+  // A connection turned out dead: what has been idle for at least as long is suspect and goes.
+  void drop_suspects(const Entry& victim, TimePoint now, Actions& actions);
+
+  void tick(TimePoint now, Actions& actions);
+  void hint(std::chrono::seconds timeout) { idle_limit_.hint(timeout); }
+  void invalidate(TimePoint now, Actions& actions);
+  // No more connections: waiters fail, what is idle closes, what is busy closes when it comes back.
+  void shut_down(TimePoint now, Actions& actions);
+
+  bool empty() const { return open_ == 0 && dialing_ == 0 && waiting_ == 0; }
+  const std::string& name() const { return name_; }
+  const PoolCounters& counters() const { return counters_; }
+  const IdleLimit& idle_limit() const { return idle_limit_; }
+  std::shared_ptr<const Error> last_error() const { return last_error_; }
+  int heat(TimePoint now) const;  // how much it is reused, halving every few minutes
+  int idle_count() const { return static_cast<int>(counters_.idle); }
+  TimePoint last_used() const { return last_used_; }
+  std::string describe() const;
+  // Walks the lists and compares with the counters: what is wrong, or empty.
+  std::string broken_law() const;
+
+  std::mutex mutex;  // Pool's: it locks, the route decides
+  std::shared_ptr<Attachment> attachment;  // the performer's; set once, when the route is made
+
+ private:
+  friend class Pool;
+  static constexpr int down_after_failures = 5;
+
+  void grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now);
+  bool hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions);
+  void make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions);
+  void unlink_idle(Entry& entry);
+  void drain(Entry& entry, CloseReason reason, Actions& actions);
+  void enqueue(Waiter& waiter);
+  void unlink(Waiter& waiter);
+  void fail(Waiter& waiter, ErrorCode code, Actions& actions);
+  void drop_expired_waiters(TimePoint now, Actions& actions);
+  void pump(const PoolLimits* asking, ReuseMiss miss, TimePoint now, Actions& actions);
+  bool start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
+                  Actions& actions);
+  CloseReason unusable(const Entry& entry, TimePoint now, bool& use) const;
+  ReuseMiss miss_now() const;
+  std::chrono::nanoseconds hedge_delay() const;
+  bool down(TimePoint now) const;
+  void warm(TimePoint now);
+  double jitter(double spread);
+
+  const std::string name_;
+  Budget& budget_;
+  std::minstd_rand random_;
+
+  Entry* newest_ = nullptr;  // idle, most recently used
+  Entry* oldest_ = nullptr;
+  Waiter* first_ = nullptr;  // waiting
+  Waiter* last_ = nullptr;
+  int waiting_ = 0;
+  int open_ = 0;     // idle, active, upgraded and draining
+  int dialing_ = 0;
+
+  int gate_ = 1;              // dials that may be under way at once; doubles with each success
+  int failures_ = 0;          // dials that failed in a row
+  TimePoint shut_until_{};    // no dial before
+  TimePoint last_dial_{};     // when the latest was started
+  TimePoint wake_at_ = never; // asked for and still to come
+  std::chrono::nanoseconds dial_time_{0};  // smoothed
+  bool starved_ = false;      // in the budget's queue
+  bool closing_ = false;
+  std::uint32_t generation_ = 0;
+  bool ever_closed_ = false;
+  CloseReason last_close_ = CloseReason::shutdown;
+  std::shared_ptr<const Error> last_error_;
+
+  int heat_ = 0;
+  std::int64_t heat_epoch_ = 0;
+  TimePoint last_used_{};
+  IdleLimit idle_limit_;
+  PoolCounters counters_;
+};
+
+ReuseMiss miss_after(CloseReason reason);
+DialReason dial_reason_for(ReuseMiss miss);
+
+}  // namespace trunkline::pool
