@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ struct RouteStats {
   double learned_idle_seconds = 0;  // how long this server keeps idle connections, 0: not known
   double hinted_idle_seconds = 0;   // its Keep-Alive: timeout
   int samples = 0;
+  std::optional<Error> last_dial_error;
   std::string advice;        // a sentence, where the counters give one
 };
 

@@ -1,15 +1,28 @@
 #include <trunkline/headers.hpp>
 
 #include <cassert>
+#include <cstring>
 #include <functional>
 #include <limits>
 
 namespace trunkline {
 namespace {
 
-unsigned char lower(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte | 0x20) : byte;
+// ASCII capitals of eight bytes at once to small letters; other bytes stay. In each byte, adding carries into its high bit
+// what is at least 'A', and what is above 'Z'.
+std::uint64_t lower(std::uint64_t word) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  constexpr std::uint64_t high = 0x8080808080808080;
+  const std::uint64_t low_bits = word & ~high;
+  const std::uint64_t from_a = low_bits + ones * (0x80 - 'A');
+  const std::uint64_t above_z = low_bits + ones * (0x7F - 'Z');
+  return word | ((from_a & ~above_z & ~word & high) >> 2);
+}
+
+std::uint64_t load(const char* bytes, std::size_t count) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, bytes, count);
+  return word;
 }
 
 bool points_into(std::string_view part, const std::string& whole) {
@@ -21,8 +34,20 @@ bool points_into(std::string_view part, const std::string& whole) {
 
 bool equals_ignore_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+  const char* p = a.data();
+  const char* q = b.data();
+  std::size_t left = a.size();
+  for (; left >= 8; left -= 8, p += 8, q += 8) {
+    if (lower(load(p, 8)) != lower(load(q, 8))) return false;
+  }
+  if (left >= 4) {
+    if (lower(load(p, 4)) != lower(load(q, 4))) return false;
+    left -= 4;
+    p += 4;
+    q += 4;
+  }
+  for (; left > 0; --left, ++p, ++q) {
+    if (*p != *q && lower(load(p, 1)) != lower(load(q, 1))) return false;
   }
   return true;
 }

@@ -47,7 +47,8 @@ TEST(Headers, adds_and_sets_from_its_own_fields) {
   for (int i = 0; i < 20; ++i) headers.add("B", *headers.get("A"));
   EXPECT_EQ(headers[20].value, "a value that is longer than a short string");
   headers.set("B", *headers.get("B"));
-  EXPECT_EQ(listed(headers), "A=a value that is longer than a short string;B=a value that is longer than a short string;");
+  EXPECT_EQ(listed(headers),
+            "A=a value that is longer than a short string;B=a value that is longer than a short string;");
   headers.remove(headers[0].name);
   EXPECT_EQ(headers.size(), 1U);
 }
@@ -77,6 +78,18 @@ TEST(Headers, compares_ascii_without_case_and_nothing_else) {
   EXPECT_FALSE(equals_ignore_case("@", "`"));
   EXPECT_FALSE(equals_ignore_case("[", "{"));
   EXPECT_FALSE(equals_ignore_case("\xC4", "\xE4"));
+  for (int a = 0; a < 256; ++a) {
+    for (int b = 0; b < 256; ++b) {
+      const bool a_is_capital = a >= 'A' && a <= 'Z';
+      const bool b_is_capital = b >= 'A' && b <= 'Z';
+      const bool same = (a_is_capital ? a + 32 : a) == (b_is_capital ? b + 32 : b);
+      for (const std::size_t before : {0, 2, 7, 12}) {
+        const std::string left = std::string(before, 'x') + static_cast<char>(a) + "yz";
+        const std::string right = std::string(before, 'X') + static_cast<char>(b) + "Yz";
+        ASSERT_EQ(equals_ignore_case(left, right), same) << a << " " << b;
+      }
+    }
+  }
   EXPECT_FALSE(equals_ignore_case("K", "\xE2\x84\xAA")) << "the Kelvin sign";
 }
 

@@ -73,7 +73,8 @@ inline std::string transcript(const std::vector<std::string_view>& pieces, const
       if (decoder.head().minor_version == 0) out += " (1.0)";
       append_fields(out, decoder.head().headers);
       if (event == ResponseDecoder::Event::head) {
-        if (decoder.body() == ResponseDecoder::Body::length) out += " length " + std::to_string(decoder.content_length());
+        if (decoder.body() == ResponseDecoder::Body::length)
+          out += " length " + std::to_string(decoder.content_length());
         if (decoder.body() == ResponseDecoder::Body::chunked) out += " chunked";
         if (decoder.body() == ResponseDecoder::Body::until_close) out += " until close";
       }

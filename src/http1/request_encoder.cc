@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
-#include <initializer_list>
+#include <cstring>
 #include <utility>
 
 #include "base/text.h"
@@ -24,31 +25,31 @@ enum class Owned : unsigned char {
   transport,  // never the caller's to set
 };
 
+// Of a name that is a token.
 Owned owner_of(std::string_view name) {
-  const auto is = [name](std::string_view other) { return equals_ignore_case(name, other); };
   switch (name.size()) {
     case 2:
-      return is("te") ? Owned::transport : Owned::no;
+      return matches(name, "te") ? Owned::transport : Owned::no;
     case 4:
-      return is("host") ? Owned::host : Owned::no;
+      return matches(name, "host") ? Owned::host : Owned::no;
     case 6:
-      return is("expect") ? Owned::expect : Owned::no;
+      return matches(name, "expect") ? Owned::expect : Owned::no;
     case 7:
-      if (is("upgrade")) return Owned::upgrade;
-      return is("trailer") ? Owned::transport : Owned::no;
+      if (matches(name, "upgrade")) return Owned::upgrade;
+      return matches(name, "trailer") ? Owned::transport : Owned::no;
     case 10:
-      if (is("user-agent")) return Owned::user_agent;
-      if (is("connection")) return Owned::connection;
-      return is("keep-alive") ? Owned::transport : Owned::no;
+      if (matches(name, "user-agent")) return Owned::user_agent;
+      if (matches(name, "connection")) return Owned::connection;
+      return matches(name, "keep-alive") ? Owned::transport : Owned::no;
     case 14:
-      if (is("content-length")) return Owned::content_length;
-      return is("http2-settings") ? Owned::transport : Owned::no;
+      if (matches(name, "content-length")) return Owned::content_length;
+      return matches(name, "http2-settings") ? Owned::transport : Owned::no;
     case 16:
-      return is("proxy-connection") ? Owned::transport : Owned::no;
+      return matches(name, "proxy-connection") ? Owned::transport : Owned::no;
     case 17:
-      return is("transfer-encoding") ? Owned::transport : Owned::no;
+      return matches(name, "transfer-encoding") ? Owned::transport : Owned::no;
     case 19:
-      return is("proxy-authorization") ? Owned::transport : Owned::no;
+      return matches(name, "proxy-authorization") ? Owned::transport : Owned::no;
     default:
       return Owned::no;
   }
@@ -94,15 +95,32 @@ bool has_element(std::string_view list, std::string_view wanted) {
   return false;
 }
 
-void append(std::string& out, std::initializer_list<std::string_view> parts) {
-  for (const std::string_view part : parts) out.append(part);
-}
-
 void append_number(std::string& out, std::uint64_t value, int base) {
   std::array<char, 24> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base);
   out.append(digits.data(), end.ptr);
 }
+
+// Appends to a string that was made large enough before: one check for the whole head instead of one per part.
+class Writer {
+ public:
+  Writer(std::string& out, std::size_t most_bytes) : out_(out) {
+    const std::size_t size = out.size();
+    out.resize(size + most_bytes);
+    at_ = out.data() + size;
+  }
+  void write(std::string_view part) {
+    assert(part.size() <= static_cast<std::size_t>(out_.data() + out_.size() - at_));
+    std::memcpy(at_, part.data(), part.size());
+    at_ += part.size();
+  }
+  void write_number(std::uint64_t value) { at_ = std::to_chars(at_, out_.data() + out_.size(), value).ptr; }
+  void finish() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
+
+ private:
+  std::string& out_;
+  char* at_;
+};
 
 // Methods whose meaning includes a body say so even without one (RFC 9110 section 8.6).
 bool expects_body(std::string_view method) { return method == "POST" || method == "PUT" || method == "PATCH"; }
@@ -116,11 +134,8 @@ std::optional<Error> check_field(std::string_view name, std::string_view value) 
 }  // namespace
 
 bool is_token(std::string_view text) {
-  if (text.empty()) return false;
-  for (const char c : text) {
-    if (!is_token_char(c)) return false;
-  }
-  return true;
+  const char* const end = text.data() + text.size();
+  return !text.empty() && skip_token(text.data(), end) == end;
 }
 
 bool is_field_value(std::string_view text) {
@@ -140,6 +155,7 @@ Result<void> check_request(std::string_view method, std::string_view target, con
   bool has_host = false;
   bool has_length = false;
   for (const Headers::Field field : headers) {
+    if (is_token(field.name) && is_field_value(field.value) && owner_of(field.name) == Owned::no) continue;
     if (auto error = check_field(field.name, field.value)) return *std::move(error);
     switch (owner_of(field.name)) {
       case Owned::no:
@@ -227,7 +243,8 @@ Result<void> check_framing(const Headers& headers, bool has_body, std::optional<
   return {};
 }
 
-void encode_head(const RequestHead& request, std::string& out) {
+void encode_head(const RequestHead& request, std::string& buffer) {
+  constexpr std::string_view upgrade_option = ", Upgrade";
   static const Headers no_headers;
   const Headers& headers = request.headers == nullptr ? no_headers : *request.headers;
 
@@ -235,40 +252,55 @@ void encode_head(const RequestHead& request, std::string& out) {
   bool has_user_agent = false;
   bool has_connection = false;
   bool has_expect = false;
-  std::size_t bytes = 160 + request.method.size() + request.target.size() + request.host.size() +
+  // 256: more than everything below that is neither the caller's nor in `extra`.
+  std::size_t bytes = 256 + request.method.size() + request.target.size() + request.host.size() +
                       request.user_agent.size() + request.extra.size();
   for (const Headers::Field field : headers) {
     bytes += field.name.size() + field.value.size() + 4;
     const Owned owner = owner_of(field.name);
+    if (owner == Owned::no) continue;
     if (owner == Owned::host) host = field.value;
+    if (owner == Owned::connection) bytes += upgrade_option.size();
     has_user_agent = has_user_agent || owner == Owned::user_agent;
     has_connection = has_connection || owner == Owned::connection;
     has_expect = has_expect || owner == Owned::expect;
   }
-  if (out.capacity() - out.size() < bytes) out.reserve(std::max(out.size() + bytes, 2 * out.capacity()));
 
-  append(out, {request.method, " ", request.target, " HTTP/1.1\r\nHost: ", host, "\r\n"});
-  if (!has_user_agent && !request.user_agent.empty()) append(out, {"User-Agent: ", request.user_agent, "\r\n"});
+  Writer out(buffer, bytes);
+  out.write(request.method);
+  out.write(" ");
+  out.write(request.target);
+  out.write(" HTTP/1.1\r\nHost: ");
+  out.write(host);
+  if (!has_user_agent && !request.user_agent.empty()) {
+    out.write("\r\nUser-Agent: ");
+    out.write(request.user_agent);
+  }
   for (const Headers::Field field : headers) {
     const Owned owner = owner_of(field.name);
     if (owner == Owned::host || owner == Owned::content_length || owner == Owned::transport) continue;
     if (owner == Owned::upgrade && !request.upgrade) continue;
-    append(out, {field.name, ": ", field.value});
+    out.write("\r\n");
+    out.write(field.name);
+    out.write(": ");
+    out.write(field.value);
     // A caller's "Connection: keep-alive" beside an upgrade: a server that does not see "upgrade" ignores the request.
-    if (owner == Owned::connection && request.upgrade && !has_element(field.value, "upgrade")) out += ", Upgrade";
-    out += "\r\n";
+    if (owner == Owned::connection && request.upgrade && !has_element(field.value, "upgrade"))
+      out.write(upgrade_option);
   }
-  if (request.upgrade && !has_connection) out += "Connection: Upgrade\r\n";
-  out += request.extra;
-  if (request.expect_continue && !has_expect) out += "Expect: 100-continue\r\n";
+  out.write("\r\n");
+  if (request.upgrade && !has_connection) out.write("Connection: Upgrade\r\n");
+  out.write(request.extra);
+  if (request.expect_continue && !has_expect) out.write("Expect: 100-continue\r\n");
   if (request.has_body && !request.content_length) {
-    out += "Transfer-Encoding: chunked\r\n";
+    out.write("Transfer-Encoding: chunked\r\n");
   } else if (request.has_body || expects_body(request.method)) {
-    out += "Content-Length: ";
-    append_number(out, request.has_body ? *request.content_length : 0, 10);
-    out += "\r\n";
+    out.write("Content-Length: ");
+    out.write_number(request.has_body ? *request.content_length : 0);
+    out.write("\r\n");
   }
-  out += "\r\n";
+  out.write("\r\n");
+  out.finish();
 }
 
 void encode_chunk_prefix(std::size_t size, std::string& out) {
@@ -288,7 +320,9 @@ Result<void> encode_last_chunk(const Headers& trailers, std::string& out) {
     }
   }
   out += "0\r\n";
-  for (const Headers::Field field : trailers) append(out, {field.name, ": ", field.value, "\r\n"});
+  for (const Headers::Field field : trailers) {
+    out.append(field.name).append(": ").append(field.value).append("\r\n");
+  }
   out += "\r\n";
   return {};
 }

@@ -34,7 +34,8 @@ bool refuses_field(std::string_view name, std::string_view value) {
 
 // Everything that can end a line or a word where the peer reads on: cpp-httplib CVE-2020-11709, undici CVE-2022-31150,
 // Go CVE-2019-16276 and many more.
-const std::vector<std::string> injections{"\r", "\n", "\r\n", std::string(1, '\0'), "\x01", "\x1F", "\x7F", "\x0B", "\x0C"};
+const std::vector<std::string> injections{"\r",   "\n",   "\r\n", std::string(1, '\0'), "\x01", "\x1F",
+                                          "\x7F", "\x0B", "\x0C"};
 
 TEST(Http1Request, writes_request_line_host_user_agent_the_callers_fields_then_ours) {
   const Headers headers{{"Accept", "*/*"}, {"X-Empty", ""}, {"accept", "again"}};
@@ -94,15 +95,19 @@ TEST(Http1Request, sends_upgrade_only_when_one_is_asked_for) {
   EXPECT_EQ(encoded(head), "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
   const Headers both{{"Connection", "keep-alive"}, {"Upgrade", "websocket"}};
   head.headers = &both;
-  EXPECT_EQ(encoded(head), "GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_EQ(encoded(head),
+            "GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n");
   const Headers own{{"connection", "upgrade"}, {"Upgrade", "websocket"}};
   head.headers = &own;
   EXPECT_EQ(encoded(head), "GET / HTTP/1.1\r\nHost: h\r\nconnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
 
 TEST(Http1Request, accepts_ordinary_requests) {
-  const Headers headers{{"Host", "example.org:8080"}, {"Accept", "a\tb \xC3\xA4"}, {"Connection", "close"},
-                        {"Content-Length", "0"},      {"X_y.z!#$%&'*+^`|~", ""}};
+  const Headers headers{{"Host", "example.org:8080"},
+                        {"Accept", "a\tb \xC3\xA4"},
+                        {"Connection", "close"},
+                        {"Content-Length", "0"},
+                        {"X_y.z!#$%&'*+^`|~", ""}};
   EXPECT_TRUE(check_request("GET", "/a?b=%20\"{}|", headers));
   EXPECT_TRUE(check_request("M-SEARCH", "*", {}));
   EXPECT_TRUE(check_request("CONNECT", "[::1]:443", {}));
@@ -117,7 +122,8 @@ TEST(Http1Request, refuses_control_characters_in_the_method) {
 }
 
 TEST(Http1Request, refuses_control_characters_and_spaces_in_the_target) {
-  for (const std::string& bad : injections) EXPECT_TRUE(is_refused(check_request("GET", "/secret" + bad + "x", {}))) << bad;
+  for (const std::string& bad : injections)
+    EXPECT_TRUE(is_refused(check_request("GET", "/secret" + bad + "x", {}))) << bad;
   for (const std::string_view target : {"", " /", "/a b", "/\t", "/\xC3\xA4", "/#part"}) {
     EXPECT_TRUE(is_refused(check_request("GET", target, {}))) << target;
   }
@@ -149,8 +155,9 @@ TEST(Http1Request, refuses_fields_that_the_transport_owns) {
 }
 
 TEST(Http1Request, refuses_hosts_that_can_be_read_in_two_ways) {
-  for (const std::string_view host : {"", " h", "h ", "a b", "a/b", "u@h", "a,b", "a#", "a?", "a\\b", "h:", "h:x", "h:123456",
-                                      "h:1:2", "::1", "[::1", "::1]", "[]", "[::1]x", "[::1][", "[[::1]]", "\xC3\xA4"}) {
+  for (const std::string_view host : {"",     " h",   "h ",     "a b",    "a/b",      "u@h",     "a,b", "a#",
+                                      "a?",   "a\\b", "h:",     "h:x",    "h:123456", "h:1:2",   "::1", "[::1",
+                                      "::1]", "[]",   "[::1]x", "[::1][", "[[::1]]",  "\xC3\xA4"}) {
     EXPECT_TRUE(refuses_field("Host", host)) << host;
   }
   for (const std::string_view host : {"h", "H.example", "h:1", "[::1]", "[::1]:65535", "a_b-c.d", "127.0.0.1:80"}) {
@@ -189,8 +196,8 @@ TEST(Http1Request, refuses_upgrade_fields_without_an_upgrade_and_the_reverse) {
   EXPECT_TRUE(is_refused(check_framing(Headers{{"Upgrade", "h2c"}}, false, std::nullopt, false)));
   EXPECT_TRUE(is_refused(check_framing(Headers{{"Connection", "upgrade"}}, false, std::nullopt, false)));
   EXPECT_TRUE(is_refused(check_framing({}, false, std::nullopt, true)));
-  EXPECT_TRUE(is_refused(
-      check_framing(Headers{{"Upgrade", "websocket"}, {"Connection", "close"}}, false, std::nullopt, true)));
+  EXPECT_TRUE(
+      is_refused(check_framing(Headers{{"Upgrade", "websocket"}, {"Connection", "close"}}, false, std::nullopt, true)));
   EXPECT_TRUE(check_framing(Headers{{"Upgrade", "websocket"}, {"Connection", "Upgrade"}}, false, std::nullopt, true));
 }
 

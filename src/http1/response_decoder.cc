@@ -58,6 +58,51 @@ int keep_alive_hint(std::string_view value) {
   return -1;
 }
 
+// Most names differ in length from those that note_field knows.
+bool may_frame(std::string_view name) {
+  constexpr unsigned lengths = 1U << 7 | 1U << 10 | 1U << 14 | 1U << 17;
+  return name.size() < 32 && (lengths >> name.size() & 1) != 0;
+}
+
+struct FieldLine {
+  const char* value;
+  std::uint32_t name_length;  // the name is at the start of the line
+  std::uint32_t value_length;
+};
+
+// "Name: value" CR LF; returns the start of the next line, or null. Lengths fit: the block is no larger than its limit.
+inline const char* scan_field_line(const char* line, const char* end, FieldLine& field) {
+  const char* p = skip_token(line, end);
+  if (p == end || *p != ':' || p == line) return nullptr;
+  field.name_length = static_cast<std::uint32_t>(p - line);
+  ++p;
+  if (p != end && *p == ' ') ++p;
+  while (p != end && (*p == ' ' || *p == '\t')) ++p;
+  const char* const cr = find_control(p, end);
+  if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') return nullptr;
+  const char* value_end = cr;
+  while (value_end != p && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
+  field.value = p;
+  field.value_length = static_cast<std::uint32_t>(value_end - p);
+  return cr + 2;
+}
+
+// What is wrong with a complete line that was refused.
+std::string_view field_line_problem(const char* line, const char* end) {
+  const char* const p = skip_token(line, end);
+  const bool at_space = *p == ' ' || *p == '\t';  // there is an LF before the end, which is no token
+  if (p == line && at_space) return "a field line is folded (obs-fold)";
+  if (at_space) return "a space stands between a field name and its colon";
+  if (p == line || *p != ':') return "a field line does not begin with a name and a colon";
+  return "a field line holds a control character or does not end in CR LF";
+}
+
+std::string_view status_line_problem(const char* line, const char* end) {
+  const std::string_view rest(line + version_prefix.size(), end);
+  if (!rest.starts_with("0 ") && !rest.starts_with("1 ")) return "its version is neither HTTP/1.1 nor HTTP/1.0";
+  return "its status line is not \"HTTP/1.x\", three digits, a reason and CR LF, without control characters";
+}
+
 bool is_hex(char c, unsigned& value) {
   if (c >= '0' && c <= '9') {
     value = static_cast<unsigned>(c - '0');
@@ -204,55 +249,78 @@ void ResponseDecoder::take_block(std::string bytes, Headers& fields) {
 ResponseDecoder::Step ResponseDecoder::parse_block(std::string_view block) {
   const char* const begin = block.data();
   const char* const end = begin + block.size();
+  const bool is_trailers = state_ == State::trailers;
   const std::size_t budget = limits_.head_bytes - std::min(limits_.head_bytes, head_bytes_used_);
-  if (state_ == State::head && !status_line_seen_ && !check_start(block)) return Step::failed;
+  const std::size_t field_budget = limits_.field_count - std::min(limits_.field_count, fields_used_);
+  const auto is_too_long = [&, may_be = block.size() > std::min(budget, limits_.line_bytes)](const char* line,
+                                                                                             const char* next) {
+    return may_be && (static_cast<std::size_t>(next - begin) > budget ||
+                      static_cast<std::size_t>(next - line) > limits_.line_bytes);
+  };
 
+  const char* line = begin + line_start_;
+  if (!is_trailers && !status_line_seen_) {
+    if (!check_start(block)) return Step::failed;
+    const char* const next = parse_status_line(line, end);
+    if (next == nullptr || is_too_long(line, next)) return judge_line(begin, line, end);
+    status_line_seen_ = true;
+    line = next;
+  }
   for (;;) {
-    const char* const line = begin + line_start_;
-    const char* p = line;
-    const bool is_last =
-        end - p >= 2 && p[0] == '\r' && p[1] == '\n' && (status_line_seen_ || state_ == State::trailers);
-    bool ok = true;
+    const bool is_last = end - line >= 2 && line[0] == '\r' && line[1] == '\n';
+    FieldLine field;
+    const char* const next = is_last ? line + 2 : scan_field_line(line, end, field);
+    if (next == nullptr || is_too_long(line, next)) return judge_line(begin, line, end);
     if (is_last) {
-      p += 2;
-    } else if (state_ == State::head && !status_line_seen_) {
-      ok = parse_status_line(p, end);
-    } else {
-      ok = parse_field_line(begin, p, end);
-    }
-    if (!ok) {
-      // Perhaps only because the line is not complete yet.
-      const auto rest = static_cast<std::size_t>(end - line);
-      const void* const lf = rest == 0 ? nullptr : std::memchr(line, '\n', rest);
-      p = lf == nullptr ? end : static_cast<const char*>(lf) + 1;
-      if (lf == nullptr && static_cast<std::size_t>(p - begin) <= budget && rest <= limits_.line_bytes) {
-        return Step::incomplete;
-      }
-    }
-    if (static_cast<std::size_t>(p - begin) > budget) {
-      fail(ErrorCode::limit_exceeded,
-           "its heads and trailers are larger than the limit of " + std::to_string(limits_.head_bytes) + " bytes");
-      return Step::failed;
-    }
-    if (static_cast<std::size_t>(p - line) > limits_.line_bytes) {
-      fail(ErrorCode::limit_exceeded,
-           "a line of its head is longer than the limit of " + std::to_string(limits_.line_bytes) + " bytes");
-      return Step::failed;
-    }
-    if (!ok) {
-      if (state_ != State::failed) fail(ErrorCode::invalid_response, reason_);
-      return Step::failed;
-    }
-    line_start_ = static_cast<std::size_t>(p - begin);
-    if (is_last) {
-      block_size_ = line_start_;
+      block_size_ = static_cast<std::size_t>(next - begin);
       return Step::complete;
     }
+    if (slots_.size() == field_budget) return refuse_field_count();
+    const auto offset = [begin](const char* at) { return static_cast<std::uint32_t>(at - begin); };
+    slots_.push_back({offset(line), field.name_length, offset(field.value), field.value_length});
+    const std::string_view name(line, field.name_length);
+    if (is_trailers) {
+      if (is_forbidden_trailer(name)) return refuse_trailer(name);
+    } else if (may_frame(name) && !note_field(name, {field.value, field.value_length})) {
+      return Step::failed;
+    }
+    line = next;
   }
+}
+
+// A line that is not right, too long, or only not complete yet.
+ResponseDecoder::Step ResponseDecoder::judge_line(const char* begin, const char* line, const char* end) {
+  const void* const lf = line == end ? nullptr : std::memchr(line, '\n', static_cast<std::size_t>(end - line));
+  if (lf != nullptr) end = static_cast<const char*>(lf) + 1;
+  if (static_cast<std::size_t>(end - begin) + head_bytes_used_ > limits_.head_bytes) {
+    fail(ErrorCode::limit_exceeded,
+         "its heads and trailers are larger than the limit of " + std::to_string(limits_.head_bytes) + " bytes");
+  } else if (static_cast<std::size_t>(end - line) > limits_.line_bytes) {
+    fail(ErrorCode::limit_exceeded,
+         "a line of its head is longer than the limit of " + std::to_string(limits_.line_bytes) + " bytes");
+  } else if (lf == nullptr) {
+    line_start_ = static_cast<std::size_t>(line - begin);
+    return Step::incomplete;
+  } else {
+    fail(ErrorCode::invalid_response, status_line_seen_ || state_ == State::trailers ? field_line_problem(line, end)
+                                                                                     : status_line_problem(line, end));
+  }
+  return Step::failed;
+}
+
+ResponseDecoder::Step ResponseDecoder::refuse_field_count() {
+  fail(ErrorCode::limit_exceeded, "it has more fields than the limit of " + std::to_string(limits_.field_count));
+  return Step::failed;
+}
+
+ResponseDecoder::Step ResponseDecoder::refuse_trailer(std::string_view name) {
+  fail_field(name, "is not allowed in a trailer");
+  return Step::failed;
 }
 
 // Refused as soon as the first wrong byte is there: a server of another protocol may never send an LF.
 bool ResponseDecoder::check_start(std::string_view block) {
+  if (block.starts_with(version_prefix)) return true;
   const std::size_t size = std::min(block.size(), version_prefix.size());
   for (std::size_t i = 0; i < size; ++i) {
     if (block[i] == version_prefix[i]) continue;
@@ -267,92 +335,47 @@ bool ResponseDecoder::check_start(std::string_view block) {
 }
 
 // "HTTP/1.1 200 OK" CR LF. Many servers leave the space out when there is no reason; that has one meaning only.
-bool ResponseDecoder::parse_status_line(const char*& p, const char* end) {
-  reason_ = "its status line is not \"HTTP/1.x\", three digits and a reason";
-  if (end - p < 14) return false;
+// Returns the start of the next line, or null.
+const char* ResponseDecoder::parse_status_line(const char* p, const char* end) {
+  if (end - p < 14) return nullptr;
   p += version_prefix.size();  // check_start has seen it
-  if ((*p != '0' && *p != '1') || p[1] != ' ') {
-    reason_ = "its version is neither HTTP/1.1 nor HTTP/1.0";
-    return false;
-  }
-  if (p[2] < '1' || p[2] > '9' || !is_digit(p[3]) || !is_digit(p[4])) return false;
-  head_.minor_version = *p - '0';
-  head_.status = (p[2] - '0') * 100 + (p[3] - '0') * 10 + (p[4] - '0');
-  p += 5;
-  if (*p != ' ' && *p != '\r') return false;
-  const char* const reason = *p == ' ' ? p + 1 : p;
+  if ((p[0] != '0' && p[0] != '1') || p[1] != ' ') return nullptr;
+  if (p[2] < '1' || p[2] > '9' || !is_digit(p[3]) || !is_digit(p[4])) return nullptr;
+  if (p[5] != ' ' && p[5] != '\r') return nullptr;
+  const char* const reason = p[5] == ' ' ? p + 6 : p + 5;
   const char* const cr = find_control(reason, end);
-  if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') {
-    reason_ = "its status line holds a control character or does not end in CR LF";
-    return false;
-  }
+  if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') return nullptr;
+  head_.minor_version = p[0] - '0';
+  head_.status = (p[2] - '0') * 100 + (p[3] - '0') * 10 + (p[4] - '0');
   head_.reason.assign(reason, cr);
-  p = cr + 2;
-  status_line_seen_ = true;
   framing_ = {};
   slots_.reserve(usual_field_count);
-  return true;
+  return cr + 2;
 }
 
-bool ResponseDecoder::parse_field_line(const char* block, const char*& p, const char* end) {
-  const char* const name = p;
-  while (p != end && is_token_char(*p)) ++p;
-  const char* const name_end = p;
-  if (p == end || *p != ':' || p == name) {
-    reason_ = "a field line does not begin with a name and a colon";
-    if (p != end && p == name && (*p == ' ' || *p == '\t')) reason_ = "a field line is folded (obs-fold)";
-    if (p != end && p != name && (*p == ' ' || *p == '\t'))
-      reason_ = "a space stands between a field name and its colon";
-    return false;
-  }
-  ++p;
-  while (p != end && (*p == ' ' || *p == '\t')) ++p;
-  const char* const value = p;
-  const char* const cr = find_control(p, end);
-  if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') {
-    reason_ = "a field line holds a control character or does not end in CR LF";
-    return false;
-  }
-  p = cr + 2;
-  const char* value_end = cr;
-  while (value_end != value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
-
-  if (fields_used_ + slots_.size() >= limits_.field_count) {
-    fail(ErrorCode::limit_exceeded, "it has more fields than the limit of " + std::to_string(limits_.field_count));
-    return false;
-  }
-  const auto offset = [block](const char* at) { return static_cast<std::uint32_t>(at - block); };
-  slots_.push_back({offset(name), static_cast<std::uint32_t>(name_end - name), offset(value),
-                    static_cast<std::uint32_t>(value_end - value)});
-  const std::string_view name_view(name, static_cast<std::size_t>(name_end - name));
-  const std::string_view value_view(value, static_cast<std::size_t>(value_end - value));
-  if (state_ == State::trailers) {
-    if (!is_forbidden_trailer(name_view)) return true;
-    fail_field(name_view, "is not allowed in a trailer");
-    return false;
-  }
-  return note_field(name_view, value_view);
-}
-
-// The few fields that decide framing and reuse. Told apart by length first: most names stop there.
+// The few fields that decide framing and reuse, told apart by length first.
 bool ResponseDecoder::note_field(std::string_view name, std::string_view value) {
   std::string_view element;
   switch (name.size()) {
     case 7:
-      framing_.has_upgrade = framing_.has_upgrade || equals_ignore_case(name, "upgrade");
+      framing_.has_upgrade = framing_.has_upgrade || matches(name, "upgrade");
       return true;
     case 10:
-      if (equals_ignore_case(name, "connection")) {
-        while (next_element(value, element)) {
-          framing_.close = framing_.close || equals_ignore_case(element, "close");
-          framing_.keep_alive = framing_.keep_alive || equals_ignore_case(element, "keep-alive");
+      if (matches(name, "connection")) {
+        if (matches(value, "keep-alive")) {  // by far the most frequent
+          framing_.keep_alive = true;
+          return true;
         }
-      } else if (equals_ignore_case(name, "keep-alive")) {
+        while (next_element(value, element)) {
+          framing_.close = framing_.close || matches(element, "close");
+          framing_.keep_alive = framing_.keep_alive || matches(element, "keep-alive");
+        }
+      } else if (matches(name, "keep-alive")) {
         keep_alive_timeout_ = keep_alive_hint(value);
       }
       return true;
     case 14:
-      if (!equals_ignore_case(name, "content-length")) return true;
+      if (!matches(name, "content-length")) return true;
       // RFC 9110 section 8.6 lets a recipient accept equal duplicates ("5, 5"). We do not: honest servers send one.
       if (framing_.has_length) {
         fail_field(name, "occurs twice");
@@ -365,9 +388,9 @@ bool ResponseDecoder::note_field(std::string_view name, std::string_view value) 
       }
       return true;
     case 17:
-      if (!equals_ignore_case(name, "transfer-encoding")) return true;
+      if (!matches(name, "transfer-encoding")) return true;
       // We never send TE, so chunked alone is all that a server may use (RFC 9112 section 7).
-      if (framing_.chunked || !equals_ignore_case(value, "chunked")) {
+      if (framing_.chunked || !matches(value, "chunked")) {
         fail_field(name, "is not exactly \"chunked\"");
         return false;
       }

@@ -50,6 +50,8 @@ class ResponseDecoder {
 
   explicit ResponseDecoder(const DecoderLimits& limits = {});
 
+  void set_limits(const DecoderLimits& limits) { limits_ = limits; }  // before begin()
+
   // Starts anew for the response to one request.
   void begin(const RequestFraming& request);
 
@@ -105,8 +107,10 @@ class ResponseDecoder {
 
   Event next_block(std::string_view& input);
   Step parse_block(std::string_view block);
-  bool parse_status_line(const char*& p, const char* end);
-  bool parse_field_line(const char* block, const char*& p, const char* end);
+  Step judge_line(const char* begin, const char* line, const char* end);
+  Step refuse_field_count();
+  Step refuse_trailer(std::string_view name);
+  const char* parse_status_line(const char* p, const char* end);
   bool note_field(std::string_view name, std::string_view value);
   bool check_start(std::string_view block);
   void take_block(std::string bytes, Headers& fields);
@@ -129,7 +133,6 @@ class ResponseDecoder {
   std::string partial_;
   std::vector<Headers::Slot> slots_;  // fields of the block being read
   Framing framing_;
-  const char* reason_ = "";           // why the last parse_ function refused; set before it returns false
   std::size_t line_start_ = 0;        // in the block being read: the lines before it are parsed
   std::size_t block_size_ = 0;        // of the block that is complete
   std::size_t head_bytes_used_ = 0;   // by the blocks before

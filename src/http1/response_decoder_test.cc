@@ -81,14 +81,16 @@ TEST(Http1Response, keeps_tabs_and_bytes_above_ascii_within_values) {
 
 TEST(Http1Response, reads_a_status_line_without_reason) {
   EXPECT_EQ(reading("HTTP/1.1 204\r\n\r\n"), "head 204 ; end reusable");
-  EXPECT_EQ(reading("HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"), "head 999 Odd [Content-Length=0] length 0; end reusable");
+  EXPECT_EQ(reading("HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n"),
+            "head 999 Odd [Content-Length=0] length 0; end reusable");
 }
 
 TEST(Http1Response, reads_chunks_extensions_and_trailers) {
   EXPECT_EQ(reading(chunked("5\r\nhello\r\nA;x=\"1;2\";y\r\n0123456789\r\n00;last\r\nX-Sum: 7\r\nx-b: \r\n\r\n")),
             "head 200 OK [Transfer-Encoding=chunked] chunked; data hello0123456789; end [X-Sum=7] [x-b=] reusable");
-  EXPECT_EQ(reading("HTTP/1.1 200 OK\r\ntransfer-encoding: CHUNKED\r\n\r\nfF\r\n" + std::string(255, 'x') + "\r\n0\r\n\r\n"),
-            "head 200 OK [transfer-encoding=CHUNKED] chunked; data " + std::string(255, 'x') + "; end reusable");
+  EXPECT_EQ(
+      reading("HTTP/1.1 200 OK\r\ntransfer-encoding: CHUNKED\r\n\r\nfF\r\n" + std::string(255, 'x') + "\r\n0\r\n\r\n"),
+      "head 200 OK [transfer-encoding=CHUNKED] chunked; data " + std::string(255, 'x') + "; end reusable");
 }
 
 TEST(Http1Response, reads_a_body_that_runs_to_the_close_and_does_not_reuse) {
@@ -115,8 +117,10 @@ TEST(Http1Response, does_not_reuse_after_a_204_that_declares_a_body) {
 }
 
 TEST(Http1Response, reports_informational_responses_before_the_final_one) {
-  EXPECT_EQ(reading("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-            "informational 100 Continue; informational 103 Early [Link=a]; head 200 OK [Content-Length=0] length 0; end reusable");
+  EXPECT_EQ(reading("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: a\r\n\r\nHTTP/1.1 200 "
+                    "OK\r\nContent-Length: 0\r\n\r\n"),
+            "informational 100 Continue; informational 103 Early [Link=a]; head 200 OK [Content-Length=0] length 0; "
+            "end reusable");
 }
 
 // Netty CVE-2026-42584 paired the 200 with the next request.
@@ -211,11 +215,12 @@ TEST(Http1Response, reads_the_keep_alive_hint) {
 }
 
 TEST(Http1Response, refuses_a_status_line_that_is_not_http_1) {
-  for (const std::string_view line : {
-           "HTTP/2 200 OK", "HTTP/1.2 200 OK", "HTTP/1.10 200 OK", "HTTP/0.9 200 OK", "http/1.1 200 OK", "ICY 200 OK",
-           "HTTP/1.1  200 OK", "HTTP/1.1\t200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 2000 OK", "HTTP/1.1 099 OK",
-           "HTTP/1.1 000 OK", "HTTP/1.1 +20 OK", "HTTP/1.1 2x0 OK", "HTTP/1.1 200OK", "HTTP/1.1200 OK", "HTTP/1.1",
-           " HTTP/1.1 200 OK", "HTTP/1.1 200\tOK", "SSH-2.0-x", "HTTP/1.1 200 O\x01K", "HTTP/1.1 200 \x7F"}) {
+  for (const std::string_view line :
+       {"HTTP/2 200 OK",       "HTTP/1.2 200 OK",  "HTTP/1.10 200 OK", "HTTP/0.9 200 OK",  "http/1.1 200 OK",
+        "ICY 200 OK",          "HTTP/1.1  200 OK", "HTTP/1.1\t200 OK", "HTTP/1.1 20 OK",   "HTTP/1.1 2000 OK",
+        "HTTP/1.1 099 OK",     "HTTP/1.1 000 OK",  "HTTP/1.1 +20 OK",  "HTTP/1.1 2x0 OK",  "HTTP/1.1 200OK",
+        "HTTP/1.1200 OK",      "HTTP/1.1",         " HTTP/1.1 200 OK", "HTTP/1.1 200\tOK", "SSH-2.0-x",
+        "HTTP/1.1 200 O\x01K", "HTTP/1.1 200 \x7F"}) {
     EXPECT_EQ(verdict(std::string(line) + "\r\nContent-Length: 0\r\n\r\n"), refused) << line;
   }
 }
@@ -235,10 +240,27 @@ TEST(Http1Response, refuses_another_protocol_at_its_first_wrong_byte) {
 }
 
 TEST(Http1Response, refuses_field_lines_that_can_be_read_in_two_ways) {
-  for (const std::string_view line : {
-           "Name : v", "Name\t: v", ": v", "Name", " Name: v", "\tName: v", "A: b\r\n folded", "A: b\r\n\tfolded",
-           "Na me: v", "N\xC3\xA4me: v", "Na(me: v", "A: b\rX: y", "A: b\r\rX: y", "A: b\nX: y", "A: b\n\r\nX: y",
-           "A: \x01", "A: b\x7F", "A: 123456789012345\x0B", "\rA: b", "A\r: b", "A:\rb"}) {
+  for (const std::string_view line : {"Name : v",
+                                      "Name\t: v",
+                                      ": v",
+                                      "Name",
+                                      " Name: v",
+                                      "\tName: v",
+                                      "A: b\r\n folded",
+                                      "A: b\r\n\tfolded",
+                                      "Na me: v",
+                                      "N\xC3\xA4me: v",
+                                      "Na(me: v",
+                                      "A: b\rX: y",
+                                      "A: b\r\rX: y",
+                                      "A: b\nX: y",
+                                      "A: b\n\r\nX: y",
+                                      "A: \x01",
+                                      "A: b\x7F",
+                                      "A: 123456789012345\x0B",
+                                      "\rA: b",
+                                      "A\r: b",
+                                      "A:\rb"}) {
     EXPECT_EQ(verdict(with_field(line)), refused) << line;
   }
   EXPECT_EQ(verdict(with_field(std::string_view("A: b\0c", 6))), refused);
@@ -267,9 +289,8 @@ TEST(Http1Response, refuses_content_length_with_transfer_encoding) {
 }
 
 TEST(Http1Response, refuses_every_content_length_but_one_plain_number) {
-  for (const std::string_view value :
-       {"+1", "-1", "0x1", "1 1", "1,1", "1, 1", "", "1;", "1.0", "1e3", "\"1\"", "18446744073709551616",
-        "99999999999999999999999", "1\t2", "\xD9\xA1"}) {
+  for (const std::string_view value : {"+1", "-1", "0x1", "1 1", "1,1", "1, 1", "", "1;", "1.0", "1e3", "\"1\"",
+                                       "18446744073709551616", "99999999999999999999999", "1\t2", "\xD9\xA1"}) {
     EXPECT_EQ(verdict("HTTP/1.1 200 OK\r\nContent-Length: " + std::string(value) + "\r\n\r\n1"), refused) << value;
   }
   EXPECT_EQ(verdict("HTTP/1.1 200 OK\r\nContent-Length:  1 \r\n\r\n1"), "end reusable") << "spaces around are no part";
@@ -282,9 +303,12 @@ TEST(Http1Response, refuses_two_content_lengths_even_equal_ones) {
 }
 
 TEST(Http1Response, refuses_every_transfer_encoding_but_chunked) {
-  for (const std::string_view value : {"xchunked", "chunked, identity", "identity", "identity, chunked", "gzip, chunked",
-                                       "chunked, chunked", "chunked,", "", "\"chunked\"", "chunked;q=1", "chunke",
-                                       "\x0B" "chunked", "chunked\x0B", "chunked chunked"}) {
+  for (const std::string_view value :
+       {"xchunked", "chunked, identity", "identity", "identity, chunked", "gzip, chunked", "chunked, chunked",
+        "chunked,", "", "\"chunked\"", "chunked;q=1", "chunke",
+        "\x0B"
+        "chunked",
+        "chunked\x0B", "chunked chunked"}) {
     EXPECT_EQ(verdict("HTTP/1.1 200 OK\r\nTransfer-Encoding: " + std::string(value) + "\r\n\r\n0\r\n\r\n"), refused)
         << value;
   }
@@ -298,19 +322,41 @@ TEST(Http1Response, refuses_transfer_encoding_in_http_1_0) {
 
 // Go CVE-2025-22871 (bare LF), llhttp CVE-2022-32213 and others.
 TEST(Http1Response, refuses_chunk_lines_that_can_be_read_in_two_ways) {
-  for (const std::string_view body :
-       {"5\nhello\r\n0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n", "5\rhello\r\n", "5\r\r\nhello\r\n",
-        "+5\r\nhello\r\n", "-5\r\nhello\r\n", "0x5\r\nhello\r\n", " 5\r\nhello\r\n", "5 \r\nhello\r\n", "5 ;a\r\nhello\r\n",
-        "\r\nhello\r\n", ";a\r\n\r\n", "g\r\n", "5\r\nhelloX\r\n", "5\r\nhello0\r\n\r\n", "5\r\nhello\r0\r\n\r\n",
-        "5;a\rb\r\nhello\r\n0\r\n\r\n", "5;\x01\r\nhello\r\n", "10000000000000000\r\n", "FFFFFFFFFFFFFFFFF\r\n",
-        "0\n\r\n", "0\r\n\n", "0\r\nA: b\n\r\n", "0\r\n A: b\r\n\r\n", "0\r\nA : b\r\n\r\n", "0\r\nA: b\r\n c\r\n\r\n"}) {
+  for (const std::string_view body : {"5\nhello\r\n0\r\n\r\n",
+                                      "5\r\nhello\n0\r\n\r\n",
+                                      "5;a\nb\r\nhello\r\n0\r\n\r\n",
+                                      "5\rhello\r\n",
+                                      "5\r\r\nhello\r\n",
+                                      "+5\r\nhello\r\n",
+                                      "-5\r\nhello\r\n",
+                                      "0x5\r\nhello\r\n",
+                                      " 5\r\nhello\r\n",
+                                      "5 \r\nhello\r\n",
+                                      "5 ;a\r\nhello\r\n",
+                                      "\r\nhello\r\n",
+                                      ";a\r\n\r\n",
+                                      "g\r\n",
+                                      "5\r\nhelloX\r\n",
+                                      "5\r\nhello0\r\n\r\n",
+                                      "5\r\nhello\r0\r\n\r\n",
+                                      "5;a\rb\r\nhello\r\n0\r\n\r\n",
+                                      "5;\x01\r\nhello\r\n",
+                                      "10000000000000000\r\n",
+                                      "FFFFFFFFFFFFFFFFF\r\n",
+                                      "0\n\r\n",
+                                      "0\r\n\n",
+                                      "0\r\nA: b\n\r\n",
+                                      "0\r\n A: b\r\n\r\n",
+                                      "0\r\nA : b\r\n\r\n",
+                                      "0\r\nA: b\r\n c\r\n\r\n"}) {
     EXPECT_EQ(verdict(chunked(body)), refused) << body;
   }
 }
 
 TEST(Http1Response, reports_a_chunked_body_without_its_end_as_truncated) {
-  for (const std::string_view body : {"", "5", "5\r", "5\r\n", "5\r\nhel", "5\r\nhello", "5\r\nhello\r", "5\r\nhello\r\n",
-                                      "5\r\nhello\r\n0", "0\r\n", "0\r\n\r", "0\r\nA: b\r\n", "FFFFFFFFFFFFFFFF\r\nx"}) {
+  for (const std::string_view body :
+       {"", "5", "5\r", "5\r\n", "5\r\nhel", "5\r\nhello", "5\r\nhello\r", "5\r\nhello\r\n", "5\r\nhello\r\n0", "0\r\n",
+        "0\r\n\r", "0\r\nA: b\r\n", "FFFFFFFFFFFFFFFF\r\nx"}) {
     EXPECT_EQ(verdict(chunked(body)), truncated) << body;
   }
 }
@@ -450,7 +496,8 @@ TEST(Http1Response, never_takes_bytes_after_the_end) {
 
 TEST(Http1Response, reads_many_fields_and_long_values) {
   std::string bytes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
-  for (int i = 0; i < 100; ++i) bytes += "X-Field-" + std::to_string(i) + ": " + std::string(static_cast<unsigned>(i), 'v') + "\r\n";
+  for (int i = 0; i < 100; ++i)
+    bytes += "X-Field-" + std::to_string(i) + ": " + std::string(static_cast<unsigned>(i), 'v') + "\r\n";
   bytes += "\r\n";
   ResponseDecoder decoder;
   std::string_view input = bytes;

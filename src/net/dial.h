@@ -23,19 +23,20 @@ struct DialProxy {
 
 // What all dials of one socket key have in common. Immutable.
 struct DialTarget {
-  std::string host;           // a name or an IP literal
-  std::string zone;           // of an IPv6 literal
+  std::string host;  // a name or an IP literal
+  std::string zone;  // of an IPv6 literal
   std::uint16_t port = 0;
   bool secure = false;
-  bool tunnel = false;        // through the proxy with CONNECT (https); otherwise requests go to the proxy itself
+  bool tunnel = false;  // through the proxy with CONNECT (https); otherwise requests go to the proxy itself
   std::shared_ptr<const DialProxy> proxy;
   std::string bind_address;
-  std::string address_override;  // an IP address to dial instead of resolving
-  std::string tls_name;       // SNI and verification
+  // IP addresses, separated by commas, to dial instead of resolving `host`. Not with a proxy, which resolves it itself.
+  std::string address_override;
+  std::string tls_name;  // SNI and verification
   std::vector<std::string> alpn;
   std::shared_ptr<LazyTlsContext> tls;
   std::shared_ptr<TlsSessions> sessions;
-  std::string route;          // for errors: "https://host:port"
+  std::string route;  // for errors: "https://host:port"
 };
 
 struct DialLimits {
@@ -49,7 +50,7 @@ struct Dialled {
   std::unique_ptr<Stream> stream;
   std::string address;
   std::string alpn;
-  std::string tls;            // TlsStream::description(), or empty
+  std::string tls;  // TlsStream::description(), or empty
   Duration resolve{0};
   Duration connect{0};
   Duration proxy{0};

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <trunkline/callback.hpp>
@@ -44,7 +45,7 @@ class Timer {
   bool armed() const { return when_ != never; }
 
  protected:
-  ~Timer() = default;
+  virtual ~Timer() = default;  // virtual only because g++ warns about the friend
 
  private:
   friend class Loop;
@@ -56,7 +57,7 @@ class Timer {
 
 class Loop {
  public:
-  Loop();   // starts the thread
+  Loop();   // starts the thread; throws std::system_error when the machine has no descriptor or thread left
   ~Loop();  // stops it and joins; pending tasks are dropped
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -64,26 +65,49 @@ class Loop {
   static Loop* current();  // the loop whose thread this is, or null
   bool on_this_thread() const { return current() == this; }
 
-  // From any thread. Tasks run in order, on the loop's thread, never from inside the call.
+  // From any thread. Tasks run in order, on the loop's thread, never from inside the call. In a forked child, where the
+  // thread does not exist, they are dropped.
   void post(Callback<void()> task);
 
+  // A way to post that may outlive the loop, for what runs elsewhere and comes back late. Dropped when the loop is gone.
+  class Mailbox;
+  Mailbox mailbox() const;
+
   // From any thread (epoll is thread-safe); the watcher must outlive its registration.
-  void add(int fd, Watcher& watcher);     // armed
-  void disarm(int fd, Watcher& watcher);  // no events, while a blocking caller owns the socket
-  void arm(int fd, Watcher& watcher);     // events again; what happened meanwhile is reported
+  // An event may be in hand while another thread calls disarm or remove: it is still delivered. `writable` comes along
+  // with every `readable` while the socket has room.
+  bool add(int fd, Watcher& watcher, std::uint32_t interest = readable | writable);     // armed; false when the kernel refuses (errno), as at max_user_watches
+  void disarm(int fd, Watcher& watcher);  // no events, but one for a reset, while a blocking caller owns the socket
+  void arm(int fd, Watcher& watcher, std::uint32_t interest = readable | writable);     // events again; what happened meanwhile is reported
   void remove(int fd);
 
   // On the loop's thread only.
   TimePoint now() const { return now_; }  // of this turn
-  void set_timer(Timer& timer, TimePoint when);
+  // Later than before, or `never`: one store. `never` disarms; the timer may still be known to the heap.
+  void set_timer(Timer& timer, TimePoint when) {
+    timer.when_ = when;
+    if (when < timer.scheduled_) schedule(timer);
+  }
   void cancel_timer(Timer& timer);  // before the timer is destroyed
   // Runs after the events of this turn: the place to destroy a watcher, whose events may still be in hand.
   void retire(Callback<void()> task);
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  void schedule(Timer& timer);
+
+  std::shared_ptr<State> state_;  // shared with mailboxes
   TimePoint now_;
+};
+
+class Loop::Mailbox {
+ public:
+  void post(Callback<void()> task) const;
+
+ private:
+  friend class Loop;
+  explicit Mailbox(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace trunkline::net

@@ -4,8 +4,9 @@
 
 #include <sys/socket.h>
 
-#include <memory>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <trunkline/callback.hpp>
@@ -28,6 +29,9 @@ struct Address {
 // `done` runs on `loop`'s thread, never from inside this call. Families are interleaved, IPv6 first.
 void resolve(Loop& loop, const std::string& host, std::uint16_t port,
              Callback<void(Result<std::vector<Address>>)> done);
+
+// Look-ups made so far; those answered by a literal, the cache or another's look-up do not count.
+std::uint64_t lookup_count();
 
 // Runs `work` on a worker thread (at most 4 in the process), for what is too slow for a loop.
 void run_on_worker(Callback<void()> work);

@@ -22,9 +22,9 @@ enum class Io : unsigned char {
 
 struct ReadResult {
   Io io = Io::again;
-  std::string_view bytes;   // valid until the next read with the same scratch
-  bool drained = false;     // with `ok`: the socket had no more; wait for an event before reading again
-  std::error_code error;    // with `failed`
+  std::string_view bytes;  // valid until the next read with the same scratch
+  bool drained = false;    // with `ok`: the socket had no more; wait for an event before reading again
+  std::error_code error;   // with `failed`
 };
 
 struct WriteResult {

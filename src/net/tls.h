@@ -17,10 +17,10 @@ namespace trunkline::net {
 
 // TlsOptions with files already read. Equal material gives the same context.
 struct TlsMaterial {
-  bool system_roots = true;      // trust the system's store (OpenSSL's default file and directory)
-  std::string ca_pem;            // otherwise these
-  std::string ca_directory;      // otherwise this hashed directory
-  std::string certificate_pem;   // chain
+  bool system_roots = true;     // trust the system's store (OpenSSL's default file and directory)
+  std::string ca_pem;           // otherwise these
+  std::string ca_directory;     // otherwise this hashed directory
+  std::string certificate_pem;  // chain
   std::string key_pem;
   bool verify = true;
   TlsVersion minimum_version = TlsVersion::tls_1_2;
@@ -37,13 +37,13 @@ Result<std::shared_ptr<TlsContext>> make_tls_context(const TlsMaterial& material
 class LazyTlsContext {
  public:
   explicit LazyTlsContext(TlsMaterial material);
-  Result<std::shared_ptr<TlsContext>> get();   // may be slow, blocks others that ask meanwhile
-  bool ready() const;                          // get() would return at once
+  Result<std::shared_ptr<TlsContext>> get();  // may be slow, blocks others that ask meanwhile
+  bool ready() const;                         // get() would return at once
 
  private:
   TlsMaterial material_;
   mutable std::mutex mutex_;
-  std::shared_ptr<TlsContext> context_;        // failures are not kept
+  std::shared_ptr<TlsContext> context_;  // failures are not kept
 };
 
 // Session tickets of one socket key: at most a few, single use for TLS 1.3, newest first.

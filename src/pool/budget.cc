@@ -22,7 +22,9 @@ std::int64_t Budget::limit_of_this_process() {
   return std::max<std::int64_t>(limit, 64);
 }
 
-bool Budget::try_take() {
+bool Budget::try_take() { return !anyone_waits() && take(); }
+
+bool Budget::take() {
   std::int64_t open = open_.load(std::memory_order_relaxed);
   const std::int64_t limit = limit_.load(std::memory_order_relaxed);
   while (open < limit) {
@@ -31,24 +33,55 @@ bool Budget::try_take() {
   return false;
 }
 
-std::shared_ptr<Route> Budget::give() {
-  open_.fetch_sub(1, std::memory_order_seq_cst);
-  // Pairs with wait(): either it sees the socket given back, or we see it starving.
-  if (starving_.load(std::memory_order_seq_cst) == 0) return nullptr;
-  std::lock_guard lock(mutex_);
-  while (!starved_.empty()) {
-    std::shared_ptr<Route> route = starved_.front().lock();
-    starved_.pop_front();
-    starving_.fetch_sub(1, std::memory_order_seq_cst);
-    if (route) return route;
-  }
-  return nullptr;
-}
-
 void Budget::wait(const std::shared_ptr<Route>& route) {
   std::lock_guard lock(mutex_);
   starved_.push_back(route);
   starving_.fetch_add(1, std::memory_order_seq_cst);
+}
+
+std::shared_ptr<Route> Budget::serve() {
+  if (!anyone_waits()) return nullptr;
+  std::lock_guard lock(mutex_);
+  while (!starved_.empty() && take()) {
+    std::shared_ptr<Route> route = starved_.front().lock();
+    starved_.pop_front();
+    starving_.fetch_sub(1, std::memory_order_seq_cst);
+    if (route) {
+      route->served_.store(true, std::memory_order_release);
+      return route;
+    }
+    open_.fetch_sub(1, std::memory_order_seq_cst);  // it is gone; the next one
+  }
+  return nullptr;
+}
+
+std::shared_ptr<Route> Budget::give() {
+  int relieving = relieving_.load(std::memory_order_relaxed);
+  while (relieving > 0 && !relieving_.compare_exchange_weak(relieving, relieving - 1, std::memory_order_relaxed)) {
+  }
+  open_.fetch_sub(1, std::memory_order_seq_cst);
+  return serve();  // pairs with wait(): either the one who waits sees the socket given back, or we see it wait
+}
+
+void Budget::give_for_good() {
+  open_.fetch_sub(1, std::memory_order_seq_cst);
+  serve_everyone();
+}
+
+void Budget::set_limit(std::int64_t limit) {
+  limit_.store(limit, std::memory_order_seq_cst);
+  serve_everyone();
+}
+
+void Budget::serve_everyone() {
+  while (const std::shared_ptr<Route> route = serve()) {
+    std::shared_ptr<Pool> pool;
+    {
+      std::lock_guard lock(mutex_);
+      for (auto each = pools_.begin(); each != pools_.end() && !pool; ++each) pool = each->lock();
+    }
+    if (pool) pool->poke(*route);
+  }
 }
 
 void Budget::enroll(const std::shared_ptr<Pool>& pool) {
@@ -67,7 +100,12 @@ bool Budget::relieve(TimePoint now) {
   }
   // The pool with most to spare gives first.
   std::sort(pools.begin(), pools.end(), [](const auto& a, const auto& b) { return a->idle() > b->idle(); });
-  return std::any_of(pools.begin(), pools.end(), [&](const auto& pool) { return pool->evict_one(now); });
+  for (const auto& pool : pools) {
+    relieving_.fetch_add(1, std::memory_order_relaxed);
+    if (pool->evict_one(now)) return true;
+    relieving_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  return false;
 }
 
 }  // namespace trunkline::pool

@@ -20,6 +20,7 @@ struct Entry {
   std::uint64_t id = 0;
   State state = State::active;
   bool examined = false;       // idle, but its loop is looking at what the peer sent: not for hire meanwhile
+  bool peer_spoke = false;     // its loop saw an event while it was busy: look at it when it comes back
   bool was_reused = false;     // the lease under way is not its first
   DialReason dial_reason = DialReason::first;
   CloseReason close_reason = CloseReason::shutdown;

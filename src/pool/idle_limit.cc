@@ -7,7 +7,10 @@ namespace trunkline::pool {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-void IdleLimit::hint(std::chrono::seconds timeout) { hinted_ = timeout; }
+// No more than a day: a server's word must not overflow our clock.
+void IdleLimit::hint(std::chrono::seconds timeout) {
+  hinted_ = std::min<std::chrono::seconds>(timeout, std::chrono::hours(24));
+}
 
 void IdleLimit::observe(nanoseconds idle_for, TimePoint now) {
   if (count_ > 0) {

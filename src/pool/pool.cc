@@ -10,24 +10,30 @@ Pool::Pool(Budget& budget, Performer& performer, std::uint32_t seed)
 Pool::~Pool() = default;
 
 std::shared_ptr<Route> Pool::add_route(const std::string& key, const std::string& name, TimePoint now) {
-  if (by_key_.size() >= sweep_at_) forget_quiet_routes(now);
+  if (by_key_.size() >= sweep_at_) forget_quiet_routes();
   auto made = std::make_shared<Route>(name, budget_, static_cast<std::uint32_t>(random_()));
+  made->key_ = key;
   by_key_.emplace(key, made);
   routes_.push_back(made);
+  if (closing_) {
+    Actions none;  // it has neither waiters nor connections
+    made->shut_down(now, none);
+  }
   return made;
 }
 
 // With mutex_ held. A program that talks to ever new hosts must not grow for ever.
-void Pool::forget_quiet_routes(TimePoint) {
+void Pool::forget_quiet_routes() {
   std::erase_if(by_key_, [&](const auto& item) {
     const std::shared_ptr<Route>& route = item.second;
     if (route.use_count() > 2) return false;  // somebody beside the two directories holds it
     std::lock_guard lock(route->mutex);
     if (!route->empty()) return false;
     forgotten_.add(route->counters());
-    std::erase(routes_, route);
     return true;
   });
+  routes_.clear();
+  for (const auto& [key, route] : by_key_) routes_.push_back(route);
   sweep_at_ = std::max<std::size_t>(1024, 2 * by_key_.size());
 }
 
@@ -46,7 +52,7 @@ void Pool::decide(Route& route, TimePoint now, Decide&& decide) {
 
 void Pool::note_idle(Route& route, std::int64_t before) {
   const std::int64_t change = route.counters().idle - before;
-  if (change != 0) idle_.fetch_add(change, std::memory_order_relaxed);
+  if (change != 0) idle_.fetch_add(change, std::memory_order_seq_cst);
 }
 
 void Pool::perform(Route& route, Actions& actions, TimePoint now) {
@@ -66,15 +72,17 @@ void Pool::perform(Route& route, Actions& actions, TimePoint now) {
       case Action::close:
         performer_.close(route, *action.entry);
         break;
+      case Action::look:
+        performer_.look(route, *action.entry);
+        break;
       case Action::wake:
         performer_.wake(route, action.when);
         break;
       case Action::relieve:
-        budget_.relieve(now);
+        if (budget_.wants_relief()) budget_.relieve(now);
         break;
       case Action::poke:
-        // The route may be another pool's: waking it is safe from anywhere.
-        performer_.wake(*action.other, TimePoint{});
+        poke(*action.other);
         break;
     }
   }
@@ -94,7 +102,14 @@ bool Pool::cancel(Route& route, Waiter& waiter, TimePoint now) {
 
 void Pool::release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now) {
   decide(route, now, [&](Actions& actions) { route.release(entry, keep, reason, limits, now, actions); });
-  if (idle() > limits.idle_total) evict_one(now);
+  spare_one(&limits, now);
+}
+
+// After a connection may have become idle: one too many, or one that somebody else in the process waits for. Pairs with
+// Action::relieve: either it sees our idle connection, or we see it wait.
+void Pool::spare_one(const PoolLimits* limits, TimePoint now) {
+  if (limits != nullptr && idle() > limits->idle_total) evict_one(now);
+  if (budget_.wants_relief() && idle() > 0) budget_.relieve(now);
 }
 
 void Pool::upgrade(Route& route, Entry& entry) {
@@ -108,7 +123,7 @@ void Pool::closed(Route& route, Entry& entry, TimePoint now) {
 
 void Pool::dialled(Route& route, Entry& entry, const DialOrder& order, TimePoint now) {
   decide(route, now, [&](Actions& actions) { route.dialled(entry, order, now, actions); });
-  if (idle() > order.limits.idle_total) evict_one(now);
+  spare_one(&order.limits, now);
 }
 
 void Pool::dial_failed(Route& route, Error error, TimePoint now) {
@@ -123,6 +138,7 @@ bool Pool::examine(Route& route, Entry& entry) {
 
 void Pool::examined(Route& route, Entry& entry, bool close, CloseReason reason, TimePoint now) {
   decide(route, now, [&](Actions& actions) { route.examined(entry, close, reason, now, actions); });
+  spare_one(nullptr, now);
 }
 
 TimePoint Pool::expire(Route& route, Entry& entry, TimePoint now) {
@@ -149,6 +165,10 @@ void Pool::invalidate(Route& route, TimePoint now) {
 }
 
 void Pool::shut_down(TimePoint now) {
+  {
+    std::lock_guard lock(mutex_);
+    closing_ = true;
+  }
   for (const auto& each : all_routes()) {
     decide(*each, now, [&](Actions& actions) { each->shut_down(now, actions); });
   }
@@ -163,43 +183,38 @@ std::vector<std::shared_ptr<Route>> Pool::all_routes() {
 // just after it went. The coldest of a few random ones instead, the newcomer among them: most routes keep theirs.
 bool Pool::evict_one(TimePoint now) {
   constexpr int looks = 8;
-  std::vector<std::shared_ptr<Route>> candidates;
+  std::vector<std::pair<int, std::shared_ptr<Route>>> candidates;  // with their heat
   {
     std::lock_guard lock(mutex_);
     if (routes_.empty()) return false;
     const std::size_t start = random_() % routes_.size();
     const std::size_t step = routes_.size() > looks ? 1 + random_() % (routes_.size() - 1) : 1;
-    // A few at random; on a sparse pool on until one with something idle turns up.
-    for (std::size_t i = 0; i < routes_.size(); ++i) {
-      const auto& each = i < looks ? routes_[(start + i * step) % routes_.size()] : routes_[(start + i) % routes_.size()];
+    // A few at random; on a sparse pool all, until one with something idle turns up.
+    for (std::size_t i = 0; i < looks + routes_.size(); ++i) {
+      const auto& each = routes_[(start + (i < looks ? i * step : i - looks)) % routes_.size()];
       std::lock_guard route_lock(each->mutex);
-      if (each->idle_count() > 0) candidates.push_back(each);
+      if (each->can_evict()) candidates.emplace_back(each->heat(now), each);
       if (i + 1 >= looks && !candidates.empty()) break;
     }
   }
-  int coldest = 0;
-  std::shared_ptr<Route> victim;
-  for (const auto& each : candidates) {
-    std::lock_guard route_lock(each->mutex);
-    const int heat = each->heat(now);
-    if (!victim || heat < coldest) {
-      victim = each;
-      coldest = heat;
-    }
-  }
-  if (!victim) return false;
+  std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   bool evicted = false;
-  decide(*victim, now,
-         [&](Actions& actions) { evicted = victim->evict_oldest(now, CloseReason::evicted_total, actions); });
+  for (const auto& [heat, victim] : candidates) {
+    decide(*victim, now,
+           [&](Actions& actions) { evicted = victim->evict_oldest(now, CloseReason::evicted_total, actions); });
+    if (evicted) break;
+  }
   return evicted;
 }
 
 void Pool::collect(Stats& stats, std::size_t most, TimePoint now) {
+  std::vector<std::shared_ptr<Route>> routes;
   {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(mutex_);  // both at once: a route is in one of them
     stats.pool.add(forgotten_);
+    routes = routes_;
   }
-  for (const auto& each : all_routes()) {
+  for (const auto& each : routes) {
     RouteStats route;
     {
       std::lock_guard lock(each->mutex);
@@ -208,6 +223,8 @@ void Pool::collect(Stats& stats, std::size_t most, TimePoint now) {
       route.learned_idle_seconds = std::chrono::duration<double>(limit.learned(now)).count();
       route.hinted_idle_seconds = std::chrono::duration<double>(limit.hinted()).count();
       route.samples = limit.samples(now);
+      if (const auto error = each->last_error()) route.last_dial_error = *error;
+      route.key = each->key();
     }
     route.route = each->name();
     stats.pool.add(route.counters);

@@ -24,7 +24,8 @@ class Performer {
   virtual void fail(Waiter& waiter, Route& route, ErrorCode code, std::shared_ptr<const Error> error) = 0;
   virtual void dial(Route& route, std::shared_ptr<const DialOrder> order) = 0;
   virtual void close(Route& route, Entry& entry) = 0;
-  virtual void wake(Route& route, TimePoint when) = 0;
+  virtual void look(Route& route, Entry& entry) = 0;  // and then call Pool::examined
+  virtual void wake(Route& route, TimePoint when) = 0;  // call Pool::tick then, for an earlier `when` too if one stands
 };
 
 class Pool : public std::enable_shared_from_this<Pool> {
@@ -64,11 +65,14 @@ class Pool : public std::enable_shared_from_this<Pool> {
       if (selected(each->name())) invalidate(*each, now);
     }
   }
+  void invalidate(Route& route, TimePoint now);
   void shut_down(TimePoint now);
   // Closes the coldest idle connection of a few that it looks at. False: none is idle.
   bool evict_one(TimePoint now);
+  // Has Pool::tick called for the route, which may be another pool's.
+  void poke(Route& route) { performer_.wake(route, TimePoint{}); }
 
-  std::int64_t idle() const { return idle_.load(std::memory_order_relaxed); }
+  std::int64_t idle() const { return idle_.load(std::memory_order_seq_cst); }
   Budget& budget() { return budget_; }
   // Consistent for each route; `most` routes by the number of dials.
   void collect(Stats& stats, std::size_t most, TimePoint now);
@@ -80,9 +84,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void perform(Route& route, Actions& actions, TimePoint now);
   std::shared_ptr<Route> add_route(const std::string& key, const std::string& name, TimePoint now);
   void note_idle(Route& route, std::int64_t before);
-  void invalidate(Route& route, TimePoint now);
   std::vector<std::shared_ptr<Route>> all_routes();
-  void forget_quiet_routes(TimePoint now);
+  void forget_quiet_routes();
+  void spare_one(const PoolLimits* limits, TimePoint now);
 
   Budget& budget_;
   Performer& performer_;
@@ -93,6 +97,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::vector<std::shared_ptr<Route>> routes_;
   std::minstd_rand random_;
   std::size_t sweep_at_ = 1024;
+  bool closing_ = false;
   PoolCounters forgotten_;  // of routes that are gone, so that sums stay sums
 };
 

@@ -1,6 +1,7 @@
 #include "pool/route.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace trunkline::pool {
 
@@ -88,7 +89,9 @@ DialReason dial_reason_for(ReuseMiss miss) {
 Route::Route(std::string name, Budget& budget, std::uint32_t seed)
     : name_(std::move(name)), budget_(budget), random_(seed) {}
 
-Route::~Route() = default;
+Route::~Route() {
+  if (served_) budget_.give_for_good();
+}
 
 double Route::jitter(double spread) {
   return std::uniform_real_distribution<double>(1.0 - spread, 1.0 + spread)(random_);
@@ -124,7 +127,7 @@ Route::Outcome Route::acquire(Waiter& waiter, TimePoint now, Actions& actions, E
   }
   enqueue(waiter);
   ++counters_.queued;
-  pump(waiter.limits, waiter.miss, now, actions);
+  pump(&waiter, now, actions);
   return Outcome::queued;
 }
 
@@ -132,7 +135,7 @@ bool Route::cancel(Waiter& waiter, TimePoint now, Actions& actions) {
   if (!waiter.queued) return false;
   unlink(waiter);
   // A dial that it caused goes on: the next waiter takes it, or it becomes an idle connection.
-  pump(nullptr, ReuseMiss::none, now, actions);
+  pump(nullptr, now, actions);
   return true;
 }
 
@@ -149,7 +152,7 @@ CloseReason Route::unusable(const Entry& entry, TimePoint now, bool& use) const 
 }
 
 ReuseMiss Route::miss_now() const {
-  if (counters_.active + counters_.upgraded > 0) return ReuseMiss::all_busy;
+  if (counters_.idle + counters_.active + counters_.upgraded > 0) return ReuseMiss::all_busy;  // idle: being examined
   if (ever_closed_) return miss_after(last_close_);
   return ReuseMiss::first_for_key;
 }
@@ -197,30 +200,42 @@ void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimit
     if (open_ - counters_.draining > 1) {
       keep = false;
       reason = CloseReason::max_age;
-    } else if (dialing_ == 0 && now >= shut_until_ && open_ < limits.open_per_host) {
+    } else if (dialing_ == 0 && now >= shut_until_ && open_ < limits.open_per_host && budget_.try_take()) {
       start_dial(DialReason::aged, limits, Timeouts(), now, actions);
     }
   }
   if (!keep) {
     drain(entry, reason, actions);
-    pump(nullptr, ReuseMiss::none, now, actions);
+    pump(nullptr, now, actions);
     return;
   }
-  if (first_ != nullptr && hand_out(entry, true, now, actions)) return;
+  // What the peer said while it was busy may be its farewell: it is looked at before anybody gets it.
+  if (first_ != nullptr && !entry.peer_spoke && hand_out(entry, true, now, actions)) return;
   make_idle(entry, limits, now, actions);
+  pump(nullptr, now, actions);
 }
 
-// To the first waiter who may have it.
-bool Route::hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions) {
-  drop_expired_waiters(now, actions);
-  for (Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
-    if (reused && waiter->fresh) continue;
-    unlink(*waiter);
-    grant(*waiter, entry, reused, now);
-    actions.push_back({.kind = Action::grant, .entry = &entry, .waiter = waiter});
-    return true;
+// The first waiter who may have a connection.
+Waiter* Route::taker(bool reused, TimePoint now, Actions& actions) {
+  for (Waiter* waiter = first_; waiter != nullptr;) {
+    Waiter* const next = waiter->next;
+    if (waiter->deadline <= now) {
+      fail(*waiter, ErrorCode::timeout_queue, actions);
+    } else if (!reused || !waiter->fresh) {
+      return waiter;
+    }
+    waiter = next;
   }
-  return false;
+  return nullptr;
+}
+
+bool Route::hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions) {
+  Waiter* const waiter = taker(reused, now, actions);
+  if (waiter == nullptr) return false;
+  unlink(*waiter);
+  grant(*waiter, entry, reused, now);
+  actions.push_back({.kind = Action::grant, .entry = &entry, .waiter = waiter});
+  return true;
 }
 
 void Route::make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions) {
@@ -232,6 +247,11 @@ void Route::make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Act
   (newest_ != nullptr ? newest_->newer : oldest_) = &entry;
   newest_ = &entry;
   ++counters_.idle;
+  if (entry.peer_spoke) {
+    entry.peer_spoke = false;
+    entry.examined = true;
+    actions.push_back({.kind = Action::look, .entry = &entry});
+  }
   if (counters_.idle > limits.idle_per_host) evict_oldest(now, CloseReason::evicted_host, actions);
 }
 
@@ -265,19 +285,24 @@ void Route::closed(Entry& entry, TimePoint now, Actions& actions) {
   --open_;
   ++counters_.closed_by_reason[static_cast<std::size_t>(entry.close_reason)];
   if (entry.requests == 0) ++counters_.dials_unused;
-  if (auto starving = budget_.give()) actions.push_back({.kind = Action::poke, .other = std::move(starving)});
-  pump(nullptr, ReuseMiss::none, now, actions);
+  give_socket(actions);
+  pump(nullptr, now, actions);
 }
 
 // --- dialling
 
-// Starts as many dials as waiters, gate, limits and the process's budget allow.
-void Route::pump(const PoolLimits* asking, ReuseMiss miss, TimePoint now, Actions& actions) {
+// Starts as many dials as waiters, gate, limits and the process's budget allow, on behalf of the one who is asking if
+// any: then his limits decide.
+void Route::pump(const Waiter* asking, TimePoint now, Actions& actions) {
   if (first_ == nullptr || closing_) return;
   drop_expired_waiters(now, actions);
+  if (asking != nullptr && !asking->queued) asking = nullptr;
   while (first_ != nullptr && waiting_ > dialing_) {
-    const PoolLimits& limits = asking != nullptr ? *asking : *first_->limits;
-    if (open_ + dialing_ >= limits.open_per_host) return;
+    const Waiter* const cause = asking != nullptr ? asking : entitled();
+    if (cause == nullptr || open_ + dialing_ >= cause->limits->open_per_host) {
+      make_room(cause != nullptr ? *cause->limits : *first_->limits, now, actions);
+      return;
+    }
     TimePoint next = never;
     if (now < shut_until_) {
       next = shut_until_;
@@ -292,24 +317,60 @@ void Route::pump(const PoolLimits* asking, ReuseMiss miss, TimePoint now, Action
       }
       return;
     }
-    const ReuseMiss why = miss != ReuseMiss::none ? miss : first_->miss;
-    if (!start_dial(dial_reason_for(why), limits, *first_->timeouts, now, actions)) return;
+    if (!take_socket(actions)) return;
+    start_dial(dial_reason_for(cause->miss), *cause->limits, *cause->timeouts, now, actions);
   }
 }
 
-bool Route::start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
-                       Actions& actions) {
-  if (!budget_.try_take()) {
-    if (!starved_) {
-      starved_ = true;
-      budget_.wait(shared_from_this());
-    }
-    // Again, now that whoever gives a socket back sees us wait.
-    if (!budget_.try_take()) {
-      actions.push_back({.kind = Action::relieve});
-      return false;
-    }
+// Behind those for whom dials are under way, the first waiter whose limits allow one more connection: those who share a
+// route need not share limits.
+const Waiter* Route::entitled() const {
+  int served = dialing_;
+  for (const Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
+    if (served-- <= 0 && open_ + dialing_ < waiter->limits->open_per_host) return waiter;
   }
+  return nullptr;
+}
+
+// Something idle beside waiters means that they want a connection of their own. It must not be what keeps them from it.
+void Route::make_room(const PoolLimits& limits, TimePoint now, Actions& actions) {
+  if (open_ - counters_.draining + dialing_ >= limits.open_per_host) evict_oldest(now, CloseReason::evicted_host, actions);
+}
+
+// One of the process's sockets. False: we are in the budget's queue, and will be poked.
+bool Route::take_socket(Actions& actions) {
+  if (served_.exchange(false)) {
+    starved_ = false;
+    return true;
+  }
+  if (starved_) return false;
+  if (budget_.try_take()) return true;
+  starved_ = true;
+  budget_.wait(shared_from_this());
+  // Again, now that whoever gives a socket back sees us wait.
+  while (auto next = budget_.serve()) {
+    if (next.get() == this) break;
+    actions.push_back({.kind = Action::poke, .other = std::move(next)});
+  }
+  if (served_.exchange(false)) {
+    starved_ = false;
+    return true;
+  }
+  actions.push_back({.kind = Action::relieve});
+  return false;
+}
+
+void Route::give_socket(Actions& actions) {
+  if (auto next = budget_.give()) {
+    actions.push_back({.kind = Action::poke, .other = std::move(next)});
+  } else if (budget_.wants_relief()) {
+    actions.push_back({.kind = Action::relieve});  // still more open than the limit, which has been lowered
+  }
+}
+
+void Route::start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
+                       Actions& actions) {
+  if (reason == DialReason::first && open_ + dialing_ > 0) reason = DialReason::busy;
   ++dialing_;
   ++counters_.dialing;
   ++counters_.dials_started;
@@ -318,10 +379,10 @@ bool Route::start_dial(DialReason reason, const PoolLimits& limits, const Timeou
   auto order = std::make_shared<DialOrder>();
   order->reason = reason;
   order->started = now;
+  order->generation = generation_;
   order->limits = limits;
   order->timeouts = timeouts;
   actions.push_back({.kind = Action::dial, .order = std::move(order)});
-  return true;
 }
 
 nanoseconds Route::hedge_delay() const {
@@ -338,12 +399,13 @@ void Route::dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions
   const nanoseconds took = now - order.started;
   dial_time_ = dial_time_ == nanoseconds(0) ? took : (dial_time_ * 7 + took) / 8;
   failures_ = 0;
+  exhausted_ = false;
   last_error_.reset();
   shut_until_ = TimePoint{};
   gate_ = std::min(gate_ * 2, most_dials_under_way);
   entry.dial_reason = order.reason;
   entry.opened = now;
-  entry.generation = generation_;
+  entry.generation = order.generation;
   if (order.limits.requests_per_connection > 0) {
     entry.most_requests =
         std::max(1U, static_cast<std::uint32_t>(order.limits.requests_per_connection * jitter(0.05)));
@@ -359,69 +421,76 @@ void Route::dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions
     drain(entry, CloseReason::shutdown, actions);
     return;
   }
-  if (!hand_out(entry, false, now, actions)) make_idle(entry, order.limits, now, actions);
-  pump(nullptr, ReuseMiss::none, now, actions);
+  if (!hand_out(entry, false, now, actions)) {
+    if (entry.generation == generation_) {
+      make_idle(entry, order.limits, now, actions);
+    } else {
+      drain(entry, CloseReason::invalidated, actions);  // it may have gone to where nobody wants to go any more
+    }
+  }
+  pump(nullptr, now, actions);
 }
 
 void Route::dial_failed(std::shared_ptr<const Error> error, TimePoint now, Actions& actions) {
   --dialing_;
   --counters_.dialing;
   ++counters_.dials_failed;
-  if (auto starving = budget_.give()) actions.push_back({.kind = Action::poke, .other = std::move(starving)});
-  const bool exhausted = machine_is_exhausted(*error);
+  give_socket(actions);
+  exhausted_ = machine_is_exhausted(*error);
   last_error_ = std::move(error);
   gate_ = 1;
   ++failures_;
-  const nanoseconds first = exhausted ? nanoseconds(first_exhausted_pause) : nanoseconds(first_pause);
-  const nanoseconds longest = exhausted ? nanoseconds(longest_exhausted_pause) : nanoseconds(longest_pause);
-  const nanoseconds pause = std::min(longest, first * (1LL << std::min(failures_ - 1, 20)));
+  const nanoseconds first = exhausted_ ? nanoseconds(first_exhausted_pause) : nanoseconds(first_pause);
+  const nanoseconds longest = exhausted_ ? nanoseconds(longest_exhausted_pause) : nanoseconds(longest_pause);
+  const nanoseconds pause = std::min(longest, first * (1L << std::min(failures_ - 1, 20)));
   shut_until_ = now + std::chrono::duration_cast<nanoseconds>(pause * jitter(0.25));
   // More dials may have been under way; the one that failed speaks for the one who has waited longest.
   drop_expired_waiters(now, actions);
   if (first_ != nullptr) fail(*first_, last_error_->code, actions);
   // No port or descriptor means none for anybody on this route; five failures in a row mean a dead server. Whoever
   // waits is told, instead of being sent to fail one by one.
-  if (exhausted && open_ == 0) failures_ = std::max(failures_, down_after_failures);
   if (down(now)) {
     while (first_ != nullptr) fail(*first_, ErrorCode::route_down, actions);
   }
-  pump(nullptr, ReuseMiss::none, now, actions);
+  pump(nullptr, now, actions);
 }
 
 bool Route::down(TimePoint now) const {
-  return failures_ >= down_after_failures && open_ == 0 && dialing_ == 0 && now < shut_until_;
+  return (exhausted_ || failures_ >= down_after_failures) && open_ == 0 && dialing_ == 0 && now < shut_until_;
 }
 
 // --- idle connections
 
 bool Route::examine(Entry& entry) {
-  if (entry.state != State::idle || entry.examined) return false;
-  entry.examined = true;
-  return true;
+  if (entry.state != State::idle) {
+    entry.peer_spoke = true;  // looked at when it comes back, if its user has not seen it by then
+    return false;
+  }
+  return !std::exchange(entry.examined, true);
 }
 
 void Route::examined(Entry& entry, bool close, CloseReason reason, TimePoint now, Actions& actions) {
-  if (!close && (closing_ || entry.generation != generation_)) {
-    close = true;
-    reason = closing_ ? CloseReason::shutdown : CloseReason::invalidated;
+  if (!close) {
+    bool use = true;
+    const CloseReason verdict = closing_ ? CloseReason::shutdown : unusable(entry, now, use);
+    if (closing_ || !use) {
+      close = true;
+      reason = verdict;
+    }
   }
   if (close) {
     if (reason == CloseReason::peer_closed_idle && entry.requests > 0) idle_limit_.observe(now - entry.idle_since, now);
     unlink_idle(entry);
     drain(entry, reason, actions);
-    pump(nullptr, ReuseMiss::none, now, actions);
+    pump(nullptr, now, actions);
     return;
   }
   entry.examined = false;
-  if (first_ == nullptr) return;
-  unlink_idle(entry);
-  if (hand_out(entry, true, now, actions)) return;
-  PoolLimits limits;  // nobody wanted it after all: back to where it was, with the time it had left
-  const TimePoint since = entry.idle_since;
-  const TimePoint until = entry.idle_until;
-  make_idle(entry, limits, now, actions);
-  entry.idle_since = since;
-  entry.idle_until = until;
+  if (taker(true, now, actions) != nullptr) {
+    unlink_idle(entry);
+    hand_out(entry, true, now, actions);
+  }
+  pump(nullptr, now, actions);
 }
 
 TimePoint Route::expire(Entry& entry, TimePoint now, Actions& actions) {
@@ -435,6 +504,12 @@ TimePoint Route::expire(Entry& entry, TimePoint now, Actions& actions) {
   }
   const nanoseconds allowed = idle_limit_.effective(entry.idle_until - entry.idle_since, now);
   return std::min({entry.idle_until, entry.idle_since + allowed, entry.rotate_at});
+}
+
+bool Route::can_evict() const {
+  const Entry* entry = oldest_;
+  while (entry != nullptr && entry->examined) entry = entry->newer;
+  return entry != nullptr;
 }
 
 bool Route::evict_oldest(TimePoint, CloseReason reason, Actions& actions) {
@@ -492,9 +567,12 @@ void Route::drop_expired_waiters(TimePoint now, Actions& actions) {
 // --- the rest
 
 void Route::tick(TimePoint now, Actions& actions) {
-  if (wake_at_ <= now) wake_at_ = never;
-  starved_ = false;
-  pump(nullptr, ReuseMiss::none, now, actions);
+  wake_at_ = never;  // a timer that was moved here for a poke has forgotten what it stood for
+  pump(nullptr, now, actions);
+  if (served_.exchange(false)) {  // those who wanted it have left
+    starved_ = false;
+    give_socket(actions);
+  }
 }
 
 void Route::invalidate(TimePoint now, Actions& actions) {
@@ -541,6 +619,9 @@ std::string Route::broken_law() const {
   }
   int waiting = 0;
   for (const Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) waiting += waiter->queued ? 1 : 1000000;
+  const Entry* last = newest_;
+  while (last != nullptr && last->older != nullptr) last = last->older;
+  if (last != oldest_) return name_ + ": the idle list has two ends";
   if (idle != counters_.idle) return name_ + ": idle is " + std::to_string(idle) + " by the list. " + describe();
   if (waiting != waiting_) return name_ + ": waiting is " + std::to_string(waiting) + " by the list. " + describe();
   Stats stats;

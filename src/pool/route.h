@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -34,6 +35,7 @@ class Pool;
 struct DialOrder {
   DialReason reason = DialReason::first;
   TimePoint started{};
+  std::uint32_t generation = 0;
   PoolLimits limits;
   Timeouts timeouts;
 };
@@ -51,6 +53,7 @@ struct Action {
     fail,     // tell `waiter` that no connection came: `code`, and `error` where a dial's failure says why
     dial,     // by `order`
     close,    // `entry`, which is draining
+    look,     // something happened on `entry` while it was busy: examine it, it is marked so
     wake,     // call Pool::tick for this route at `when`
     relieve,  // the process has no socket left: close an idle one somewhere
     poke,     // a socket has become free: `other` has waited for it
@@ -106,13 +109,20 @@ class Route : public std::enable_shared_from_this<Route> {
   // No more connections: waiters fail, what is idle closes, what is busy closes when it comes back.
   void shut_down(TimePoint now, Actions& actions);
 
-  bool empty() const { return open_ == 0 && dialing_ == 0 && waiting_ == 0; }
+  bool empty() const { return open_ == 0 && dialing_ == 0 && waiting_ == 0 && !starved_; }
   const std::string& name() const { return name_; }
+  const std::string& key() const { return key_; }
   const PoolCounters& counters() const { return counters_; }
   const IdleLimit& idle_limit() const { return idle_limit_; }
   std::shared_ptr<const Error> last_error() const { return last_error_; }
+  std::shared_ptr<const Error> last_error_locked() {
+    std::lock_guard lock(mutex);
+    return last_error_;
+  }
   int heat(TimePoint now) const;  // how much it is reused, halving every few minutes
-  int idle_count() const { return static_cast<int>(counters_.idle); }
+  bool can_evict() const;         // something is idle and not being examined
+  bool starved() const { return starved_; }  // waits for a socket of the process, or has just been served
+  bool served() const { return served_.load(); }  // one is taken for it, and counted by the budget
   TimePoint last_used() const { return last_used_; }
   std::string describe() const;
   // Walks the lists and compares with the counters: what is wrong, or empty.
@@ -123,9 +133,11 @@ class Route : public std::enable_shared_from_this<Route> {
 
  private:
   friend class Pool;
+  friend class Budget;  // served_
   static constexpr int down_after_failures = 5;
 
   void grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now);
+  Waiter* taker(bool reused, TimePoint now, Actions& actions);
   bool hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions);
   void make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions);
   void unlink_idle(Entry& entry);
@@ -134,8 +146,12 @@ class Route : public std::enable_shared_from_this<Route> {
   void unlink(Waiter& waiter);
   void fail(Waiter& waiter, ErrorCode code, Actions& actions);
   void drop_expired_waiters(TimePoint now, Actions& actions);
-  void pump(const PoolLimits* asking, ReuseMiss miss, TimePoint now, Actions& actions);
-  bool start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
+  void pump(const Waiter* asking, TimePoint now, Actions& actions);
+  const Waiter* entitled() const;
+  void make_room(const PoolLimits& limits, TimePoint now, Actions& actions);
+  bool take_socket(Actions& actions);
+  void give_socket(Actions& actions);
+  void start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
                   Actions& actions);
   CloseReason unusable(const Entry& entry, TimePoint now, bool& use) const;
   ReuseMiss miss_now() const;
@@ -145,6 +161,7 @@ class Route : public std::enable_shared_from_this<Route> {
   double jitter(double spread);
 
   const std::string name_;
+  std::string key_;  // in its pool
   Budget& budget_;
   std::minstd_rand random_;
 
@@ -162,7 +179,9 @@ class Route : public std::enable_shared_from_this<Route> {
   TimePoint last_dial_{};     // when the latest was started
   TimePoint wake_at_ = never; // asked for and still to come
   std::chrono::nanoseconds dial_time_{0};  // smoothed
-  bool starved_ = false;      // in the budget's queue
+  bool exhausted_ = false;    // the last dial failed for want of a port or a descriptor
+  bool starved_ = false;      // in the budget's queue, or served and not aware of it yet
+  std::atomic<bool> served_{false};  // by the budget: one socket has been taken for us
   bool closing_ = false;
   std::uint32_t generation_ = 0;
   bool ever_closed_ = false;

@@ -130,9 +130,9 @@ TEST(Url, reads_plain_ipv4) {
 }
 
 TEST(Url, refuses_ipv4_that_resolvers_read_differently) {
-  for (const std::string_view host :
-       {"127.1", "127", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "010.0.0.1", "1.2.3.04", "1.2.3.4.5", "256.1.1.1",
-        "1.2.3", "1.2.3.4.", "1.2.3.0x4", "example.1", "example.0x1", "1.2.3.0x", "0x", "a.00", "99999999999"}) {
+  for (const std::string_view host : {"127.1", "127", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "010.0.0.1",
+                                      "1.2.3.04", "1.2.3.4.5", "256.1.1.1", "1.2.3", "1.2.3.4.", "1.2.3.0x4",
+                                      "example.1", "example.0x1", "1.2.3.0x", "0x", "a.00", "99999999999"}) {
     EXPECT_NE(failure("http://" + std::string(host)).find("IPv4"), std::string::npos) << host;
   }
 }
@@ -167,16 +167,36 @@ TEST(Url, brings_ipv6_into_the_form_of_rfc_5952) {
 }
 
 TEST(Url, refuses_what_is_no_ipv6) {
-  for (const std::string_view literal :
-       {"", ":", ":::", "1", "1:2", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1::2::3", "12345::", "g::", "1:2:3:4:5:6:7:8::",
-        "::1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7:1.2.3.4", "::1.2.3", "::1.2.3.04", "::1.2.3.4:5", "1.2.3.4", "1:", ":1", "::1:",
-        "v1.x", " ::1", "::1 ", "127.0.0.1"}) {
+  for (const std::string_view literal : {"",
+                                         ":",
+                                         ":::",
+                                         "1",
+                                         "1:2",
+                                         "1:2:3:4:5:6:7",
+                                         "1:2:3:4:5:6:7:8:9",
+                                         "1::2::3",
+                                         "12345::",
+                                         "g::",
+                                         "1:2:3:4:5:6:7:8::",
+                                         "::1:2:3:4:5:6:7:8",
+                                         "1:2:3:4:5:6:7:1.2.3.4",
+                                         "::1.2.3",
+                                         "::1.2.3.04",
+                                         "::1.2.3.4:5",
+                                         "1.2.3.4",
+                                         "1:",
+                                         ":1",
+                                         "::1:",
+                                         "v1.x",
+                                         " ::1",
+                                         "::1 ",
+                                         "127.0.0.1"}) {
     EXPECT_NE(failure("http://[" + std::string(literal) + "]/").find("at byte 8"), std::string::npos) << literal;
   }
   expect_refusals({{"http://[::1", "\"]\" is missing"},
                    {"http://[::1/]", "\"]\" is missing"},
                    {"http://[::1]x", "at byte 12"},
-                   {"http://::1/", "at byte 7"},
+                   {"http://::1/", "brackets) at byte 8"},
                    {"http://1:2:3/", "brackets"},
                    {"http://a]/", "bracket in the host at byte 8"},
                    {"http://a[::1]/", "bracket"}});
@@ -277,7 +297,6 @@ TEST(Url, refuses_bad_ports) {
                    {"http://h: 80/", "not a number"},
                    {"http://h:80 /", "not a number"},
                    {"http://h:80:81/", "a second \":\""},
-                   {"http://h:80@evil/", ""},
                    {"http://[::1]:/", "an empty port"}});
 }
 
@@ -299,8 +318,9 @@ TEST(Url, never_prints_userinfo) {
 TEST(Url, refuses_userinfo_tricks_without_repeating_the_password) {
   for (const std::string_view text :
        {"http://user:secret@b@h/", "http://user:secret\\@h/", "http://user:sec ret@h/", "http://user:secret%@h/",
-        "http://user:secret%0d%0a@h/", "http://user:secret%00@h/", "http://user:secret\xC3\xA4@h/", "http://user:secret[@h/",
-        "http://user:secret@h:x/", "http://user:secret@", "http://user:secret@h/ ", "http://@h/"}) {
+        "http://user:secret%0d%0a@h/", "http://user:secret%00@h/", "http://user:secret\xC3\xA4@h/",
+        "http://user:secret[@h/", "http://user:secret@h:x/", "http://user:secret@", "http://user:secret@h/ ",
+        "http://@h/"}) {
     EXPECT_EQ(failure(text).find("secret"), std::string::npos);
     EXPECT_EQ(failure(text).find("sec"), failure(text).find("second")) << failure(text);
   }
@@ -371,7 +391,7 @@ TEST(Url, removes_dot_segments_also_encoded_ones) {
   EXPECT_EQ(parsed("http://h/a?/../b#/../c").text(), "http://h/a?/../b#/../c") << "in paths only";
 }
 
-// RFC 3986 section 5.4, with http instead of "b/c/d;p" things we do not speak.
+// RFC 3986 section 5.4, without the schemes that we do not speak; an empty expectation is a refusal.
 TEST(Url, resolves_the_examples_of_rfc_3986) {
   const Url base = parsed("http://a/b/c/d;p?q");
   struct Case {
@@ -408,9 +428,7 @@ TEST(Url, resolves_the_examples_of_rfc_3986) {
                                          {"g?y/../x", "http://a/b/c/g?y/../x"},
                                          {"https://x:1/y", "https://x:1/y"},
                                          {"?", "http://a/b/c/d;p?"},
-                                         {"\xC3\xA4 "
-                                          "",
-                                          ""}}) {
+                                         {"a b", ""}}) {
     const auto url = base.resolve(c.reference);
     if (c.expected.empty()) {
       EXPECT_FALSE(url) << c.reference;
@@ -441,8 +459,8 @@ TEST(Url, resolve_keeps_userinfo_within_the_authority_only) {
 }
 
 TEST(Url, prints_what_parses_to_the_same) {
-  for (const std::string_view text :
-       {"http://h/", "https://H.example.:443/a/../b?c#d", "ws://[0::1]:80/", "wss://1.2.3.4:1?", "http://h/\xC3\xA4{}"}) {
+  for (const std::string_view text : {"http://h/", "https://H.example.:443/a/../b?c#d", "ws://[0::1]:80/",
+                                      "wss://1.2.3.4:1?", "http://h/\xC3\xA4{}"}) {
     const Url url = parsed(text);
     EXPECT_EQ(parsed(url.text()).text(), url.text());
     EXPECT_EQ(parsed(url.text()).target(), url.target());

@@ -1,0 +1,200 @@
+// Trunkline under the bench's command line.
+//   callback           all requests on the loops, each started from the completion of the one before
+//   blocking           CONCURRENCY threads that call Client::send
+//   recreate           blocking; options and Client are built anew for each request and get the shared transport
+//   recreate-callback  the same from completions
+//   isolated           blocking; a transport of its own for each request: the mistake that sharing prevents
+//   idle               TOTAL idle connections, and the memory they take
+// Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
+// (how long they stay idle); DEFAULTS=1 leaves the limits at the library's own.
+#include <malloc.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <trunkline/trunkline.hpp>
+
+#include "measure.h"
+
+namespace {
+
+using bench::Arguments;
+using bench::Clock;
+using bench::Samples;
+using trunkline::Client;
+using trunkline::Options;
+using trunkline::Request;
+using trunkline::Response;
+using trunkline::Result;
+using trunkline::Transport;
+
+// Read from the environment once; `options` builds from it what a caller would build: strings, limits, no handles.
+struct Settings {
+  std::string url, body, ca, certificate, key;
+  bool keep_defaults = false;
+  bool fresh_connections = false;
+  int open = 0;
+  std::chrono::milliseconds idle{0};
+
+  explicit Settings(const Arguments& arguments)
+      : url(arguments.url),
+        body(bench::request_body()),
+        ca(bench::setting("CA")),
+        certificate(bench::setting("CERT")),
+        key(bench::setting("KEY")),
+        keep_defaults(bench::setting("DEFAULTS", 0) != 0),
+        open(static_cast<int>(bench::setting("OPEN", arguments.concurrency))),
+        idle(bench::setting("IDLE_MS", 0)) {}
+
+  Options options() const {
+    Options options;
+    options.tls.ca_file = ca;
+    options.tls.certificate_file = certificate;
+    options.tls.key_file = key;
+    if (idle.count() > 0) options.limits.idle_timeout = idle;
+    if (keep_defaults) return options;
+    options.limits.open_per_host = options.limits.idle_per_host = open;
+    options.limits.idle_total = std::max(options.limits.idle_total, open);
+    options.limits.queue_per_host = std::max(options.limits.queue_per_host, open);
+    options.limits.requests_per_connection = 0;  // the peers have no such limit either, and dials are compared
+    return options;
+  }
+  Request request() const {
+    Request request = body.empty() ? trunkline::get(url) : trunkline::post(url, body);
+    request.fresh_connection(fresh_connections);
+    return request;
+  }
+};
+
+bool is_good(const Result<Response>& result) {
+  static std::atomic<bool> told{false};
+  if (result && result->status == 200) return true;
+  if (!told.exchange(true)) {
+    const std::string what = result ? "status " + std::to_string(result->status) : result.error().describe();
+    std::fprintf(stderr, "first failure: %s\n", what.c_str());
+  }
+  return false;
+}
+
+// CONCURRENCY threads; each asks `client_for_request` for its client every time.
+template <class ClientForRequest>
+long run_blocking(const Settings& settings, long concurrency, Samples& samples, ClientForRequest client_for_request) {
+  std::atomic<long> next{0}, errors{0};
+  std::vector<std::thread> callers;
+  for (long i = 0; i < concurrency; ++i) {
+    callers.emplace_back([&] {
+      for (long request; (request = next.fetch_add(1, std::memory_order_relaxed)) < samples.total();) {
+        const auto started = Clock::now();
+        decltype(auto) client = client_for_request();
+        if (!is_good(client.send(settings.request()))) ++errors;
+        samples.set(request, started);
+      }
+    });
+  }
+  for (auto& caller : callers) caller.join();
+  return errors;
+}
+
+// CONCURRENCY chains of completions, on whichever loops the library has.
+template <class ClientForRequest>
+class Chains {
+ public:
+  Chains(const Settings& settings, Samples& samples, ClientForRequest client_for_request)
+      : settings_(settings), samples_(samples), client_for_request_(client_for_request) {}
+
+  long run(long concurrency) {
+    for (long i = 0; i < concurrency; ++i) start_next();
+    std::unique_lock lock(mutex_);
+    all_done_.wait(lock, [this] { return done_; });
+    return errors_;
+  }
+
+ private:
+  void start_next() {
+    const long request = next_.fetch_add(1, std::memory_order_relaxed);
+    if (request >= samples_.total()) return;
+    decltype(auto) client = client_for_request_();
+    client.start(settings_.request(), [this, request, started = Clock::now()](Result<Response> result) {
+      if (!is_good(result)) errors_.fetch_add(1, std::memory_order_relaxed);
+      samples_.set(request, started);
+      start_next();
+      if (completed_.fetch_add(1, std::memory_order_acq_rel) + 1 == samples_.total()) finish();
+    });
+  }
+
+  void finish() {
+    const std::lock_guard lock(mutex_);  // held while notifying: the waiter destroys this object
+    done_ = true;
+    all_done_.notify_one();
+  }
+
+  const Settings& settings_;
+  Samples& samples_;
+  ClientForRequest client_for_request_;
+  std::atomic<long> next_{0}, completed_{0}, errors_{0};
+  std::mutex mutex_;
+  std::condition_variable all_done_;
+  bool done_ = false;
+};
+
+template <class ClientForRequest>
+long run_chains(const Settings& settings, long concurrency, Samples& samples, ClientForRequest client_for_request) {
+  return Chains<ClientForRequest>(settings, samples, client_for_request).run(concurrency);
+}
+
+// Opens `total` connections and lets them go idle. Requests before the first reading pay for what there is once, such as
+// loops, threads and the TLS context.
+void measure_idle(Settings settings, long total) {
+  constexpr long callers = 4;
+  settings.open = static_cast<int>(total + callers);
+  const auto transport = Transport::shared(settings.options());
+  const Client client(transport);
+  const auto same = [&]() -> const Client& { return client; };
+  Samples warm(1000), samples(total);
+  long errors = run_blocking(settings, callers, warm, same);
+  const long idle_before = transport->stats().pool.idle, before_kb = bench::resident_kb();
+  settings.fresh_connections = true;
+  errors += run_blocking(settings, callers, samples, same);
+  const auto added = [&] { return transport->stats().pool.idle - idle_before; };
+  for (int tries = 0; added() < total && tries < 50; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  const long after_kb = bench::resident_kb();
+  malloc_trim(0);
+  bench::print_memory(added(), errors, before_kb, after_kb, bench::resident_kb());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* modes = "callback blocking recreate recreate-callback isolated idle";
+  const Arguments arguments = bench::parse_arguments(argc, argv, modes);
+  const Settings settings(arguments);
+  const Client client(settings.options());
+  const auto same = [&]() -> const Client& { return client; };
+  const auto shared = [&] { return Client(settings.options()); };
+  const auto isolated = [&] { return Client(Transport::create(settings.options())); };
+  const auto measure = [&](auto run, auto client_for_request) {
+    bench::measure(arguments.total,
+                   [&](Samples& samples) { return run(settings, arguments.concurrency, samples, client_for_request); });
+  };
+  if (arguments.mode == "callback") {
+    measure([](auto&&... a) { return run_chains(a...); }, same);
+  } else if (arguments.mode == "blocking") {
+    measure([](auto&&... a) { return run_blocking(a...); }, same);
+  } else if (arguments.mode == "recreate") {
+    measure([](auto&&... a) { return run_blocking(a...); }, shared);
+  } else if (arguments.mode == "recreate-callback") {
+    measure([](auto&&... a) { return run_chains(a...); }, shared);
+  } else if (arguments.mode == "isolated") {
+    measure([](auto&&... a) { return run_blocking(a...); }, isolated);
+  } else if (arguments.mode == "idle") {
+    measure_idle(settings, arguments.total);
+  } else {
+    std::fprintf(stderr, "no mode %s; there is: %s\n", arguments.mode.c_str(), modes);
+    return 2;
+  }
+  bench::hold();
+}

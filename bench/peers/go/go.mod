@@ -1,0 +1,3 @@
+module trunkline/bench/peers/go
+
+go 1.23

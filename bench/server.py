@@ -1,0 +1,133 @@
+# The server of every run: one nginx worker that answers 1 KB from memory, in clear and over TLS, and counts what it
+# accepts. Ports are fixed, because each run has a network namespace of its own.
+import os
+import pathlib
+import resource
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORK = ROOT / "build" / "bench"
+TLS = WORK / "tls"
+
+PLAIN, TLS_PORT, MUTUAL_TLS, STATUS = 8080, 8443, 8444, 8090
+URL = {"plain": f"http://127.0.0.1:{PLAIN}/", "tls": f"https://127.0.0.1:{TLS_PORT}/",
+       "mutual": f"https://127.0.0.1:{MUTUAL_TLS}/"}
+CA = {"CA": str(TLS / "ca.pem")}
+IDENTITY = CA | {"CERT": str(TLS / "client.pem"), "KEY": str(TLS / "client.key")}
+BODY = "".join(f"{i:07d} " for i in range(128))  # 1,024 bytes
+
+CONFIGURATION = """
+{user}worker_processes 1; daemon off; pid {directory}/pid; error_log {directory}/error.log crit;
+events {{ worker_connections 19500; }}
+http {{
+  access_log off; default_type text/plain; tcp_nodelay on;
+  keepalive_timeout 900s; keepalive_requests 1000000000;
+  client_body_temp_path {directory}/t1; proxy_temp_path {directory}/t2; fastcgi_temp_path {directory}/t3;
+  uwsgi_temp_path {directory}/t4; scgi_temp_path {directory}/t5;
+  map $connection_requests $first {{ 1 1; default 0; }}
+  log_format handshake '$ssl_session_reused';
+  ssl_certificate {tls}/server.pem; ssl_certificate_key {tls}/server.key; ssl_client_certificate {tls}/ca.pem;
+  ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:sessions:10m;
+  server {{ listen 127.0.0.1:{plain} backlog=65535; location / {{ return 200 "{body}"; }} }}
+  server {{ listen 127.0.0.1:{tls_port} ssl backlog=65535; access_log {directory}/handshakes handshake if=$first;
+            location / {{ return 200 "{body}"; }} }}
+  server {{ listen 127.0.0.1:{mutual} ssl backlog=65535; access_log {directory}/handshakes handshake if=$first;
+            ssl_verify_client on; location / {{ return 200 "{body}"; }} }}
+  server {{ listen 127.0.0.1:{status}; location / {{ stub_status; }} }}
+}}
+"""
+
+
+def make_certificates():
+    if (TLS / "client.pem").exists():
+        return
+    TLS.mkdir(parents=True, exist_ok=True)
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=TLS, check=True, stderr=subprocess.DEVNULL)
+
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *curve, "-days", "3650", "-subj", "/CN=bench-ca", "-keyout", "ca.key", "-out", "ca.pem")
+    for name, extension in (("server", "subjectAltName=IP:127.0.0.1"), ("client", "extendedKeyUsage=clientAuth")):
+        (TLS / f"{name}.ext").write_text(extension)
+        openssl("req", *curve, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", "3650", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
+
+
+def namespace_command():
+    """What to put before a command so that it has a network of its own; empty when that is not permitted."""
+    permitted = shutil.which("unshare") and subprocess.run(["unshare", "-n", "true"], stderr=subprocess.DEVNULL)
+    return ["unshare", "-n"] if permitted and permitted.returncode == 0 else []
+
+
+def bring_up_loopback():
+    subprocess.run(["ip", "link", "set", "lo", "up"], stderr=subprocess.DEVNULL)
+
+
+def raise_descriptor_limit():
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+class Server:
+    """nginx, pinned to one CPU, as a context manager."""
+
+    def __init__(self, cpu=None):
+        self.pin = ["taskset", "-c", str(cpu)] if cpu is not None and os.cpu_count() > 1 else []
+
+    def __enter__(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="trunkline-bench-"))
+        configuration = CONFIGURATION.format(
+            user="user root; " if os.getuid() == 0 else "", directory=self.directory, tls=TLS, body=BODY, plain=PLAIN,
+            tls_port=TLS_PORT, mutual=MUTUAL_TLS, status=STATUS)
+        (self.directory / "nginx.conf").write_text(configuration)
+        command = [nginx_path(), "-p", str(self.directory), "-c", str(self.directory / "nginx.conf")]
+        self.process = subprocess.Popen(self.pin + command, stdin=subprocess.DEVNULL)
+        for _ in range(250):
+            if self.process.poll() is not None:
+                raise SystemExit(f"nginx ended with {self.process.returncode}")
+            try:
+                self.accepted()
+                break
+            except OSError:
+                time.sleep(0.02)
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def accepted(self):
+        """Connections accepted so far, this question included."""
+        with socket.create_connection(("127.0.0.1", STATUS), 5) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answer = b"".join(iter(lambda: connection.recv(4096), b""))
+        return int(answer.split(b"requests\n")[1].split()[0])
+
+    def cpu_seconds(self):
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return sum(int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+                   for pid in [self.process.pid, *children]) / 1e9
+
+    def handshakes(self):
+        """TLS connections that carried a request, and how many of them were resumed. Known after the server has ended."""
+        log = self.directory / "handshakes"
+        lines = log.read_text().split() if log.exists() else []
+        return len(lines), lines.count("r")
+
+
+def nginx_path():
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin") or "nginx"

@@ -1,0 +1,152 @@
+# Who runs against whom, with how many requests, and what must come out. A workload is a list of runs; a round does all
+# of them once, in this order, so that what is compared stands side by side.
+import dataclasses
+import shutil
+
+from server import CA, IDENTITY, MUTUAL_TLS, PLAIN, ROOT, TLS_PORT, URL, WORK
+
+RELEASE = ROOT / "build" / "release" / "bench"
+PROGRAMS = {"client_bench": RELEASE / "client_bench", "floor": RELEASE / "floor", "curl_bench": RELEASE / "curl_bench",
+            "go_peer": WORK / "peers" / "go_peer", "rust_peer": WORK / "peers" / "rust_peer",
+            "wrk": shutil.which("wrk") or "wrk"}
+PORTS = {"plain": PLAIN, "tls": TLS_PORT, "mutual": MUTUAL_TLS}
+
+
+@dataclasses.dataclass
+class Run:
+    peer: str
+    program: str
+    mode: str
+    concurrency: int
+    total: int
+    wire: str = "plain"
+    environment: dict = dataclasses.field(default_factory=dict)
+    snapshots: list = dataclasses.field(default_factory=list)  # seconds between further looks at the sockets
+
+    def command(self):
+        program = str(PROGRAMS[self.program])
+        if self.program == "wrk":
+            connections = f"-c{self.concurrency}"
+            return [program, "-t1", connections, f"-d{self.total}s", "--latency", URL[self.wire]]
+        return [program, self.mode, URL[self.wire], str(self.concurrency), str(self.total)]
+
+    def to_json(self):
+        tls = {"plain": {}, "tls": CA, "mutual": IDENTITY}[self.wire]
+        return {"peer": self.peer, "concurrency": self.concurrency, "command": self.command(),
+                "kind": "wrk" if self.program == "wrk" else "client", "port": PORTS[self.wire],
+                "environment": tls | self.environment, "snapshots": self.snapshots}
+
+
+@dataclasses.dataclass
+class Target:
+    """Within one round: `metric` of `peer`, divided by that of `against` if there is one, is at most `limit`."""
+    concurrency: int
+    peer: str
+    metric: str
+    limit: float
+    against: str = ""
+    at_least: bool = False
+
+
+@dataclasses.dataclass
+class Workload:
+    title: str
+    runs: list
+    targets: list
+    base: str = ""  # the peer that every row is divided by
+    shape: str = "requests"  # which table report.py makes: requests, sockets, or memory
+    rounds: int = 5
+
+
+def w1():
+    runs = []
+    for c, n in ((1, 30_000), (8, 200_000), (64, 200_000), (200, 200_000)):
+        runs += [Run("floor", "floor", "epoll", c, n), Run("trunkline", "client_bench", "callback", c, n),
+                 Run("wrk", "wrk", "", c, 2),
+                 Run("hyper", "rust_peer", "hyper", c, n // 2), Run("hyper-current", "rust_peer", "hyper-current", c, n // 2),
+                 Run("reqwest", "rust_peer", "reqwest", c, n // 2),
+                 Run("go-tuned", "go_peer", "tuned", c, n // 2), Run("go-default", "go_peer", "default", c, n // 4),
+                 Run("curl-multi", "curl_bench", "multi", c, n // 4), Run("curl-easy", "curl_bench", "easy", c, n // 4),
+                 Run("curl-easy-fresh", "curl_bench", "easy-fresh", c, 8_000)]
+    at_64 = [Target(64, "trunkline", "cpu", limit, peer) for peer, limit in
+             (("floor", 1.25), ("wrk", 1), ("hyper", 0.9), ("go-tuned", 0.5), ("curl-multi", 0.5), ("curl-easy", 1))]
+    at_200 = [Target(200, "trunkline", "cpu", 0.9, "hyper"), Target(200, "trunkline", "cpu", 0.5, "go-tuned"),
+              Target(200, "trunkline", "rate", 1.1, "hyper", at_least=True), Target(200, "trunkline", "dials", 200)]
+    at_1 = [Target(1, "trunkline", "cpu", 1, "hyper")]
+    return Workload("W1: requests over HTTP/1.1, 1 KB from nginx, one thread", runs, at_1 + at_64 + at_200, "floor")
+
+
+def blocking():
+    runs = []
+    for c, n in ((1, 30_000), (8, 100_000)):
+        runs += [Run("floor-blocking", "floor", "blocking", c, n), Run("trunkline", "client_bench", "blocking", c, n),
+                 Run("curl-easy", "curl_bench", "easy", c, n)]
+    targets = [Target(c, "trunkline", "cpu", limit, peer) for c in (1, 8)
+               for peer, limit in (("floor-blocking", 1.3), ("curl-easy", 1))]
+    return Workload("Blocking calls: each caller does its own I/O", runs, targets, "floor-blocking")
+
+
+def tls():
+    warm = {"WARM": "1280"}  # handshakes are W4's subject
+    runs = [Run("floor", "floor", "epoll", 64, 200_000, environment=warm),
+            Run("trunkline", "client_bench", "callback", 64, 200_000, environment=warm),
+            Run("floor-tls", "floor", "tls", 64, 150_000, "tls", warm),
+            Run("trunkline-tls", "client_bench", "callback", 64, 150_000, "tls", warm),
+            Run("curl-multi-tls", "curl_bench", "multi", 64, 50_000, "tls", warm),
+            Run("reqwest-tls", "rust_peer", "reqwest", 64, 100_000, "tls", warm),
+            Run("go-tls", "go_peer", "cached", 64, 100_000, "tls", warm)]
+    return Workload("Pooled requests over TLS, against the floor in clear", runs,
+                    [Target(64, "trunkline-tls", "cpu", 1.65, "floor"), Target(64, "trunkline-tls", "cpu", 1, "go-tls"),
+                     Target(64, "trunkline-tls", "cpu", 1, "reqwest-tls"),
+                     Target(64, "trunkline-tls", "cpu", 1, "curl-multi-tls")], "floor")
+
+
+def w4():
+    runs = []
+    for c, many in ((1, 10_000), (8, 40_000)):
+        def add(peer, program, mode, total, c=c):
+            runs.append(Run(peer, program, mode, c, total, "mutual"))
+        add("trunkline-recreate", "client_bench", "recreate", many)
+        add("trunkline-recreate-callback", "client_bench", "recreate-callback", many)
+        add("curl-fresh+share", "curl_bench", "easy-share", many)
+        add("go-cached", "go_peer", "cached", many)
+        add("reqwest-cached", "rust_peer", "reqwest", many)
+        add("curl-easy-reuse", "curl_bench", "easy", many)
+        add("trunkline-isolated", "client_bench", "isolated", 1_000)
+        add("curl-easy-fresh", "curl_bench", "easy-fresh", 500)
+        add("curl-fresh+session", "curl_bench", "easy-session", 500)
+        add("go-fresh-leak", "go_peer", "fresh", 1_000)
+        add("go-fresh-close", "go_peer", "fresh-close", 1_000)
+        add("reqwest-fresh", "rust_peer", "reqwest-fresh", 500)
+    return Workload("W4: a client with client certificate built anew for each request", runs,
+                    [Target(1, "trunkline-recreate", "cpu", 1, "curl-fresh+share"),
+                     Target(1, "trunkline-recreate", "dials", 1),
+                     Target(8, "trunkline-recreate-callback", "cpu", 0.8, "go-cached"),
+                     Target(8, "trunkline-recreate", "cpu", 1, "curl-fresh+share"),
+                     Target(8, "trunkline-recreate", "dials", 8)])
+
+
+def w5():
+    def run(peer, program, mode, environment=None, snapshots=(1,)):
+        return Run(peer, program, mode, 500, 5_000, environment=environment or {}, snapshots=list(snapshots))
+    runs = [run("trunkline", "client_bench", "callback"),
+            run("trunkline-defaults", "client_bench", "callback", {"DEFAULTS": "1"}),
+            run("trunkline-idle-2s", "client_bench", "callback", {"IDLE_MS": "2000"}, (1, 3)),
+            run("curl-multi", "curl_bench", "multi"), run("hyper", "rust_peer", "hyper"),
+            run("reqwest", "rust_peer", "reqwest"), run("go-tuned", "go_peer", "tuned"),
+            run("go-default", "go_peer", "default"), run("go-fresh-leak", "go_peer", "fresh"),
+            run("curl-easy-fresh", "curl_bench", "easy-fresh")]
+    return Workload("W5: sockets left by 5,000 requests at concurrency 500", runs,
+                    [Target(500, "trunkline", "open", 500), Target(500, "trunkline", "time_wait", 0),
+                     Target(500, "trunkline-idle-2s", "open_last", 0)], shape="sockets")
+
+
+def idle():
+    runs = [Run(f"{peer}-{wire}", program, "idle", 4, 10_000, wire) for wire in ("plain", "tls")
+            for peer, program in (("trunkline", "client_bench"), ("curl-multi", "curl_bench"))]
+    return Workload("User memory of 10,000 idle connections", runs,
+                    [Target(4, "trunkline-plain", "kilobytes", 1.5), Target(4, "trunkline-tls", "kilobytes", 24)],
+                    shape="memory", rounds=3)
+
+
+WORKLOADS = {"w1": w1, "blocking": blocking, "tls": tls, "w4": w4, "w5": w5, "idle": idle}

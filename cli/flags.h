@@ -1,0 +1,23 @@
+// The command line as text into the structs of settings.h. The only source file that meets CLI11.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "settings.h"
+
+namespace trunkline::cli {
+
+// What to print and with which code to end, when there is nothing to run: help, the version, or a mistake.
+struct Answer {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+using CommandLine = std::variant<Answer, FetchFlags, UrlFlags, LoadFlags>;
+
+CommandLine parse_command_line(const std::vector<std::string>& arguments);  // without the program's name
+
+}  // namespace trunkline::cli

@@ -1,0 +1,13 @@
+// The texts of --help that are not lists of flags.
+#pragma once
+
+#include <string>
+
+namespace trunkline::cli {
+
+std::string main_help();
+std::string fetch_help();
+std::string url_help();
+std::string load_help();
+
+}  // namespace trunkline::cli

@@ -1,0 +1,38 @@
+// The binary `trunkline`: reads the command line and hands over to one subcommand, each in its own file.
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "exit_code.h"
+#include "fetch.h"
+#include "flags.h"
+#include "load.h"
+#include "output.h"
+#include "url.h"
+
+namespace trunkline::cli {
+namespace {
+
+int run(const Answer& answer) {
+  std::fputs(answer.err.c_str(), stderr);
+  Output out = Output::to_stdout();
+  out.write(answer.out);
+  return out.failed() ? exit_output_failed : answer.code;
+}
+
+int run(const FetchFlags& flags) { return run_fetch(flags); }
+int run(const UrlFlags& flags) { return run_url(flags); }
+int run(const LoadFlags& flags) { return run_load(flags); }
+
+}  // namespace
+}  // namespace trunkline::cli
+
+int main(int count, char** arguments) {
+  // A reader or a peer that has gone is an error of that write, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
+  const trunkline::cli::CommandLine line = trunkline::cli::parse_command_line({arguments + 1, arguments + count});
+  return std::visit([](const auto& flags) { return trunkline::cli::run(flags); }, line);
+}

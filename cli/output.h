@@ -1,0 +1,33 @@
+// Where bytes go: stdout or a file. A reader that has gone away (`| head`) is no news worth printing.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace trunkline::cli {
+
+class Output {
+ public:
+  static Output to_stdout() { return Output(1, false); }
+  static Output to_file(const std::string& path);  // made, or emptied; a failure shows at the first write
+  Output(Output&& other) noexcept;
+  Output& operator=(Output&&) = delete;
+  ~Output();
+
+  // All of it, or false. Blocks while the reader is slow.
+  bool write(std::string_view bytes);
+  bool finish();  // closes; false when not everything arrived
+
+  bool failed() const { return failure_ != 0; }
+  bool reader_gone() const;     // EPIPE
+  std::string failure() const;  // in words
+
+ private:
+  Output(int fd, bool owns) : fd_(fd), owns_(owns) {}
+
+  int fd_;
+  bool owns_;
+  int failure_ = 0;  // errno of the first failure; later writes are dropped
+};
+
+}  // namespace trunkline::cli

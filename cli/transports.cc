@@ -1,0 +1,52 @@
+#include "transports.h"
+
+#include <utility>
+
+namespace trunkline::cli {
+
+Transports::Transports(Options options, Sharing sharing, Environment environment)
+    : options_(std::move(options)), sharing_(sharing), environment_(std::move(environment)) {}
+
+Options Transports::options_for(const std::string& url, bool other_origin, std::optional<Duration> total) const {
+  Options options = options_;
+  if (options.proxy.empty() && environment_) {
+    const Result<Url> parsed = Url::parse(url);
+    if (parsed) options.proxy = environment_proxy(*parsed, environment_);
+  }
+  if (other_origin) {
+    options.tls.certificate_file.clear();
+    options.tls.key_file.clear();
+    options.tls.server_name.clear();
+  }
+  if (total) options.timeouts.total = *total;
+  return options;
+}
+
+std::shared_ptr<Transport> Transports::take(const std::string& url, bool other_origin, std::optional<Duration> total) {
+  const Options options = options_for(url, other_origin, sharing_.recreate ? total : std::nullopt);
+  if (sharing_.recreate) {
+    if (sharing_.isolated) return Transport::create(options);
+    return *recreated_.insert(Transport::shared(options)).first;
+  }
+  const std::string what_differs = options.proxy + (other_origin ? "\n!" : "\n");
+  std::shared_ptr<Transport>& kept = kept_[what_differs];
+  if (!kept) kept = sharing_.isolated ? Transport::create(options) : Transport::shared(options);
+  return kept;
+}
+
+void Transports::give_back(const std::shared_ptr<Transport>& transport) {
+  if (!sharing_.recreate || !sharing_.isolated || !transport) return;
+  transport->drain(std::chrono::seconds(1));
+  ended_.add_private(transport->stats());
+}
+
+Stats Transports::stats() const {
+  StatsSum sum = ended_;
+  for (const auto& [what_differs, transport] : kept_) {
+    sharing_.isolated ? sum.add_private(transport->stats()) : sum.add_shared(transport->stats());
+  }
+  for (const std::shared_ptr<Transport>& transport : recreated_) sum.add_shared(transport->stats());
+  return sum.total();
+}
+
+}  // namespace trunkline::cli

@@ -1,0 +1,708 @@
+#include "client/call.h"
+
+#include <linux/futex.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+#include "client/connection.h"
+#include "client/engine.h"
+#include "client/transport_impl.h"
+#include "client/upgraded.h"
+#include "net/descriptors.h"
+
+namespace trunkline {
+
+namespace {
+
+// std::atomic::wait of libstdc++ 12 spins, and costs up to twice the CPU of the futex itself.
+void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, TimePoint until) {
+  timespec limit{};
+  timespec* timeout = nullptr;
+  if (until != never) {
+    const auto left = std::max<Duration>(until - Clock::now(), Duration::zero());
+    limit.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(left).count();
+    limit.tv_nsec = (left % std::chrono::seconds(1)).count();
+    timeout = &limit;
+  }
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, timeout, nullptr, 0);
+}
+
+void futex_wake(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+  word.store(value, std::memory_order_release);
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+}
+
+enum : std::uint32_t { waiting = 0, granted_word = 1, failed_word = 2 };
+
+TimePoint after(TimePoint start, Duration limit) { return limit > Duration::zero() ? start + limit : never; }
+
+}  // namespace
+
+Call::Call(std::shared_ptr<TransportImpl> transport, Request request, Kind kind)
+    : transport_(std::move(transport)), request_(std::move(request)), kind_(kind), started_(Clock::now()) {}
+
+Call::~Call() {
+  if (source_event_fd_ >= 0) {
+    net::forget_descriptor(source_event_fd_);
+    close(source_event_fd_);
+  }
+}
+
+const ResponseLimits& Call::response_limits() const { return transport_->options().response; }
+
+// Everything that can be refused is refused here, before a socket is touched.
+std::optional<Error> Call::prepare() {
+  const Options& options = transport_->options();
+  timeouts_value_ = request_.timeouts() ? *request_.timeouts() : options.timeouts;
+  total_deadline_ = after(started_, request_.total_timeout().value_or(timeouts_value_.total));
+  body_limit_ = request_.body_limit().value_or(options.response.body_bytes);
+  if (transport_->closed()) {
+    return Error(ErrorCode::transport_closed, Phase::prepare, "the transport has been drained");
+  }
+  if (auto ready = transport_->ready(); !ready) return ready.error();
+  if (options.protocol == Protocol::http2 || options.protocol == Protocol::h2c) {
+    return Error(ErrorCode::unsupported, Phase::prepare,
+                 "this version speaks HTTP/1.1 only: set Options::protocol to http1 or automatic");
+  }
+  Result<Url> url = Url::parse(request_.url());
+  if (!url) return std::move(url).error();
+  if (url->scheme() != "http" && url->scheme() != "https" && !request_.wants_upgrade()) {
+    return Error(ErrorCode::unsupported, Phase::prepare, "a WebSocket URL needs an upgrade, not a plain request");
+  }
+  if (request_.method() == "CONNECT") {
+    return Error(ErrorCode::invalid_request, Phase::prepare, "CONNECT is between a client and its proxy: set Options::proxy");
+  }
+  if (auto ok = http1::check_request(request_.method(), url->target(), request_.headers()); !ok) return ok.error();
+  std::optional<std::uint64_t> length;
+  if (request_.has_body()) length = request_.source() ? request_.source()->length() : request_.body().size();
+  if (auto ok = http1::check_framing(request_.headers(), request_.has_body(), length, request_.wants_upgrade()); !ok) {
+    return ok.error();
+  }
+  Result<std::shared_ptr<pool::Route>> route = transport_->route_for(*url);
+  if (!route) return std::move(route).error();
+  route_ = std::move(*route);
+  pool_ = transport_->pool();
+  authority_ = url->authority();
+  const auto& destination = static_cast<const Destination&>(*route_->attachment);
+  if (destination.target->proxy && !destination.target->tunnel) {
+    target_ = "http://" + authority_ + std::string(url->target());
+    extra_head_ = destination.proxy_authorization_line;
+  } else {
+    target_ = url->target();
+  }
+  idempotent_ = request_.is_idempotent() || is_idempotent(request_.method());
+  if (const auto connection = request_.headers().get("Connection")) {
+    wants_close_ = equals_ignore_case(*connection, "close");
+  }
+  Waiter::limits = &options.limits;
+  Waiter::timeouts = &timeouts_value_;
+  Waiter::deadline = std::min(after(started_, timeouts_value_.queue), total_deadline_);
+  Waiter::fresh = request_.wants_fresh_connection();
+  return std::nullopt;
+}
+
+http1::RequestHead Call::head() const {
+  http1::RequestHead head;
+  head.method = request_.method();
+  head.target = target_;
+  head.host = authority_;
+  head.headers = &request_.headers();
+  head.user_agent = transport_->options().user_agent;
+  head.extra = extra_head_;
+  head.upgrade = request_.wants_upgrade();
+  head.has_body = request_.has_body();
+  if (head.has_body) {
+    head.content_length = request_.source() ? request_.source()->length() : request_.body().size();
+    head.expect_continue = request_.wants_continue() && head.content_length != 0U;
+  }
+  return head;
+}
+
+http1::RequestFraming Call::framing() const {
+  return {.head = request_.method() == "HEAD", .connect = false, .upgrade = request_.wants_upgrade()};
+}
+
+void Call::trace(TraceEvent::Kind kind, std::string detail) {
+  if (!request_.tracer()) return;
+  TraceEvent event;
+  event.kind = kind;
+  event.at = Clock::now() - started_;
+  event.connection = response_.connection.id;
+  event.detail = std::move(detail);
+  request_.tracer()->on_event(event);
+}
+
+// --- with a callback
+
+void Call::start(Callback<void(Result<Response>)> done) {
+  done_whole_ = std::move(done);
+  launch();
+}
+
+void Call::start_stream(Callback<void(Result<ResponseStream>)> done) {
+  done_stream_ = std::move(done);
+  launch();
+}
+
+void Call::launch() {
+  self_ = shared_from_this();
+  transport_->call_started();
+  counted_ = true;
+  net::Loop* loop = net::Loop::current();
+  const bool here = loop != nullptr;
+  if (!here) loop = &Engine::instance().next_loop();
+  home_.store(loop, std::memory_order_relaxed);
+  std::optional<Error> error = prepare();
+  if (error || !here) {
+    loop->post([self = self_, error = std::move(error)]() mutable {
+      if (error) {
+        self->complete(std::move(error));
+      } else if (!self->done_) {  // cancelled meanwhile
+        self->attempt_on_loop();
+      }
+    });
+    return;
+  }
+  starting_ = true;
+  attempt_on_loop();
+  starting_ = false;
+}
+
+void Call::attempt_on_loop() {
+  pool::Entry* entry = nullptr;
+  switch (pool_->acquire(*route_, *this, home().now(), entry)) {
+    case pool::Route::Outcome::granted:
+      begin_on(static_cast<Connection&>(*entry));
+      return;
+    case pool::Route::Outcome::queued:
+      if (traced()) trace(TraceEvent::queued, std::string(to_string(Waiter::miss)));
+      if (Waiter::deadline != never) {
+        timer_used_ = true;
+        home().set_timer(*this, Waiter::deadline);
+      }
+      return;
+    case pool::Route::Outcome::queue_full:
+      complete(wait_error(ErrorCode::queue_full, nullptr));
+      return;
+    case pool::Route::Outcome::down:
+      complete(wait_error(ErrorCode::route_down, route_->last_error_locked()));
+      return;
+    case pool::Route::Outcome::closed:
+      complete(wait_error(ErrorCode::transport_closed, nullptr));
+      return;
+  }
+}
+
+void Call::granted(Connection& connection) {
+  if (blocking_) {
+    granted_ = &connection;
+    futex_wake(wake_, granted_word);
+    return;
+  }
+  net::Loop& from = home();
+  if (from.on_this_thread() && &connection.loop() == &from) {
+    begin_on(connection);
+    return;
+  }
+  // The call moves to its connection's loop; its timer is left behind first.
+  from.post([self = shared_from_this(), &connection] {
+    self->cancel_queue_timer();
+    if (&connection.loop() == &self->home()) {
+      self->begin_on(connection);
+      return;
+    }
+    self->home_.store(&connection.loop(), std::memory_order_relaxed);
+    connection.loop().post([self, &connection] { self->begin_on(connection); });
+  });
+}
+
+void Call::wait_failed(pool::Route&, ErrorCode code, const std::shared_ptr<const Error>& cause) {
+  if (blocking_) {
+    error_ = std::make_unique<Error>(wait_error(code, cause));
+    futex_wake(wake_, failed_word);
+    return;
+  }
+  home().post([self = shared_from_this(), error = wait_error(code, cause)]() mutable {
+    if (!self->done_) self->complete(std::move(error));
+  });
+}
+
+void Call::on_timer() {
+  if (done_ || connection_ != nullptr) return;
+  if (!pool_->cancel(*route_, *this, home().now())) return;  // a grant or a failure is on its way
+  complete(wait_error(home().now() >= total_deadline_ ? ErrorCode::timeout_total : ErrorCode::timeout_queue,
+                      route_->last_error_locked()));
+}
+
+void Call::cancel_queue_timer() {
+  if (std::exchange(timer_used_, false)) home().cancel_timer(*this);
+}
+
+void Call::begin_on(Connection& connection) {
+  cancel_queue_timer();
+  if (cancelled_) {
+    pool_->release(*route_, connection, true, CloseReason::cancelled, *Waiter::limits, home().now());
+    if (!done_) complete(Error(ErrorCode::cancelled, Phase::queue, "the request was cancelled"));
+    return;
+  }
+  connection_ = &connection;
+  const bool reused = connection.was_reused;
+  const net::Dialled& dialled = connection.dialled();
+  ConnectionInfo& info = response_.connection;
+  info.id = connection.id;
+  info.reused = reused;
+  info.reuse_miss = Waiter::miss;
+  info.dial_reason = connection.dial_reason;
+  info.requests = connection.requests;
+  info.address = dialled.address;
+  info.protocol = "http/1.1";
+  info.tls = dialled.tls;
+  RequestTimes& times = response_.times;
+  times.queue = (blocking_ ? Clock::now() : home().now()) - started_;
+  if (times.queue < Duration::zero()) times.queue = Duration::zero();  // a turn's clock is a little behind
+  if (!reused) {
+    times.resolve = dialled.resolve;
+    times.connect = dialled.connect;
+    times.proxy = dialled.proxy;
+    times.tls = dialled.handshake;
+  }
+  if (traced()) trace(TraceEvent::connected, reused ? "reused" : std::string(to_string(Waiter::miss)));
+  connection.begin(*this, blocking_);
+}
+
+void Call::cancel() {
+  net::Loop& loop = home();
+  loop.post([self = shared_from_this(), &loop] {
+    if (&self->home() != &loop) {
+      self->cancel();  // it has moved to its connection's loop
+    } else {
+      self->cancel_now();
+    }
+  });
+}
+
+void Call::cancel_now() {
+  if (cancelled_ || body_done_ || (done_ && connection_ == nullptr)) return;
+  cancelled_ = true;
+  Error error(ErrorCode::cancelled, connection_ != nullptr ? Phase::first_byte : Phase::queue,
+              "the request was cancelled");
+  if (connection_ != nullptr) {
+    error.maybe_processed = MaybeProcessed::unknown;
+    error.address = response_.connection.address;
+    std::exchange(connection_, nullptr)->abort(CloseReason::cancelled);
+    if (head_delivered_) {
+      error_ = std::make_unique<Error>(std::move(error));
+      fill(*error_);
+      count_end();
+      if (reading_) finish_read();
+    } else {
+      complete(std::move(error));
+    }
+    return;
+  }
+  if (pool_ && route_ && pool_->cancel(*route_, *this, home().now())) complete(std::move(error));
+  // Otherwise a grant is on its way: begin_on passes it on.
+}
+
+// --- blocking
+
+Result<Response> Call::run_whole() {
+  run_blocking();
+  if (error_) return std::move(*error_);
+  return take_response();
+}
+
+Result<ResponseStream> Call::run_stream() {
+  run_blocking();
+  if (error_ && !head_delivered_) return std::move(*error_);
+  return make_stream();
+}
+
+void Call::run_blocking() {
+  blocking_ = true;
+  transport_->call_started();
+  counted_ = true;
+  if (net::Loop::current() != nullptr) {
+    complete(Error(ErrorCode::invalid_request, Phase::prepare,
+                   "a blocking call inside a callback would stop the loop: use start() there"));
+    return;
+  }
+  if (auto error = prepare()) {
+    complete(std::move(error));
+    return;
+  }
+  do {
+    again_ = false;
+    wake_.store(waiting, std::memory_order_relaxed);
+    pool::Entry* entry = nullptr;
+    switch (pool_->acquire(*route_, *this, Clock::now(), entry)) {
+      case pool::Route::Outcome::granted:
+        break;
+      case pool::Route::Outcome::queued:
+        if (traced()) trace(TraceEvent::queued, std::string(to_string(Waiter::miss)));
+        entry = wait_for_grant();
+        break;
+      case pool::Route::Outcome::queue_full:
+        complete(wait_error(ErrorCode::queue_full, nullptr));
+        break;
+      case pool::Route::Outcome::down:
+        complete(wait_error(ErrorCode::route_down, route_->last_error_locked()));
+        break;
+      case pool::Route::Outcome::closed:
+        complete(wait_error(ErrorCode::transport_closed, nullptr));
+        break;
+    }
+    if (entry == nullptr) return;
+    auto& connection = static_cast<Connection&>(*entry);
+    begin_on(connection);
+    connection.drive(*this);
+  } while (again_);
+}
+
+// Null: the call has failed.
+Connection* Call::wait_for_grant() {
+  TimePoint until = Waiter::deadline;
+  for (;;) {
+    switch (wake_.load(std::memory_order_acquire)) {
+      case granted_word:
+        return std::exchange(granted_, nullptr);
+      case failed_word:
+        complete(std::move(*std::exchange(error_, nullptr)));
+        return nullptr;
+      default:
+        break;
+    }
+    if (Clock::now() >= until) {
+      if (pool_->cancel(*route_, *this, Clock::now())) {
+        complete(wait_error(Clock::now() >= total_deadline_ ? ErrorCode::timeout_total : ErrorCode::timeout_queue,
+                            route_->last_error_locked()));
+        return nullptr;
+      }
+      until = never;  // the pool has decided and is about to say so
+    }
+    futex_wait(wake_, waiting, until);
+  }
+}
+
+// --- the connection's word
+
+void Call::on_informational(const http1::ResponseHead& head) {
+  if (traced()) trace(TraceEvent::informational, std::to_string(head.status));
+}
+
+void Call::on_first_byte() {
+  response_.times.first_byte = (blocking_ ? Clock::now() : home().now()) - started_;
+  if (traced()) trace(TraceEvent::first_byte, {});
+}
+
+void Call::on_head(http1::ResponseDecoder& decoder) {
+  http1::ResponseHead& head = decoder.head();
+  response_.status = head.status;
+  response_.reason = std::move(head.reason);
+  response_.headers = std::move(head.headers);
+  response_.retries = retries_;
+  head_ready_ = true;
+  upgraded_ = decoder.upgraded();
+  if (kind_ == Kind::whole && decoder.body() == http1::ResponseDecoder::Body::length) {
+    // Never on the peer's word alone: a large body grows as it comes.
+    response_.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(decoder.content_length(), 256 * 1024)));
+  }
+}
+
+bool Call::on_data(std::string_view data) {
+  if (kind_ == Kind::whole) {
+    if (data.size() > body_limit_ - response_.body.size()) return false;
+    response_.body.append(data);
+    return true;
+  }
+  std::copy(data.begin(), data.end(), into_.begin());
+  into_ = into_.subspan(data.size());
+  read_bytes_ += data.size();
+  return true;
+}
+
+void Call::on_pause() {
+  if (kind_ == Kind::whole) {
+    // A 101 that nobody will take over.
+    std::exchange(connection_, nullptr)->abort(CloseReason::upgraded);
+    body_done_ = true;
+    complete(std::nullopt);
+    return;
+  }
+  if (!head_delivered_) {
+    if (head_ready_) complete(std::nullopt);
+  } else if (read_bytes_ > 0) {
+    if (blocking_ || reading_) finish_read();
+  }
+}
+
+void Call::on_end(http1::ResponseDecoder& decoder) {
+  connection_ = nullptr;
+  body_done_ = true;
+  response_.trailers = std::move(decoder.trailers());
+  response_.times.total = (blocking_ ? Clock::now() : home().now()) - started_;
+}
+
+void Call::on_released() {
+  if (kind_ == Kind::stream && head_delivered_) {
+    count_end();
+    finish_read();
+  } else {
+    complete(std::nullopt);
+  }
+}
+
+bool Call::may_repeat() {
+  return retries_ == 0 && idempotent_ && transport_->options().retry_stale && !request_.wants_fresh_connection() &&
+         !request_.source();
+}
+
+void Call::on_lost(const Attempt& attempt) {
+  connection_ = nullptr;
+  attempt_ = attempt;
+  attempt_.idempotent = idempotent_;
+  attempt_.retries = retries_;
+  attempt_.replayable = true;
+}
+
+void Call::on_failure(Error error) {
+  if (!head_ready_ && transport_->options().retry_stale && may_retry(attempt_) &&
+      Clock::now() < total_deadline_ && (!request_.source() || request_.source()->rewind()) &&
+      transport_->spend_retry()) {
+    ++retries_;
+    if (traced()) trace(TraceEvent::retry, error.message);
+    // On a connection of its own: another idle one may be just as dead.
+    Waiter::fresh = true;
+    Waiter::miss = ReuseMiss::stale_on_write;
+    Waiter::deadline = std::min(after(Clock::now(), timeouts_value_.queue), total_deadline_);
+    if (blocking_) {
+      again_ = true;
+    } else {
+      attempt_on_loop();
+    }
+    return;
+  }
+  fill(error);
+  if (kind_ == Kind::stream && head_delivered_) {
+    error_ = std::make_unique<Error>(std::move(error));
+    count_end();
+    if (blocking_ || reading_) finish_read();
+    return;
+  }
+  complete(std::move(error));
+}
+
+// --- the result
+
+Error Call::wait_error(ErrorCode code, const std::shared_ptr<const Error>& cause) const {
+  const std::string& name = route_->name();
+  const std::string why = cause ? "; the last dial failed: " + cause->message : std::string();
+  std::string message;
+  switch (code) {
+    case ErrorCode::queue_full:
+      message = std::to_string(Waiter::limits->queue_per_host) +
+                " requests already wait for a connection: send fewer at once, or raise limits.queue_per_host";
+      break;
+    case ErrorCode::timeout_queue:
+      message = "no connection came in time" + why;
+      break;
+    case ErrorCode::timeout_total:
+      message = "the time limit of the whole request has passed in the queue" + why;
+      break;
+    case ErrorCode::transport_closed:
+      message = "the transport has been shut down";
+      break;
+    case ErrorCode::route_down:
+      if (cause && (cause->code == ErrorCode::no_ports || cause->code == ErrorCode::no_sockets)) return *cause;
+      message = "the last dials all failed and the next is not due yet" + why;
+      break;
+    default:
+      if (cause) return *cause;
+      message = "no connection came about";
+      break;
+  }
+  Error error(code, Phase::queue, std::move(message));
+  error.route = name;
+  if (cause) error.address = cause->address;
+  return error;
+}
+
+void Call::fill(Error& error) const {
+  error.elapsed = Clock::now() - started_;
+  if (error.route.empty() && route_) error.route = route_->name();
+}
+
+// The callback's, or the blocking caller's, result is known: of the whole response, or of a stream's head.
+void Call::complete(std::optional<Error> error) {
+  done_ = true;
+  if (error) {
+    fill(*error);
+    error_ = std::make_unique<Error>(std::move(*error));
+  } else if (kind_ == Kind::stream) {
+    head_delivered_ = true;
+  }
+  if (error_ || kind_ == Kind::whole || body_done_) count_end();
+  satisfied_ = true;
+  if (blocking_) return;
+  if (starting_) {
+    home().post([self = shared_from_this()] { self->deliver(); });
+  } else {
+    deliver();
+  }
+}
+
+void Call::deliver() {
+  cancel_queue_timer();
+  const std::shared_ptr<Call> keep = std::move(self_);
+  if (kind_ == Kind::whole) {
+    auto done = std::move(done_whole_);
+    if (error_) {
+      done(std::move(*error_));
+    } else {
+      done(take_response());
+    }
+  } else {
+    auto done = std::move(done_stream_);
+    if (error_ && !head_ready_) {
+      done(std::move(*error_));
+    } else {
+      done(make_stream());
+    }
+  }
+}
+
+void Call::count_end() {
+  if (!std::exchange(counted_, false)) return;
+  if (traced()) trace(TraceEvent::done, error_ ? std::string(to_string(error_->code)) : std::to_string(response_.status));
+  if (error_) {
+    transport_->call_failed(error_->kind);
+  } else {
+    transport_->call_completed();
+  }
+}
+
+Response Call::take_response() { return std::move(response_); }
+
+ResponseStream Call::make_stream() {
+  return ResponseStream(std::move(static_cast<ResponseHead&>(response_)), shared_from_this());
+}
+
+// --- an open stream
+
+Result<std::size_t> Call::read_result() {
+  const std::size_t size = std::exchange(read_bytes_, 0);
+  into_ = {};
+  if (size > 0) return size;
+  if (error_) return *error_;
+  return std::size_t{0};
+}
+
+Result<std::size_t> Call::read(std::span<char> into) {
+  if (into.empty()) return std::size_t{0};
+  if (connection_ != nullptr && blocking_ && connection_->in_caller_mode()) {
+    into_ = into;
+    read_bytes_ = 0;
+    satisfied_ = false;
+    connection_->resume_reading();
+    connection_->drive(*this);
+    return read_result();
+  }
+  if (net::Loop::current() != nullptr) {
+    return Error(ErrorCode::invalid_request, Phase::body,
+                 "a blocking read inside a callback would stop the loop: use start_read() there");
+  }
+  std::optional<Result<std::size_t>> result;
+  std::atomic<std::uint32_t> word{waiting};
+  start_read(into, [&](Result<std::size_t> got) {
+    result.emplace(std::move(got));
+    futex_wake(word, granted_word);
+  });
+  while (word.load(std::memory_order_acquire) == waiting) futex_wait(word, waiting, never);
+  return std::move(*result);
+}
+
+void Call::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done) {
+  if (home_.load(std::memory_order_relaxed) == nullptr) {
+    home_.store(connection_ != nullptr ? &connection_->loop() : &Engine::instance().next_loop(),
+                std::memory_order_relaxed);
+  }
+  home().post([self = shared_from_this(), into, done = std::move(done)]() mutable {
+    self->into_ = into;
+    self->done_read_ = std::move(done);
+    self->start_read_on_loop();
+  });
+}
+
+void Call::start_read_on_loop() {
+  reading_ = true;
+  read_bytes_ = 0;
+  if (connection_ == nullptr || into_.empty()) {
+    finish_read();
+    return;
+  }
+  if (blocking_) {  // it was opened by a blocking call, and is now the loop's
+    blocking_ = false;
+    connection_->hand_to_loop();
+  }
+  connection_->resume_reading();
+}
+
+void Call::finish_read() {
+  satisfied_ = true;
+  if (!reading_) return;
+  reading_ = false;
+  auto done = std::move(done_read_);
+  if (done) done(read_result());
+}
+
+// The stream is dropped: a small rest is read, so that the connection lives; otherwise it closes.
+void Call::abandon() {
+  Connection* const connection = connection_;
+  if (connection == nullptr) return;
+  connection->loop().post([self = shared_from_this(), connection] {
+    if (self->connection_ != connection) return;  // it ended meanwhile
+    if (connection->in_caller_mode()) connection->hand_to_loop();
+    self->connection_ = nullptr;
+    self->count_end();
+    connection->discard_rest();
+  });
+}
+
+Result<UpgradedConnection> Call::take_connection() {
+  if (!upgraded_ || connection_ == nullptr) {
+    return Error(ErrorCode::invalid_request, Phase::body, "this response has not handed its connection over");
+  }
+  Connection* const connection = connection_;
+  const auto take = [&] {
+    connection_ = nullptr;
+    body_done_ = true;
+    count_end();
+    connection->hand_over();
+  };
+  if (connection->in_caller_mode() || connection->loop().on_this_thread()) {
+    take();
+  } else {
+    std::atomic<std::uint32_t> word{waiting};
+    connection->loop().post([&] {
+      take();
+      futex_wake(word, granted_word);
+    });
+    while (word.load(std::memory_order_acquire) == waiting) futex_wait(word, waiting, never);
+  }
+  return UpgradedConnection(std::make_unique<UpgradedConnection::Impl>(*connection));
+}
+
+int Call::source_event_fd() {
+  if (source_event_fd_ < 0) {
+    source_event_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    net::note_descriptor(source_event_fd_);
+  }
+  return source_event_fd_;
+}
+
+}  // namespace trunkline

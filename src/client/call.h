@@ -1,0 +1,163 @@
+// One request from start to end: through the queue, over one connection or two, with its time limits, to its result.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <trunkline/body.hpp>
+#include <trunkline/request.hpp>
+#include <trunkline/response.hpp>
+#include <trunkline/result.hpp>
+
+#include "client/retry.h"
+#include "http1/request_encoder.h"
+#include "http1/response_decoder.h"
+#include "net/loop.h"
+#include "pool/pool.h"
+
+namespace trunkline {
+
+class Connection;
+class TransportImpl;
+
+class Call final : public pool::Waiter, public net::Timer, public std::enable_shared_from_this<Call> {
+ public:
+  enum class Kind : unsigned char { whole, stream };
+
+  Call(std::shared_ptr<TransportImpl> transport, Request request, Kind kind);
+  ~Call();
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  // Blocking: runs on this thread until the response (whole) or its head (stream) is there.
+  Result<Response> run_whole();
+  Result<ResponseStream> run_stream();
+  // With a callback; from any thread.
+  void start(Callback<void(Result<Response>)> done);
+  void start_stream(Callback<void(Result<ResponseStream>)> done);
+
+  // Of an open stream.
+  Result<std::size_t> read(std::span<char> into);
+  void start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done);
+  void abandon();
+  Result<UpgradedConnection> take_connection();
+  const Headers& trailers() const { return response_.trailers; }
+  bool upgraded() const { return upgraded_; }
+
+  void cancel();  // from any thread
+
+  // The pool's word, on any thread.
+  void granted(Connection& connection);
+  void wait_failed(pool::Route& route, ErrorCode code, const std::shared_ptr<const Error>& cause);
+
+  // The connection's word, on the thread that drives it.
+  void on_informational(const http1::ResponseHead& head);
+  void on_first_byte();
+  void on_head(http1::ResponseDecoder& decoder);
+  bool on_data(std::string_view data);  // false: the body is longer than allowed
+  void on_pause();                      // nothing more is wanted for now: hand out what is there
+  void on_end(http1::ResponseDecoder& decoder);  // the response is complete; then the lease ends; then on_released
+  void on_released();
+  void on_lost(const Attempt& attempt);          // the exchange failed; then the lease ends; then on_failure
+  void on_failure(Error error);
+
+  bool on_connection(const Connection* connection) const { return connection_ == connection; }
+  bool wants_body() const { return kind_ == Kind::whole || (head_delivered_ && !into_.empty()); }
+  std::size_t room() const { return kind_ == Kind::whole ? SIZE_MAX : into_.size(); }
+  bool has_news() const { return kind_ == Kind::stream && ((head_ready_ && !head_delivered_) || read_bytes_ > 0); }
+  bool satisfied() const { return satisfied_; }  // blocking: what was waited for is there
+  bool may_repeat();                             // the request could be sent once more
+  bool wants_close() const { return wants_close_; }
+  int source_event_fd();
+
+  const Request& request() const { return request_; }
+  http1::RequestHead head() const;
+  http1::RequestFraming framing() const;
+  const Timeouts& limits() const { return timeouts_value_; }
+  TimePoint total_deadline() const { return total_deadline_; }
+  TimePoint started() const { return started_; }
+  std::size_t body_limit() const { return kind_ == Kind::whole ? body_limit_ : SIZE_MAX; }
+  const ResponseLimits& response_limits() const;
+  const PoolLimits& pool_limits() const { return *Waiter::limits; }
+  TransportImpl& transport() { return *transport_; }
+  void trace(TraceEvent::Kind kind, std::string detail);
+  bool traced() const { return request_.tracer() != nullptr; }
+
+  // net::Timer: the time in the queue is up.
+  void on_timer() override;
+
+ private:
+  std::optional<Error> prepare();
+  void launch();
+  void attempt_on_loop();
+  void begin_on(Connection& connection);
+  void run_blocking();
+  Connection* wait_for_grant();
+  void cancel_now();
+  void cancel_queue_timer();
+  Error wait_error(ErrorCode code, const std::shared_ptr<const Error>& cause) const;
+  void complete(std::optional<Error> error);
+  void deliver();
+  void count_end();
+  void start_read_on_loop();
+  void finish_read();
+  Result<std::size_t> read_result();
+  void fill(Error& error) const;
+  Response take_response();
+  ResponseStream make_stream();
+  net::Loop& home() { return *home_.load(std::memory_order_relaxed); }
+
+  std::shared_ptr<TransportImpl> transport_;
+  Request request_;
+  Kind kind_;
+  bool blocking_ = false;
+  bool starting_ = false;        // inside the caller's start(): callbacks must wait
+  bool timer_used_ = false;
+  bool cancelled_ = false;
+  bool upgraded_ = false;
+  bool satisfied_ = false;
+  bool again_ = false;           // blocking: the request is to be sent once more
+  bool head_ready_ = false;
+  bool head_delivered_ = false;  // the caller of a stream has it
+  bool done_ = false;            // the callback, or the blocking call, has its result
+  bool body_done_ = false;       // the response is complete
+  bool counted_ = false;         // in flight by the transport's counters
+  bool reading_ = false;         // a start_read is under way
+  bool wants_close_ = false;
+  bool idempotent_ = false;
+
+  std::shared_ptr<pool::Route> route_;
+  std::shared_ptr<pool::Pool> pool_;
+  std::string authority_;
+  std::string target_;
+  std::string extra_head_;     // Proxy-Authorization, for a plain request through a proxy
+  Connection* connection_ = nullptr;
+  Connection* granted_ = nullptr;            // blocking: by the pool, for the waiting thread
+  std::atomic<net::Loop*> home_{nullptr};    // whose thread may touch this call, unless it is blocking
+  std::shared_ptr<Call> self_;               // while a callback is owed
+  Attempt attempt_;
+
+  Timeouts timeouts_value_;
+  TimePoint started_{};
+  TimePoint total_deadline_ = never;
+  std::size_t body_limit_ = 0;
+  int retries_ = 0;
+
+  Response response_;
+  std::unique_ptr<Error> error_;
+  std::span<char> into_;
+  std::size_t read_bytes_ = 0;
+  int source_event_fd_ = -1;
+  std::atomic<std::uint32_t> wake_{0};  // blocking, in the queue: 0 waiting, 1 granted, 2 failed
+
+  Callback<void(Result<Response>)> done_whole_;
+  Callback<void(Result<ResponseStream>)> done_stream_;
+  Callback<void(Result<std::size_t>)> done_read_;
+};
+
+}  // namespace trunkline

@@ -1,0 +1,190 @@
+#include "client/check.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include <trunkline/headers.hpp>
+#include <trunkline/url.hpp>
+
+#include "base/text.h"
+#include "client/option_fields.h"
+
+namespace trunkline {
+namespace {
+
+// Added to the present time they must not overflow, and nobody waits for ten years on purpose.
+constexpr Duration longest = std::chrono::hours(24) * 3650;
+constexpr std::size_t largest_head_bytes = 1U << 30;  // offsets in a head have 32 bits
+
+using Finding = std::optional<Error>;
+
+Error invalid(std::string_view field, std::string_view what) {
+  return {ErrorCode::invalid_options, Phase::prepare, std::string(field) + ": " + std::string(what)};
+}
+
+Error unsupported(std::string_view field, std::string_view what) {
+  return {ErrorCode::unsupported, Phase::prepare, std::string(field) + ": " + std::string(what)};
+}
+
+bool is_ip_address(const std::string& text) {
+  in6_addr parsed{};
+  return text.find('\0') == std::string::npos &&
+         (inet_pton(AF_INET, text.c_str(), &parsed) == 1 || inet_pton(AF_INET6, text.c_str(), &parsed) == 1);
+}
+
+bool is_host_name(std::string_view text) {
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  };
+  return !text.empty() && text.size() <= 253 && text.front() != '.' && text.find("..") == std::string_view::npos &&
+         std::all_of(text.begin(), text.end(), allowed);
+}
+
+Finding check_number(std::string_view name, int value) {
+  if (value < 0) return invalid(name, std::to_string(value) + " is negative");
+  return {};
+}
+
+Finding check_number(std::string_view name, Duration value) {
+  if (value < Duration::zero()) return invalid(name, print_duration(value) + " is negative");
+  if (value > longest) return invalid(name, "longer than ten years; where there shall be no limit write 0");
+  return {};
+}
+
+template <class Other>
+Finding check_number(std::string_view, const Other&) {
+  return {};
+}
+
+Finding check_numbers(const Options& options) {
+  for (const OptionField& field : option_fields()) {
+    Finding finding =
+        std::visit([&](const auto& access) { return check_number(field.name, access.read(options)); }, field.access);
+    if (finding) return finding;
+  }
+  const PoolLimits& limits = options.limits;
+  if (limits.open_per_host == 0) return invalid("limits.open_per_host", "0 would let no request through");
+  if (limits.queue_per_host == 0) {
+    return invalid("limits.queue_per_host", "0 would let no request wait for its connection to be dialled");
+  }
+  const ResponseLimits& response = options.response;
+  if (response.head_bytes == 0) return invalid("response.head_bytes", "0 would let no response through");
+  if (response.head_bytes > largest_head_bytes) return invalid("response.head_bytes", "more than 1GiB");
+  if (response.line_bytes == 0) return invalid("response.line_bytes", "0 would let no response through");
+  if (response.header_count == 0) return invalid("response.header_count", "0 would let no response through");
+  return {};
+}
+
+// A pair may come from files or from memory, each once.
+Finding check_certificate(const TlsOptions& tls) {
+  if (!tls.certificate_file.empty() && !tls.certificate_pem.empty()) {
+    return invalid("tls.certificate_file", "tls.certificate_pem is given too; only one can be shown");
+  }
+  if (!tls.key_file.empty() && !tls.key_pem.empty()) {
+    return invalid("tls.key_file", "tls.key_pem is given too; a certificate has one key");
+  }
+  const bool has_certificate = !tls.certificate_file.empty() || !tls.certificate_pem.empty();
+  const bool has_key = !tls.key_file.empty() || !tls.key_pem.empty();
+  if (has_certificate && !has_key) {
+    return invalid(tls.certificate_file.empty() ? "tls.certificate_pem" : "tls.certificate_file",
+                   "a certificate without its key; set tls.key_file or tls.key_pem");
+  }
+  if (has_key && !has_certificate) {
+    return invalid(tls.key_file.empty() ? "tls.key_pem" : "tls.key_file",
+                   "a key without its certificate; set tls.certificate_file or tls.certificate_pem");
+  }
+  return {};
+}
+
+Finding check_tls(const TlsOptions& tls) {
+  if (Finding finding = check_certificate(tls)) return finding;
+  if (!tls.server_name.empty() && !is_host_name(tls.server_name) && !is_ip_address(tls.server_name)) {
+    return invalid("tls.server_name",
+                   "\"" + printable(tls.server_name, 80) + "\" is neither a host name nor an IP address");
+  }
+  return {};
+}
+
+// What is quoted of a proxy is its scheme only: the rest may hold a password, wherever a typing error has put it.
+Finding check_proxy(const std::string& proxy) {
+  constexpr std::array<std::string_view, 6> known_kinds{"https", "socks5", "socks5h", "socks4", "socks4a", "socks"};
+  if (proxy.empty()) return {};
+  const std::size_t end = proxy.find("://");
+  if (end == std::string::npos) return invalid("proxy", "the kind is missing; write http:// in front");
+  const std::string_view kind = std::string_view(proxy).substr(0, end);
+  for (const std::string_view known : known_kinds) {
+    if (equals_ignore_case(kind, known)) {
+      return unsupported("proxy", std::string(known) + ":// proxies are not supported yet, only http://");
+    }
+  }
+  if (!equals_ignore_case(kind, "http")) return invalid("proxy", "the kind is unknown; http:// is supported");
+  const auto url = Url::parse(proxy);
+  if (!url) return invalid("proxy", url.error().message);
+  if (url->path() != "/" || url->has_query() || !url->fragment().empty()) {
+    return invalid("proxy", "a proxy is a host and a port; something follows them");
+  }
+  if (url->user().find(':') != std::string_view::npos) {
+    return invalid("proxy", "a user name with a colon cannot be sent (RFC 7617)");
+  }
+  return {};
+}
+
+bool is_port(std::string_view text) {
+  unsigned port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= 65535;
+}
+
+bool is_host_and_port(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || !is_port(text.substr(colon + 1))) return false;
+  const std::string_view host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) return is_ip_address(std::string(host.substr(1, host.size() - 2)));
+  return is_host_name(host);
+}
+
+Finding check_resolve(const Overrides& overrides) {
+  for (const auto& [host, address] : overrides) {
+    if (!is_host_and_port(host)) {
+      return invalid("resolve", "\"" + printable(host, 80) + "\" is not host:port");
+    }
+    if (!is_ip_address(address)) {
+      return invalid("resolve",
+                     "\"" + printable(address, 80) + "\", for " + printable(host, 80) + ", is not an IP address");
+    }
+  }
+  return {};
+}
+
+Finding check_texts(const Options& options) {
+  if (!options.bind_address.empty() && !is_ip_address(options.bind_address)) {
+    return invalid("bind_address", "\"" + printable(options.bind_address, 80) + "\" is not an IP address");
+  }
+  // It becomes a header field of every request.
+  for (const char c : options.user_agent) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return invalid("user_agent", "it holds a control character");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> check(const Options& options) {
+  if (Finding finding = check_numbers(options)) return std::move(*finding);
+  if (Finding finding = check_tls(options.tls)) return std::move(*finding);
+  if (Finding finding = check_proxy(options.proxy)) return std::move(*finding);
+  if (Finding finding = check_resolve(options.resolve)) return std::move(*finding);
+  if (Finding finding = check_texts(options)) return std::move(*finding);
+  return {};
+}
+
+}  // namespace trunkline

@@ -1,0 +1,123 @@
+// One HTTP/1.1 connection and the exchange that it carries: bytes between a Stream and the codec.
+//
+// It is driven by whoever owns it. A lease in loop mode is driven by the connection's loop, from its events; a lease in
+// caller mode by the thread that made the blocking call, from poll(), without a hand-over in either direction. An idle
+// connection is nobody's: the pool's lock decides who takes it, and its loop only looks when the peer speaks.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <trunkline/error.hpp>
+#include <trunkline/trace.hpp>
+
+#include "http1/response_decoder.h"
+#include "net/dial.h"
+#include "net/loop.h"
+#include "pool/pool.h"
+
+namespace trunkline {
+
+class Call;
+
+class Connection final : public pool::Entry, public net::Watcher, public net::Timer {
+ public:
+  Connection(net::Loop& loop, std::shared_ptr<pool::Pool> pool, std::shared_ptr<pool::Route> route,
+             net::Dialled dialled);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  net::Loop& loop() { return loop_; }
+  pool::Pool& pool() { return *pool_; }
+  pool::Route& route() { return *route_; }
+  const net::Dialled& dialled() const { return dialled_; }
+  net::Stream& stream() { return *dialled_.stream; }
+
+  // Starts the exchange of `call`, which leased this connection. In loop mode on the loop's thread; `by_caller` on the
+  // calling thread, which then calls drive().
+  void begin(Call& call, bool by_caller);
+  // Caller mode: moves bytes until `call` has what it waits for, or a time limit passes.
+  void drive(Call& call);
+  // Caller mode becomes loop mode; returns at once.
+  void hand_to_loop();
+  bool in_caller_mode() const { return mode_.load(std::memory_order_relaxed) == Mode::caller; }
+
+  // The owner's business, in either mode.
+  void resume_reading();   // the call wants more body
+  void resume_writing();   // the body source has more
+  void abort(CloseReason reason);  // ends the lease at once; the call has been detached
+  // The caller dropped the body: reads a small rest so that the connection lives, otherwise closes.
+  void discard_rest();
+  // After 101: no more HTTP here. take_held() is what the peer sent behind its head.
+  void hand_over();
+  std::string take_held() { return std::move(held_); }
+  bool upload_pending() const { return !all_sent_; }
+
+  // Driven by the loop.
+  void on_events(std::uint32_t events) override;
+  void on_timer() override;
+  void look();      // idle and marked as examined: what did the peer do?
+  void shut();      // draining: closes the socket and ends this object
+  bool watch(Duration idle_timeout);  // registers with the loop, once; false when the kernel refuses
+
+
+ private:
+  enum class Mode : unsigned char { idle, loop, caller };
+
+  void set_caller_mode();
+  bool read_some();  // false: nothing more to be had now, or the exchange is over
+  bool read_discarded();
+  bool feed(std::string_view bytes);
+  bool take_head();
+  bool at_end() const;
+  void expire();
+  void write_some();
+  bool gather_body();
+  void sent();
+  void read_ended(net::Io io, std::error_code error);
+  void finish(std::string_view leftover);
+  void fail(Error error, CloseReason reason);
+  void end_lease(bool keep, CloseReason reason);
+  void set_deadline(Duration limit, ErrorCode code);
+  bool reading_wanted() const;
+  TimePoint now() const;
+  Error failure(ErrorCode code, std::string message) const;
+  std::uint64_t bytes_sent_in_exchange() const;
+
+  net::Loop& loop_;
+  std::shared_ptr<pool::Pool> pool_;
+  std::shared_ptr<pool::Route> route_;
+  net::Dialled dialled_;
+  std::atomic<Mode> mode_{Mode::idle};
+
+  // The exchange.
+  Call* call_ = nullptr;
+  http1::ResponseDecoder decoder_;
+  std::string out_;             // of the request, what the socket would not take yet (head, or a piece from a source)
+  std::string held_;            // of the response, received but not asked for yet
+  std::size_t out_offset_ = 0;
+  std::size_t body_offset_ = 0; // of a body in one string
+  std::uint64_t sent_before_ = 0;
+  std::uint64_t source_left_ = 0;   // of a body source that told its length
+  TimePoint deadline_ = never;
+  PoolLimits pool_limits_;      // of the call, which may be gone when the lease ends
+  std::size_t discard_left_ = 0;
+  int hinted_seconds_ = -1;
+  ErrorCode deadline_code_ = ErrorCode::timeout_total;
+  bool sending_body_ = false;   // the head is gone, the body may follow
+  bool source_done_ = false;
+  bool awaiting_source_ = false;
+  bool awaiting_continue_ = false;
+  bool all_sent_ = false;
+  bool send_failed_ = false;    // the peer takes no more; it may still have answered
+  bool peer_closed_ = false;    // its FIN came with, or behind, the response
+  bool may_be_readable_ = false;  // an edge has come that nobody has acted upon
+  bool discarding_ = false;
+  bool wants_writable_ = false;
+};
+
+}  // namespace trunkline

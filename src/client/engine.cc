@@ -1,0 +1,196 @@
+#include "client/engine.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "client/call.h"
+#include "client/transport_impl.h"
+#include "net/descriptors.h"
+#include "net/per_process.h"
+
+namespace trunkline {
+
+namespace {
+
+constexpr std::size_t most_transports = 256;
+constexpr auto transport_grace = std::chrono::seconds(60);
+
+// One loop carries some 200,000 requests per second; more only help programs that need more than one core for I/O.
+std::size_t loop_count() {
+  const char* wanted = std::getenv("TRUNKLINE_LOOPS");
+  const int count = wanted != nullptr ? std::atoi(wanted) : 1;
+  return static_cast<std::size_t>(std::clamp(count, 1, 64));
+}
+
+}  // namespace
+
+Engine& Engine::instance() { return net::per_process<Engine>(); }
+
+Engine::Engine()
+    : generation_(net::fork_generation()), budget_(pool::Budget::limit_of_this_process()), shared_pool_(make_pool()) {}
+
+std::shared_ptr<pool::Pool> Engine::make_pool() {
+  auto made = std::make_shared<pool::Pool>(budget_, *this, static_cast<std::uint32_t>(Clock::now().time_since_epoch().count()));
+  budget_.enroll(made);
+  return made;
+}
+
+net::Loop& Engine::next_loop() {
+  std::call_once(loops_once_, [this] {
+    const std::size_t count = loop_count();
+    for (std::size_t i = 0; i < count; ++i) loops_.push_back(std::make_unique<net::Loop>());
+  });
+  return loops_.size() == 1 ? *loops_[0] : *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
+}
+
+// --- acting for the pool
+
+void Engine::grant(pool::Waiter& waiter, pool::Entry& entry) {
+  static_cast<Call&>(waiter).granted(static_cast<Connection&>(entry));
+}
+
+void Engine::fail(pool::Waiter& waiter, pool::Route& route, ErrorCode code, std::shared_ptr<const Error> error) {
+  static_cast<Call&>(waiter).wait_failed(route, code, error);
+}
+
+void Engine::dial(pool::Route& route, std::shared_ptr<const pool::DialOrder> order) {
+  net::Loop& loop = next_loop();
+  if (loop.on_this_thread()) {
+    dial_on(loop, route.shared_from_this(), std::move(order));
+  } else {
+    loop.post([this, &loop, route = route.shared_from_this(), order = std::move(order)]() mutable {
+      dial_on(loop, std::move(route), std::move(order));
+    });
+  }
+}
+
+void Engine::dial_on(net::Loop& loop, std::shared_ptr<pool::Route> route, std::shared_ptr<const pool::DialOrder> order) {
+  const auto& destination = static_cast<const Destination&>(*route->attachment);
+  const Timeouts& timeouts = order->timeouts;
+  const net::DialLimits limits{timeouts.resolve, timeouts.connect, timeouts.proxy, timeouts.tls};
+  net::dial(loop, destination.target, limits,
+            [&loop, route, order, pool = destination.pool.lock()](Result<net::Dialled> dialled) {
+              if (!dialled) {
+                pool->dial_failed(*route, std::move(dialled).error(), loop.now());
+                return;
+              }
+              auto connection = std::make_unique<Connection>(loop, pool, route, std::move(*dialled));
+              if (!connection->watch(order->limits.idle_timeout)) {
+                pool->dial_failed(*route,
+                                  Error(ErrorCode::no_sockets, Phase::connect, "the kernel watches no more descriptors"),
+                                  loop.now());
+                return;
+              }
+              // From now on the pool knows it; shut() ends it.
+              pool->dialled(*route, *connection.release(), *order, loop.now());
+            });
+}
+
+void Engine::close(pool::Route&, pool::Entry& entry) {
+  auto& connection = static_cast<Connection&>(entry);
+  if (connection.loop().on_this_thread()) {
+    connection.shut();
+  } else {
+    connection.loop().post([&connection] { connection.shut(); });
+  }
+}
+
+void Engine::look(pool::Route&, pool::Entry& entry) {
+  auto& connection = static_cast<Connection&>(entry);
+  connection.loop().post([&connection] { connection.look(); });
+}
+
+namespace {
+
+// Calls Pool::tick once, later. On the first loop, whichever asks.
+class Wake final : public net::Timer {
+ public:
+  Wake(net::Loop& loop, std::shared_ptr<pool::Pool> pool, std::shared_ptr<pool::Route> route)
+      : loop_(loop), pool_(std::move(pool)), route_(std::move(route)) {}
+  void on_timer() override {
+    pool_->tick(*route_, loop_.now());
+    loop_.cancel_timer(*this);
+    loop_.retire([this] { delete this; });
+  }
+
+ private:
+  net::Loop& loop_;
+  std::shared_ptr<pool::Pool> pool_;
+  std::shared_ptr<pool::Route> route_;
+};
+
+}  // namespace
+
+void Engine::wake(pool::Route& route, TimePoint when) {
+  auto pool = static_cast<const Destination&>(*route.attachment).pool.lock();
+  if (!pool) return;
+  net::Loop& loop = next_loop();
+  loop.post([&loop, when, pool = std::move(pool), route = route.shared_from_this()]() mutable {
+    if (when <= loop.now()) {
+      pool->tick(*route, loop.now());
+    } else {
+      loop.set_timer(*new Wake(loop, std::move(pool), std::move(route)), when);
+    }
+  });
+}
+
+// --- the cache of transports
+
+std::shared_ptr<TransportImpl> Engine::find(const std::string& fingerprint) {
+  std::lock_guard lock(mutex_);
+  const auto found = transports_.find(fingerprint);
+  if (found == transports_.end()) return nullptr;
+  found->second.last_asked = Clock::now();
+  return found->second.transport;
+}
+
+std::shared_ptr<TransportImpl> Engine::find_or_make(const std::string& fingerprint,
+                                                    Callback<std::shared_ptr<TransportImpl>()> make) {
+  std::vector<std::shared_ptr<TransportImpl>> gone;  // destroyed after the lock
+  std::lock_guard lock(mutex_);
+  const TimePoint now = Clock::now();
+  if (auto found = transports_.find(fingerprint); found != transports_.end()) {
+    found->second.last_asked = now;
+    return found->second.transport;
+  }
+  gone = sweep(now);
+  auto made = make();
+  transports_[fingerprint] = {made, now};
+  return made;
+}
+
+// With the lock held. What nobody holds goes after a while; beyond the bound, the longest unused goes at once.
+std::vector<std::shared_ptr<TransportImpl>> Engine::sweep(TimePoint now) {
+  std::vector<std::shared_ptr<TransportImpl>> gone;
+  std::vector<std::pair<TimePoint, const std::string*>> unused;
+  for (const auto& [key, cached] : transports_) {
+    if (cached.transport.use_count() == 1) unused.emplace_back(cached.last_asked, &key);
+  }
+  std::sort(unused.begin(), unused.end());
+  std::size_t excess = transports_.size() >= most_transports ? transports_.size() - most_transports + 1 : 0;
+  for (const auto& [asked, key] : unused) {
+    if (excess == 0 && now - asked < transport_grace) break;
+    if (excess > 0) --excess;
+    const auto found = transports_.find(*key);
+    gone.push_back(std::move(found->second.transport));
+    transports_.erase(found);
+  }
+  return gone;
+}
+
+void Engine::forget(const TransportImpl& transport) {
+  std::shared_ptr<TransportImpl> gone;
+  std::lock_guard lock(mutex_);
+  const auto found = transports_.find(transport.fingerprint());
+  if (found != transports_.end() && found->second.transport.get() == &transport) {
+    gone = std::move(found->second.transport);
+    transports_.erase(found);
+  }
+}
+
+std::size_t Engine::cached_transports() {
+  std::lock_guard lock(mutex_);
+  return transports_.size();
+}
+
+}  // namespace trunkline

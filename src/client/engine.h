@@ -1,0 +1,73 @@
+// What the process has once: loops, the socket budget, the shared pool and the cache of transports. Made at first use,
+// made anew in a forked child, and never destroyed, so that nothing races with the end of the program.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "client/connection.h"
+#include "net/loop.h"
+#include "pool/budget.h"
+#include "pool/pool.h"
+
+namespace trunkline {
+
+class TransportImpl;
+
+// What a route's connections have in common, for dialling.
+class Destination final : public pool::Attachment {
+ public:
+  std::shared_ptr<const net::DialTarget> target;
+  std::weak_ptr<pool::Pool> pool;
+  std::string proxy_authorization_line;  // "Proxy-Authorization: ...\r\n", for plain requests through a proxy
+};
+
+class Engine final : public pool::Performer {
+ public:
+  static Engine& instance();
+
+  net::Loop& next_loop();
+  pool::Budget& budget() { return budget_; }
+  const std::shared_ptr<pool::Pool>& shared_pool() { return shared_pool_; }
+  std::shared_ptr<pool::Pool> make_pool();
+  std::uint64_t generation() const { return generation_; }
+
+  // The cache behind Transport::shared.
+  std::shared_ptr<TransportImpl> find(const std::string& fingerprint);
+  std::shared_ptr<TransportImpl> find_or_make(const std::string& fingerprint,
+                                              Callback<std::shared_ptr<TransportImpl>()> make);
+  void forget(const TransportImpl& transport);
+  std::size_t cached_transports();
+
+  // pool::Performer
+  void grant(pool::Waiter& waiter, pool::Entry& entry) override;
+  void fail(pool::Waiter& waiter, pool::Route& route, ErrorCode code, std::shared_ptr<const Error> error) override;
+  void dial(pool::Route& route, std::shared_ptr<const pool::DialOrder> order) override;
+  void close(pool::Route& route, pool::Entry& entry) override;
+  void look(pool::Route& route, pool::Entry& entry) override;
+  void wake(pool::Route& route, TimePoint when) override;
+
+  Engine();
+
+ private:
+  void dial_on(net::Loop& loop, std::shared_ptr<pool::Route> route, std::shared_ptr<const pool::DialOrder> order);
+  struct Cached {
+    std::shared_ptr<TransportImpl> transport;
+    TimePoint last_asked{};
+  };
+  std::vector<std::shared_ptr<TransportImpl>> sweep(TimePoint now);
+
+  const std::uint64_t generation_;
+  std::once_flag loops_once_;
+  std::vector<std::unique_ptr<net::Loop>> loops_;
+  std::atomic<std::size_t> next_{0};
+  pool::Budget budget_;
+  std::shared_ptr<pool::Pool> shared_pool_;
+  std::mutex mutex_;  // transports_
+  std::unordered_map<std::string, Cached> transports_;
+};
+
+}  // namespace trunkline

@@ -1,0 +1,57 @@
+#include <trunkline/response.hpp>
+#include <trunkline/round_tripper.hpp>
+
+#include "client/call.h"
+
+namespace trunkline {
+
+ResponseStream::ResponseStream(ResponseHead head, std::shared_ptr<Call> call)
+    : head_(std::move(head)), call_(std::move(call)) {}
+ResponseStream::ResponseStream(ResponseStream&&) noexcept = default;
+
+ResponseStream& ResponseStream::operator=(ResponseStream&& other) noexcept {
+  if (this != &other) {
+    if (call_) call_->abandon();
+    head_ = std::move(other.head_);
+    call_ = std::move(other.call_);
+  }
+  return *this;
+}
+
+ResponseStream::~ResponseStream() {
+  if (call_) call_->abandon();
+}
+
+Result<std::size_t> ResponseStream::read(std::span<char> into) { return call_->read(into); }
+
+void ResponseStream::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done) {
+  call_->start_read(into, std::move(done));
+}
+
+Result<std::string> ResponseStream::read_all(std::size_t limit) {
+  std::string all;
+  constexpr std::size_t piece = 16 * 1024;
+  for (;;) {
+    const std::size_t before = all.size();
+    // One byte more than allowed is enough to know that there is more.
+    all.resize(before + std::min(piece, limit - before + 1));
+    Result<std::size_t> got = read(std::span<char>(all).subspan(before));
+    if (!got) return std::move(got).error();
+    all.resize(before + *got);
+    if (*got == 0) return all;
+    if (all.size() > limit) {
+      return Error(ErrorCode::limit_exceeded, Phase::body,
+                   "the response's body is longer than the limit of " + std::to_string(limit) + " bytes");
+    }
+  }
+}
+
+const Headers& ResponseStream::trailers() const { return call_->trailers(); }
+bool ResponseStream::upgraded() const { return call_->upgraded(); }
+Result<UpgradedConnection> ResponseStream::take_connection() { return call_->take_connection(); }
+
+void CallHandle::cancel() {
+  if (auto call = call_.lock()) call->cancel();
+}
+
+}  // namespace trunkline

@@ -1,0 +1,25 @@
+#include "client/retry.h"
+
+namespace trunkline {
+
+bool is_idempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" || method == "PUT" ||
+         method == "DELETE";
+}
+
+MaybeProcessed maybe_processed(const Attempt& attempt) {
+  if (attempt.any_byte_received) return MaybeProcessed::yes;
+  return attempt.any_byte_sent ? MaybeProcessed::unknown : MaybeProcessed::no;
+}
+
+bool may_retry(const Attempt& attempt) {
+  if (attempt.retries > 0 || !attempt.replayable || attempt.any_byte_received) return false;
+  // Only a connection that broke: a time limit, a protocol error or the caller's word are final.
+  if (attempt.code != ErrorCode::connection_closed && attempt.code != ErrorCode::connection_reset) return false;
+  if (!attempt.any_byte_sent) return true;
+  // A server closes an idle connection at any moment, perhaps just as we write. One that we had not used before has no
+  // such excuse: the server may be crashing on this very request.
+  return attempt.reused && attempt.idempotent;
+}
+
+}  // namespace trunkline

@@ -1,0 +1,263 @@
+#include <algorithm>
+
+#include "client/advice.h"
+#include "client/call.h"
+#include "client/check.h"
+#include "client/engine.h"
+#include "client/transport_impl.h"
+#include "base/text.h"
+#include "net/descriptors.h"
+
+namespace trunkline {
+
+namespace {
+
+constexpr int retry_cost = 100;
+constexpr int retry_gain = 20;    // one retry for five requests
+constexpr int retry_most = 1000;  // and ten at once after a quiet time
+constexpr std::size_t most_routes_in_stats = 100;
+
+
+}  // namespace
+
+TransportImpl::TransportImpl(Options options, IdentifiedMaterial identified, bool own_pool)
+    : options_(std::move(options)),
+      identity_(std::move(identified.identity)),
+      own_pool_(own_pool),
+      generation_(net::fork_generation()),
+      pool_(own_pool ? Engine::instance().make_pool() : Engine::instance().shared_pool()),
+      tls_(std::make_shared<net::LazyTlsContext>(std::move(identified.material))) {}
+
+TransportImpl::TransportImpl(Options options, Error error)
+    : options_(std::move(options)),
+      unusable_(std::make_unique<Error>(std::move(error))),
+      own_pool_(true),
+      generation_(net::fork_generation()) {}
+
+TransportImpl::~TransportImpl() {
+  if (!pool_ || generation_ != net::fork_generation()) return;
+  const TimePoint now = Clock::now();
+  if (own_pool_) {
+    pool_->shut_down(now);
+    return;
+  }
+  // Sockets that only this transport could still use are closed; others stay warm for those who share them.
+  for (auto& [origin, route] : routes_) {
+    constexpr long held_by_the_pool_and_us = 3;
+    if (route.use_count() <= held_by_the_pool_and_us) pool_->invalidate(*route, now);
+  }
+}
+
+std::shared_ptr<Transport> Transport::shared(const Options& options) {
+  if (auto sound = check(options); !sound) return std::make_shared<TransportImpl>(options, sound.error());
+  Result<Identity> identity = identify(options);
+  if (!identity) return std::make_shared<TransportImpl>(options, identity.error());
+  if (auto found = Engine::instance().find(identity->handle)) return found;
+  Result<IdentifiedMaterial> identified = identify_and_load(options);
+  if (!identified) return std::make_shared<TransportImpl>(options, identified.error());
+  // Several threads may come this far; the first makes it, the others get what it made.
+  const std::string fingerprint = identified->identity.handle;
+  return Engine::instance().find_or_make(fingerprint, [&]() -> std::shared_ptr<TransportImpl> {
+    return std::make_shared<TransportImpl>(options, std::move(*identified), false);
+  });
+}
+
+std::shared_ptr<Transport> Transport::create(const Options& options) {
+  if (auto sound = check(options); !sound) return std::make_shared<TransportImpl>(options, sound.error());
+  Result<IdentifiedMaterial> identified = identify_and_load(options);
+  if (!identified) return std::make_shared<TransportImpl>(options, identified.error());
+  return std::make_shared<TransportImpl>(options, std::move(*identified), true);
+}
+
+Result<void> TransportImpl::ready() const {
+  if (unusable_) return *unusable_;
+  return {};
+}
+
+// In a forked child, the transport that takes this one's place: the parent's sockets are not ours.
+std::shared_ptr<TransportImpl> TransportImpl::living() {
+  if (generation_ == net::fork_generation() || unusable_) return shared_from_this();
+  if (!own_pool_) return std::static_pointer_cast<TransportImpl>(Transport::shared(options_));
+  static std::mutex reborn_mutex;  // not mutex_: a thread that exists only in the parent may hold that one
+  std::lock_guard lock(reborn_mutex);
+  if (!reborn_ || reborn_->generation_ != net::fork_generation()) {
+    reborn_ = std::static_pointer_cast<TransportImpl>(Transport::create(options_));
+  }
+  return reborn_;
+}
+
+Result<Response> TransportImpl::send(Request request) {
+  return std::make_shared<Call>(living(), std::move(request), Call::Kind::whole)->run_whole();
+}
+
+Result<ResponseStream> TransportImpl::open(Request request) {
+  return std::make_shared<Call>(living(), std::move(request), Call::Kind::stream)->run_stream();
+}
+
+CallHandle TransportImpl::start(Request request, Callback<void(Result<Response>)> done) {
+  auto call = std::make_shared<Call>(living(), std::move(request), Call::Kind::whole);
+  call->start(std::move(done));
+  return CallHandle(call);
+}
+
+CallHandle TransportImpl::start_open(Request request, Callback<void(Result<ResponseStream>)> done) {
+  auto call = std::make_shared<Call>(living(), std::move(request), Call::Kind::stream);
+  call->start_stream(std::move(done));
+  return CallHandle(call);
+}
+
+// --- routes
+
+Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url) {
+  thread_local std::string origin;
+  origin.assign(url.secure() ? "https://" : "http://").append(url.host());
+  if (!url.zone().empty()) origin.append("%").append(url.zone());
+  origin.append(":").append(std::to_string(url.port()));
+  std::lock_guard lock(mutex_);
+  if (auto found = routes_.find(origin); found != routes_.end()) return found->second;
+  // A program that talks to ever new hosts must not grow for ever.
+  if (routes_.size() >= 4096) {
+    std::erase_if(routes_, [](const auto& item) {
+      std::lock_guard route_lock(item.second->mutex);
+      return item.second->empty();
+    });
+  }
+  Result<std::shared_ptr<pool::Route>> route = add_route(url, origin);
+  if (route) routes_.emplace(origin, *route);
+  return route;
+}
+
+// With mutex_ held.
+Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, const std::string& origin) {
+  auto target = std::make_shared<net::DialTarget>();
+  target->host = url.host();
+  target->zone = url.zone();
+  target->port = url.port();
+  target->secure = url.secure();
+  target->bind_address = options_.bind_address;
+  target->route = origin;
+  if (url.secure()) {
+    target->tls_name = options_.tls.server_name.empty() ? std::string(url.host()) : options_.tls.server_name;
+    target->alpn = {"http/1.1"};
+    target->tls = tls_;
+    if (options_.tls.session_resumption) target->sessions = std::make_shared<net::TlsSessions>();
+  }
+  const std::string host_and_port = std::string(url.host()) + ":" + std::to_string(url.port());
+  for (const auto& [from, to] : options_.resolve) {
+    if (equals_ignore_case(from, host_and_port)) target->address_override = to;
+  }
+  std::string name = origin;
+  std::string authorization_line;
+  if (!options_.proxy.empty()) {
+    Result<Url> proxy = Url::parse(options_.proxy);
+    if (!proxy) return Error(ErrorCode::invalid_options, Phase::prepare, "proxy: " + proxy.error().message);
+    auto via = std::make_shared<net::DialProxy>();
+    via->host = proxy->host();
+    via->port = proxy->port();
+    if (proxy->has_userinfo()) {
+      via->authorization =
+          "Basic " + base64(std::string(proxy->user()) + ":" + std::string(proxy->password()));
+      authorization_line = "Proxy-Authorization: " + via->authorization + "\r\n";
+    }
+    name += " via " + proxy->origin();
+    target->proxy = std::move(via);
+    target->tunnel = url.secure();
+  }
+  // The socket key: everything in the options that changes the wire, and where it leads. NUL cannot occur in either.
+  const std::string key = identity_.wire + '\0' + origin;
+  return pool_->route(key, name, Clock::now(), [&] {
+    auto destination = std::make_shared<Destination>();
+    destination->target = std::move(target);
+    destination->pool = pool_;
+    destination->proxy_authorization_line = std::move(authorization_line);
+    return destination;
+  });
+}
+
+// --- counters
+
+void TransportImpl::call_started() {
+  started_.fetch_add(1, std::memory_order_relaxed);
+  in_flight_.fetch_add(1, std::memory_order_relaxed);
+  if (const int tokens = retry_tokens_.load(std::memory_order_relaxed); tokens < retry_most) {
+    retry_tokens_.store(std::min(retry_most, tokens + retry_gain), std::memory_order_relaxed);
+  }
+}
+
+void TransportImpl::call_completed() {
+  completed_.fetch_add(1, std::memory_order_relaxed);
+  call_ended();
+}
+
+void TransportImpl::call_failed(ErrorKind kind) {
+  failed_[static_cast<std::size_t>(kind)].fetch_add(1, std::memory_order_relaxed);
+  call_ended();
+}
+
+void TransportImpl::call_ended() {
+  if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) == 1 && closed()) {
+    std::lock_guard lock(drain_mutex_);
+    drained_.notify_all();
+  }
+}
+
+bool TransportImpl::spend_retry() {
+  if (retry_tokens_.fetch_sub(retry_cost, std::memory_order_relaxed) < retry_cost) {
+    retry_tokens_.fetch_add(retry_cost, std::memory_order_relaxed);
+    return false;
+  }
+  retries_.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+Stats TransportImpl::stats() const {
+  Stats stats;
+  stats.requests.started = started_.load();
+  stats.requests.completed = completed_.load();
+  for (std::size_t i = 0; i < failed_.size(); ++i) stats.requests.failed[i] = failed_[i].load();
+  stats.requests.in_flight = in_flight_.load();
+  stats.requests.retries = retries_.load();
+  if (pool_) pool_->collect(stats, most_routes_in_stats, Clock::now());
+  for (RouteStats& route : stats.routes) {
+    route.protocol = "http/1.1";
+    route.key = route.key.substr(0, 12);
+    const Error* last = route.last_dial_error ? &*route.last_dial_error : nullptr;
+    route.advice = advice(route, AdviceContext{options_.limits, last, stats.sockets_open, stats.sockets_limit});
+  }
+  return stats;
+}
+
+void TransportImpl::invalidate(const std::string& host) {
+  if (!pool_) return;
+  std::vector<std::shared_ptr<pool::Route>> routes;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [origin, route] : routes_) {
+      const auto& target = *static_cast<const Destination&>(*route->attachment).target;
+      if (host.empty() || equals_ignore_case(target.host, host)) routes.push_back(route);
+    }
+  }
+  for (const auto& route : routes) {
+    if (const auto& sessions = static_cast<const Destination&>(*route->attachment).target->sessions) sessions->clear();
+    pool_->invalidate(*route, Clock::now());
+  }
+}
+
+bool TransportImpl::drain(Duration limit) {
+  closed_.store(true);
+  if (!pool_) return true;
+  Engine::instance().forget(*this);
+  bool all = false;
+  {
+    std::unique_lock lock(drain_mutex_);
+    all = drained_.wait_for(lock, limit, [this] { return in_flight_.load(std::memory_order_acquire) == 0; });
+  }
+  if (own_pool_) {
+    pool_->shut_down(Clock::now());
+  } else {
+    invalidate({});
+  }
+  return all;
+}
+
+}  // namespace trunkline

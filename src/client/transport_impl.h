@@ -1,0 +1,78 @@
+// Transport as it is: options, the pool that they lead to, and the counters of the requests made through it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include <trunkline/transport.hpp>
+#include <trunkline/url.hpp>
+
+#include "client/identity.h"
+#include "net/dial.h"
+#include "pool/pool.h"
+
+namespace trunkline {
+
+class Destination;
+
+class TransportImpl final : public Transport, public std::enable_shared_from_this<TransportImpl> {
+ public:
+  // `own_pool`: shared with nobody. An `error` makes every request fail with it.
+  TransportImpl(Options options, IdentifiedMaterial identified, bool own_pool);
+  TransportImpl(Options options, Error error);
+  ~TransportImpl() override;
+
+  Result<ResponseStream> open(Request request) override;
+  Result<Response> send(Request request) override;
+  CallHandle start(Request request, Callback<void(Result<Response>)> done) override;
+  CallHandle start_open(Request request, Callback<void(Result<ResponseStream>)> done) override;
+  Result<void> ready() const override;
+  const Options& options() const override { return options_; }
+  const std::string& fingerprint() const override { return identity_.handle; }
+  Stats stats() const override;
+  void invalidate(const std::string& host) override;
+  bool drain(Duration limit) override;
+
+  // For calls.
+  Result<std::shared_ptr<pool::Route>> route_for(const Url& url);
+  const std::shared_ptr<pool::Pool>& pool() const { return pool_; }
+  bool closed() const { return closed_.load(std::memory_order_relaxed); }
+  void call_started();
+  void call_completed();
+  void call_failed(ErrorKind kind);
+  bool spend_retry();  // from a budget of one in five, so that retries cannot double an outage
+
+ private:
+  Result<std::shared_ptr<pool::Route>> add_route(const Url& url, const std::string& origin);
+  std::shared_ptr<TransportImpl> living();
+  void call_ended();
+
+  const Options options_;
+  const Identity identity_;
+  std::unique_ptr<Error> unusable_;
+  const bool own_pool_;
+  const std::uint64_t generation_;
+  std::shared_ptr<pool::Pool> pool_;
+  const std::shared_ptr<net::LazyTlsContext> tls_;
+
+  mutable std::mutex mutex_;  // routes_, reborn_
+  std::unordered_map<std::string, std::shared_ptr<pool::Route>> routes_;
+  std::shared_ptr<TransportImpl> reborn_;  // in a forked child, what stands for this isolated transport
+
+  std::atomic<bool> closed_{false};
+  std::atomic<std::uint64_t> started_{0};
+  std::atomic<std::uint64_t> completed_{0};
+  std::array<std::atomic<std::uint64_t>, error_kind_count> failed_{};
+  std::atomic<std::int64_t> in_flight_{0};
+  std::atomic<std::uint64_t> retries_{0};
+  std::atomic<int> retry_tokens_{1000};  // hundredths
+  mutable std::mutex drain_mutex_;
+  std::condition_variable drained_;
+};
+
+}  // namespace trunkline

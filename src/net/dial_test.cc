@@ -1,0 +1,590 @@
+#include "net/dial.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+#include <fstream>
+#include <list>
+
+#include "net/peers.h"
+#include "net/resolver.h"
+
+namespace trunkline::net {
+namespace {
+
+using namespace std::chrono_literals;
+using peers::Listener;
+using peers::Socket;
+
+// Dials and waits. Whatever comes of it, the rules that hold for every dial are checked.
+Result<Dialled> dial_and_wait(Loop& loop, DialTarget target, DialLimits limits = {}) {
+  target.route = target.secure ? "https://the-route" : "http://the-route";
+  std::promise<Result<Dialled>> promise;
+  auto future = promise.get_future();
+  peers::on(loop, [&] {
+    auto inside = std::make_shared<bool>(true);
+    dial(loop, std::make_shared<const DialTarget>(target), limits, [&, inside](Result<Dialled> result) {
+      EXPECT_FALSE(*inside);
+      EXPECT_TRUE(loop.on_this_thread());
+      promise.set_value(std::move(result));
+    });
+    *inside = false;
+  });
+  EXPECT_TRUE(peers::arrived(future));
+  Result<Dialled> result = future.get();
+  if (!result) {
+    EXPECT_EQ(result.error().route, target.route);
+    EXPECT_EQ(result.error().maybe_processed, MaybeProcessed::no);
+  }
+  return result;
+}
+
+DialTarget to(std::uint16_t port, const std::string& host = "127.0.0.1") {
+  DialTarget target;
+  target.host = target.tls_name = host;
+  target.port = port;
+  return target;
+}
+
+DialTarget secure(std::uint16_t port, const peers::Authority& authority, const std::string& host = "127.0.0.1") {
+  DialTarget target = to(port, host);
+  target.secure = true;
+  TlsMaterial material;
+  material.system_roots = false;
+  material.ca_pem = authority.pem();
+  target.tls = std::make_shared<LazyTlsContext>(material);
+  target.sessions = std::make_shared<TlsSessions>();
+  return target;
+}
+
+DialTarget through(DialTarget target, std::uint16_t proxy_port, const std::string& authorization = "") {
+  target.proxy = std::make_shared<const DialProxy>(DialProxy{"127.0.0.1", proxy_port, authorization});
+  target.tunnel = true;
+  return target;
+}
+
+int option_of(int fd, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  ::getsockopt(fd, level, name, &value, &size);
+  return value;
+}
+
+struct Nobody final : Watcher {
+  void on_events(std::uint32_t) override {}
+};
+
+// A listener whose queue is full: who connects now gets no answer, as behind a firewall that drops.
+class BlackHole {
+ public:
+  explicit BlackHole(const char* address = "127.0.0.1") : listener_(0, address) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_port = htons(listener_.port());
+    ::inet_pton(AF_INET, address, &name.sin_addr);
+    for (int i = 0; i < 3; ++i) {
+      fillers_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+      ::connect(fillers_.back().fd(), reinterpret_cast<sockaddr*>(&name), sizeof name);
+    }
+  }
+  std::uint16_t port() const { return listener_.port(); }
+
+ private:
+  Listener listener_;
+  std::list<Socket> fillers_;
+};
+
+// A proxy that reads one CONNECT and does what the test says with the connection.
+class Proxy {
+ public:
+  explicit Proxy(std::function<void(Socket&)> serve) {
+    thread_ = std::thread([this, serve = std::move(serve)] {
+      Socket socket = listener_.accept();
+      if (socket.fd() < 0) return;
+      while (request_.find("\r\n\r\n") == std::string::npos) {
+        const std::string more = socket.receive();
+        if (more.empty()) return;
+        request_ += more;
+      }
+      serve(socket);
+    });
+  }
+  ~Proxy() {
+    listener_.stop();
+    thread_.join();
+  }
+  std::uint16_t port() const { return listener_.port(); }
+  const std::string& request() {  // once the dial is over
+    listener_.stop();
+    if (thread_.joinable()) thread_.join();
+    thread_ = std::thread([] {});
+    return request_;
+  }
+
+ private:
+  Listener listener_;
+  std::string request_;
+  std::thread thread_;
+};
+
+// Carries bytes between two sockets until one of them ends.
+void tunnel(Socket& near, std::uint16_t port) {
+  const Socket far(peers::connect_to(port));
+  forget_descriptor(far.fd());
+  for (;;) {
+    pollfd entries[] = {{near.fd(), POLLIN, 0}, {far.fd(), POLLIN, 0}};
+    if (::poll(entries, 2, peers::patience_ms) < 1) return;
+    const bool outward = entries[0].revents != 0;
+    const std::string bytes = (outward ? near : far).receive();
+    if (bytes.empty()) return;
+    (outward ? far : near).send(bytes);
+  }
+}
+
+TEST(Dial, connects_to_a_literal_and_hands_the_socket_over) {
+  Loop loop;
+  const Listener listener;
+  auto dialled = dial_and_wait(loop, to(listener.port()));
+  ASSERT_TRUE(dialled) << dialled.error().describe();
+  EXPECT_EQ(dialled->address, "127.0.0.1:" + std::to_string(listener.port()));
+  EXPECT_EQ(dialled->alpn, "");
+  EXPECT_EQ(dialled->tls, "");
+  EXPECT_EQ(dialled->resolve, 0ns);
+  const int fd = dialled->stream->fd();
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
+  EXPECT_TRUE(::fcntl(fd, F_GETFD) & FD_CLOEXEC);
+  EXPECT_TRUE(::fcntl(fd, F_GETFL) & O_NONBLOCK);
+  // Registered nowhere: the next owner can.
+  Nobody nobody;
+  EXPECT_TRUE(loop.add(fd, nobody));
+  loop.remove(fd);
+  peers::on(loop, [] {});
+}
+
+TEST(Dial, resolves_a_name_and_tries_the_addresses_in_turn) {
+  Loop loop;
+  const Listener listener;  // on IPv4 only: where localhost is also ::1, that is refused first
+  auto dialled = dial_and_wait(loop, to(listener.port(), "localhost"));
+  ASSERT_TRUE(dialled) << dialled.error().describe();
+  EXPECT_EQ(dialled->address, "127.0.0.1:" + std::to_string(listener.port()));
+}
+
+TEST(Dial, does_not_wait_for_an_address_that_is_silent) {
+  Loop loop;
+  const BlackHole hole("127.0.0.5");
+  const Listener good(64, "127.0.0.6", hole.port());
+  DialTarget target = to(hole.port(), "far.invalid");
+  target.address_override = "127.0.0.5,127.0.0.6";
+  auto dialled = dial_and_wait(loop, target);
+  ASSERT_TRUE(dialled) << dialled.error().describe();
+  EXPECT_EQ(dialled->address, "127.0.0.6:" + std::to_string(hole.port()));
+  EXPECT_GE(dialled->connect, 250ms);
+  EXPECT_LT(dialled->connect, 5s);
+}
+
+TEST(Dial, names_every_address_that_failed) {
+  Loop loop;
+  Listener listener;
+  listener.close();
+  const std::string port = std::to_string(listener.port());
+  DialTarget target = to(listener.port(), "far.invalid");
+  target.address_override = "127.0.0.5,127.0.0.6";
+  const auto failed = dial_and_wait(loop, target);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message,
+            "cannot connect to 127.0.0.5:" + port + ": Connection refused; 127.0.0.6:" + port + ": Connection refused");
+}
+
+TEST(Dial, bounds_all_addresses_together) {
+  Loop loop;
+  const BlackHole hole("127.0.0.5");
+  DialTarget target = to(hole.port(), "far.invalid");
+  target.address_override = "127.0.0.6,127.0.0.5";  // refused, then silent
+  DialLimits limits;
+  limits.connect = 30ms;
+  const auto failed = dial_and_wait(loop, target, limits);
+  ASSERT_FALSE(failed);
+  const std::string port = std::to_string(hole.port());
+  EXPECT_EQ(failed.error().code, ErrorCode::timeout_connect);
+  EXPECT_EQ(failed.error().message,
+            "no answer from 127.0.0.5:" + port + " within 30ms; 127.0.0.6:" + port + ": Connection refused");
+}
+
+TEST(Dial, uses_the_address_given_instead_of_resolving) {
+  Loop loop;
+  const Listener listener;
+  DialTarget target = to(listener.port(), "does-not-exist.invalid");
+  target.address_override = "127.0.0.1";
+  EXPECT_TRUE(dial_and_wait(loop, target));
+  target.address_override = "not-an-address";
+  const auto refused = dial_and_wait(loop, target);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_options);
+}
+
+TEST(Dial, comes_from_the_address_it_is_bound_to) {
+  Loop loop;
+  const Listener listener;
+  DialTarget target = to(listener.port());
+  target.bind_address = "127.0.0.7";
+  auto dialled = dial_and_wait(loop, target);
+  ASSERT_TRUE(dialled) << dialled.error().describe();
+  sockaddr_in name{};
+  socklen_t size = sizeof name;
+  ::getsockname(dialled->stream->fd(), reinterpret_cast<sockaddr*>(&name), &size);
+  EXPECT_EQ(ntohl(name.sin_addr.s_addr), 0x7f000007u);
+
+  for (const char* bad : {"192.0.2.77", "::1", "nonsense"}) {
+    target.bind_address = bad;
+    const auto refused = dial_and_wait(loop, target);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::connect_failed);
+    EXPECT_NE(refused.error().message.find(bad), std::string::npos) << refused.error().message;
+  }
+}
+
+TEST(Dial, says_who_refused) {
+  Loop loop;
+  Listener listener;
+  listener.close();
+  const auto refused = dial_and_wait(loop, to(listener.port()));
+  ASSERT_FALSE(refused);
+  const std::string address = "127.0.0.1:" + std::to_string(listener.port());
+  EXPECT_EQ(refused.error().code, ErrorCode::connect_failed);
+  EXPECT_EQ(refused.error().phase, Phase::connect);
+  EXPECT_EQ(refused.error().address, address);
+  EXPECT_EQ(refused.error().message, "cannot connect to " + address + ": Connection refused");
+}
+
+TEST(Dial, says_which_name_does_not_resolve) {
+  Loop loop;
+  const auto failed = dial_and_wait(loop, to(80, "does-not-exist.invalid"));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::resolve_failed);
+  EXPECT_EQ(failed.error().phase, Phase::resolve);
+  EXPECT_EQ(failed.error().address, "");
+}
+
+TEST(Dial, gives_up_on_an_address_that_never_answers) {
+  Loop loop;
+  const BlackHole hole;
+  DialLimits limits;
+  limits.connect = 40ms;
+  const auto failed = dial_and_wait(loop, to(hole.port()), limits);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::timeout_connect);
+  EXPECT_EQ(failed.error().phase, Phase::connect);
+  EXPECT_EQ(failed.error().message, "no answer from 127.0.0.1:" + std::to_string(hole.port()) + " within 40ms");
+  EXPECT_GE(failed.error().elapsed, 40ms);
+}
+
+TEST(Dial, gives_up_on_a_name_server_that_never_answers) {
+  Loop loop;
+  // All four workers are busy, which is what silent name servers come to.
+  std::promise<void> go;
+  auto gate = go.get_future().share();
+  for (int i = 0; i < 4; ++i) run_on_worker([gate] { gate.wait(); });
+  DialLimits limits;
+  limits.resolve = 20ms;
+  const auto failed = dial_and_wait(loop, to(80, "slow.invalid"), limits);
+  go.set_value();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::timeout_resolve);
+  EXPECT_EQ(failed.error().phase, Phase::resolve);
+}
+
+TEST(Dial, says_what_to_do_when_no_descriptor_is_left) {
+  Loop loop;
+  const Listener listener;
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 3;  // all of them are in use
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto failed = dial_and_wait(loop, to(listener.port()));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::no_sockets);
+  EXPECT_EQ(failed.error().kind, ErrorKind::overloaded);
+  EXPECT_NE(failed.error().message.find("raise RLIMIT_NOFILE"), std::string::npos) << failed.error().message;
+}
+
+TEST(Dial, says_what_to_do_when_no_port_is_left) {
+  Loop loop;
+  // A network of its own for the loop's thread, with one local port.
+  bool ready = false;
+  std::unique_ptr<Listener> listener;
+  peers::on(loop, [&] {
+    if (::unshare(CLONE_NEWNET) != 0) return;
+    const Socket any(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq up{};
+    std::snprintf(up.ifr_name, sizeof up.ifr_name, "lo");
+    up.ifr_flags = IFF_UP;
+    if (::ioctl(any.fd(), SIOCSIFFLAGS, &up) != 0) return;
+    listener = std::make_unique<Listener>();
+    std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
+    const int port = listener->port() == 50'000 ? 50'001 : 50'000;
+    ready = static_cast<bool>(range << port << ' ' << port << std::endl);
+  });
+  if (!ready) GTEST_SKIP() << "needs the right to make a network namespace";
+  auto first = dial_and_wait(loop, to(listener->port()));
+  ASSERT_TRUE(first) << first.error().describe();
+  const auto second = dial_and_wait(loop, to(listener->port()));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ErrorCode::no_ports);
+  EXPECT_EQ(second.error().kind, ErrorKind::overloaded);
+  EXPECT_TRUE(second.error().message.starts_with("no ephemeral port is left for 127.0.0.1:"));
+  EXPECT_NE(second.error().message.find("net.ipv4.ip_local_port_range"), std::string::npos);
+}
+
+TEST(Dial, ends_with_its_loop_and_leaves_no_socket_open) {
+  const BlackHole hole;
+  int next_free = 0;
+  {
+    Socket probe(::dup(0));
+    next_free = probe.fd();
+  }
+  {
+    Loop loop;
+    for (int i = 0; i < 3; ++i) {
+      peers::on(loop, [&] {
+        dial(loop, std::make_shared<const DialTarget>(to(hole.port())), {}, [](auto) { FAIL() << "was called"; });
+      });
+    }
+  }
+  const Socket probe(::dup(0));
+  EXPECT_EQ(probe.fd(), next_free);
+}
+
+TEST(DialTls, shakes_hands_and_says_what_was_agreed) {
+  Loop loop;
+  const peers::Authority authority;
+  const peers::TlsServer server({authority.issue(), 0, {}, "http/1.1", 0}, peers::echo);
+  DialTarget target = secure(server.port(), authority);
+  target.alpn = {"h2", "http/1.1"};
+  for (int i = 0; i < 2; ++i) {
+    auto dialled = dial_and_wait(loop, target);
+    ASSERT_TRUE(dialled) << dialled.error().describe();
+    EXPECT_EQ(dialled->alpn, "http/1.1");
+    EXPECT_TRUE(dialled->tls.starts_with("TLSv1.3 ")) << dialled->tls;
+    EXPECT_EQ(dialled->tls.ends_with(", resumed"), i == 1);
+    EXPECT_GT(dialled->handshake, 0ns);
+    const std::string_view text = "hello";
+    dialled->stream->write({&text, 1});
+    ReadResult got;
+    do {
+      peers::wait_for(dialled->stream->fd(), POLLIN);
+      got = dialled->stream->read(Scratch::of_this_thread());
+    } while (got.io == Io::again);
+    EXPECT_EQ(got.bytes, "hello");
+  }
+}
+
+TEST(DialTls, tells_distrust_from_other_failures) {
+  Loop loop;
+  const peers::Authority authority;
+  {
+    const peers::TlsServer server({authority.issue(), 0, {}, {}, 0}, peers::echo);
+    const auto failed = dial_and_wait(loop, secure(server.port(), peers::Authority("another")));
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, ErrorCode::tls_untrusted);
+    EXPECT_EQ(failed.error().phase, Phase::tls);
+    EXPECT_EQ(failed.error().address, "127.0.0.1:" + std::to_string(server.port()));
+    EXPECT_TRUE(failed.error().message.starts_with("TLS with 127.0.0.1 failed: unable to get local issuer"));
+  }
+  const Listener listener;
+  std::thread server([&] {
+    const Socket peer = listener.accept();
+    peer.receive();
+    peer.send("HTTP/1.1 400 Bad Request\r\n\r\n");
+  });
+  const auto failed = dial_and_wait(loop, secure(listener.port(), authority));
+  server.join();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::tls_failed);
+  EXPECT_NE(failed.error().message.find("not TLS"), std::string::npos) << failed.error().message;
+}
+
+TEST(DialTls, gives_up_on_a_peer_that_never_finishes_the_handshake) {
+  Loop loop;
+  const Listener tarpit;
+  DialLimits limits;
+  limits.tls = 30ms;
+  const auto failed = dial_and_wait(loop, secure(tarpit.port(), peers::Authority()), limits);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::timeout_tls);
+  EXPECT_EQ(failed.error().phase, Phase::tls);
+}
+
+TEST(DialTls, reports_settings_that_make_no_context) {
+  Loop loop;
+  const Listener listener;
+  DialTarget target = secure(listener.port(), peers::Authority());
+  TlsMaterial material;
+  material.system_roots = false;
+  material.ca_pem = "nonsense";
+  target.tls = std::make_shared<LazyTlsContext>(material);
+  const auto failed = dial_and_wait(loop, target);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::invalid_options);
+  EXPECT_EQ(failed.error().phase, Phase::tls);
+}
+
+TEST(DialProxy, opens_a_tunnel_and_speaks_tls_with_the_far_end) {
+  Loop loop;
+  const peers::Authority authority;
+  const peers::TlsServer server({authority.issue(), 0, {}, {}, 0}, peers::echo);
+  Proxy proxy([&](Socket& socket) {
+    socket.send("HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\n");  // which RFC 9110 has us ignore
+    tunnel(socket, server.port());
+  });
+  // The name is the proxy's to resolve.
+  DialTarget target = through(secure(server.port(), authority, "far.invalid"), proxy.port(), "Basic c2VjcmV0");
+  target.tls_name = "localhost";
+  {
+    auto dialled = dial_and_wait(loop, target);
+    ASSERT_TRUE(dialled) << dialled.error().describe();
+    EXPECT_EQ(dialled->address, "127.0.0.1:" + std::to_string(proxy.port()));
+    EXPECT_GT(dialled->proxy, 0ns);
+    EXPECT_TRUE(dialled->tls.starts_with("TLSv1.3"));
+  }
+  const std::string authority_form = "far.invalid:" + std::to_string(server.port());
+  EXPECT_TRUE(proxy.request().starts_with("CONNECT " + authority_form + " HTTP/1.1\r\n")) << proxy.request();
+  EXPECT_NE(proxy.request().find("\r\nHost: " + authority_form + "\r\n"), std::string::npos) << proxy.request();
+  EXPECT_NE(proxy.request().find("\r\nProxy-Authorization: Basic c2VjcmV0\r\n"), std::string::npos);
+}
+
+TEST(DialProxy, writes_an_ipv6_target_in_brackets) {
+  Loop loop;
+  Proxy proxy([](Socket& socket) { socket.send("HTTP/1.1 200 OK\r\n\r\n"); });
+  EXPECT_TRUE(dial_and_wait(loop, through(to(443, "2001:db8::1"), proxy.port())));
+  EXPECT_TRUE(proxy.request().starts_with("CONNECT [2001:db8::1]:443 HTTP/1.1\r\n")) << proxy.request();
+}
+
+TEST(DialProxy, is_dialled_without_connect_for_requests_in_clear) {
+  Loop loop;
+  const Listener listener;
+  DialTarget target = through(to(80, "far.invalid"), listener.port());
+  target.tunnel = false;
+  target.address_override = "192.0.2.1";  // of the origin, which is the proxy's to dial
+  auto dialled = dial_and_wait(loop, target);
+  ASSERT_TRUE(dialled) << dialled.error().describe();
+  EXPECT_EQ(dialled->address, "127.0.0.1:" + std::to_string(listener.port()));
+}
+
+TEST(DialProxy, reads_an_answer_that_comes_byte_by_byte) {
+  Loop loop;
+  Proxy proxy([](Socket& socket) {
+    ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &peers::patience_ms, sizeof(int));
+    for (const char byte :
+         std::string_view("HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nVia: x\r\n\r\n")) {
+      socket.send({&byte, 1});
+    }
+  });
+  auto dialled = dial_and_wait(loop, through(to(443, "far.invalid"), proxy.port()));
+  EXPECT_TRUE(dialled) << dialled.error().describe();
+}
+
+struct BadAnswer {
+  const char* name;
+  std::string answer;
+  const char* says;
+};
+
+class DialProxyRefusal : public testing::TestWithParam<BadAnswer> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, DialProxyRefusal,
+    testing::Values(
+        BadAnswer{"credentials_missing", "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+                  "it answered 407 Proxy Authentication Required: it wants credentials"},
+        BadAnswer{"forbidden_with_a_body", "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno",
+                  "it answered 403 Forbidden"},
+        BadAnswer{"unauthorised_is_not_the_origins", "HTTP/1.1 401 Unauthorized\r\n\r\n", "it answered 401"},
+        BadAnswer{"escape_sequences",
+                  "HTTP/1.1 502 \x80"
+                  "bad\r\n\r\n",
+                  "it answered 502"},
+        BadAnswer{"glued_bytes", "HTTP/1.1 200 OK\r\n\r\n\x16\x03\x01", "bytes after its answer"},
+        BadAnswer{"garbage", "SSH-2.0-OpenSSH\r\n\r\n", ""},
+        BadAnswer{"an_endless_line", "HTTP/1.1 200 OK\r\nA: " + std::string(20'000, 'a'), ""},
+        BadAnswer{"a_header_flood",
+                  [] {
+                    std::string text = "HTTP/1.1 200 OK\r\n";
+                    for (int i = 0; i < 300; ++i) text += "A: b\r\n";
+                    return text + "\r\n";
+                  }(),
+                  ""},
+        BadAnswer{"a_flood_of_interim_answers",
+                  [] {
+                    std::string text;
+                    for (int i = 0; i < 100; ++i) text += "HTTP/1.1 100 Continue\r\n\r\n";
+                    return text;
+                  }(),
+                  ""},
+        BadAnswer{"half_an_answer", "HTTP/1.1 200 OK\r\nA: ", "without a complete answer"},
+        BadAnswer{"nothing", "", "without a complete answer"}),
+    [](const auto& row) { return row.param.name; });
+
+TEST_P(DialProxyRefusal, is_an_error_and_the_connection_is_closed) {
+  Loop loop;
+  std::promise<bool> ended;
+  auto future = ended.get_future();
+  Proxy proxy([&](Socket& socket) {
+    socket.send(GetParam().answer);
+    ::shutdown(socket.fd(), SHUT_WR);
+    ended.set_value(socket.receive().empty());  // and nothing in clear came after it
+  });
+  const auto failed = dial_and_wait(loop, through(to(443, "far.invalid"), proxy.port()));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::proxy_failed);
+  EXPECT_EQ(failed.error().phase, Phase::proxy);
+  EXPECT_TRUE(failed.error().message.starts_with("the proxy 127.0.0.1:" + std::to_string(proxy.port()) +
+                                                 " opened no tunnel to far.invalid:443: "));
+  EXPECT_NE(failed.error().message.find(GetParam().says), std::string::npos) << failed.error().message;
+  for (const char byte : failed.error().message) EXPECT_TRUE(byte >= ' ' && byte < 0x7f) << failed.error().message;
+  ASSERT_TRUE(peers::arrived(future));
+  EXPECT_TRUE(future.get());
+}
+
+TEST(DialProxy, keeps_credentials_out_of_the_error) {
+  Loop loop;
+  Proxy proxy([](Socket& socket) { socket.send("HTTP/1.1 407 No\r\n\r\n"); });
+  const auto failed = dial_and_wait(loop, through(to(443, "far.invalid"), proxy.port(), "Basic c2VjcmV0"));
+  ASSERT_FALSE(failed);
+  EXPECT_NE(failed.error().message.find("it refused the credentials"), std::string::npos) << failed.error().message;
+  EXPECT_EQ(failed.error().describe().find("c2VjcmV0"), std::string::npos);
+}
+
+TEST(DialProxy, sends_nothing_that_could_be_read_as_more_than_one_request) {
+  Loop loop;
+  const Listener listener;
+  for (const auto& [host, authorization] : {std::pair("far\r\nX: y", "Basic x"), std::pair("far", "Basic x\r\nX: y")}) {
+    const auto failed = dial_and_wait(loop, through(to(443, host), listener.port(), authorization));
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, ErrorCode::proxy_failed);
+    EXPECT_EQ(listener.accept().receive(), "");
+  }
+}
+
+TEST(DialProxy, gives_up_when_connect_is_never_answered) {
+  Loop loop;
+  const Listener silent;
+  DialLimits limits;
+  limits.proxy = 30ms;
+  const auto failed = dial_and_wait(loop, through(to(443, "far.invalid"), silent.port()), limits);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::timeout_proxy);
+  EXPECT_EQ(failed.error().phase, Phase::proxy);
+}
+
+}  // namespace
+}  // namespace trunkline::net

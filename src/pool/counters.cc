@@ -1,0 +1,106 @@
+// The counters' sums, and the laws that they keep. The pool asserts them after every step of its simulation.
+#include <numeric>
+#include <string_view>
+
+#include <trunkline/stats.hpp>
+
+namespace trunkline {
+namespace {
+
+template <std::size_t N>
+std::uint64_t sum(const std::array<std::uint64_t, N>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+}
+
+template <std::size_t N>
+void add_each(std::array<std::uint64_t, N>& to, const std::array<std::uint64_t, N>& from) {
+  for (std::size_t i = 0; i < N; ++i) to[i] += from[i];
+}
+
+// "dials_started 5 != 4 = succeeded + failed + dialing". Modulo 2^64, so a gauge below zero still adds up here: that is
+// told apart by `negative`.
+std::string unequal(std::string_view left, std::uint64_t value, std::string_view right, std::uint64_t parts) {
+  if (value == parts) return {};
+  return std::string(left) + " " + std::to_string(value) + " != " + std::to_string(parts) + " = " + std::string(right);
+}
+
+std::string negative(std::string_view name, std::int64_t gauge) {
+  return gauge < 0 ? std::string(name) + " is " + std::to_string(gauge) : std::string();
+}
+
+std::string first_of(std::initializer_list<std::string> findings) {
+  for (const std::string& each : findings) {
+    if (!each.empty()) return each;
+  }
+  return {};
+}
+
+std::uint64_t count(std::int64_t gauge) { return static_cast<std::uint64_t>(gauge); }
+
+std::string broken_law_of(const PoolCounters& c) {
+  const auto none = static_cast<std::size_t>(ReuseMiss::none);
+  return first_of({
+      negative("dialing", c.dialing),
+      negative("open", c.open),
+      negative("idle", c.idle),
+      negative("active", c.active),
+      negative("draining", c.draining),
+      negative("upgraded", c.upgraded),
+      negative("waiting", c.waiting),
+      unequal("dials_started", c.dials_started, "dials_succeeded + dials_failed + dialing",
+              c.dials_succeeded + c.dials_failed + count(c.dialing)),
+      unequal("dials_started", c.dials_started, "the sum of dials_by_reason", sum(c.dials_by_reason)),
+      unequal("dials_succeeded", c.dials_succeeded, "open + closed", count(c.open) + c.closed()),
+      unequal("open", count(c.open), "idle + active + draining + upgraded",
+              count(c.idle) + count(c.active) + count(c.draining) + count(c.upgraded)),
+      unequal("granted", c.granted, "reused + the sum of misses", c.reused + sum(c.misses) - c.misses[none]),
+      c.dials_unused > c.closed()
+          ? "dials_unused " + std::to_string(c.dials_unused) + " > closed " + std::to_string(c.closed())
+          : std::string(),
+  });
+}
+
+}  // namespace
+
+void PoolCounters::add(const PoolCounters& other) {
+  dials_started += other.dials_started;
+  dials_succeeded += other.dials_succeeded;
+  dials_failed += other.dials_failed;
+  dialing += other.dialing;
+  add_each(dials_by_reason, other.dials_by_reason);
+  dials_unused += other.dials_unused;
+  open += other.open;
+  idle += other.idle;
+  active += other.active;
+  draining += other.draining;
+  upgraded += other.upgraded;
+  add_each(closed_by_reason, other.closed_by_reason);
+  granted += other.granted;
+  reused += other.reused;
+  add_each(misses, other.misses);
+  queued += other.queued;
+  waiting += other.waiting;
+  queue_rejected += other.queue_rejected;
+}
+
+std::uint64_t PoolCounters::closed() const { return sum(closed_by_reason); }
+
+std::uint64_t RequestCounters::failed_total() const { return sum(failed); }
+
+std::string Stats::broken_law() const {
+  std::string broken = first_of({
+      negative("requests in_flight", requests.in_flight),
+      unequal("requests started", requests.started, "completed + failed + in_flight",
+              requests.completed + requests.failed_total() + count(requests.in_flight)),
+  });
+  if (!broken.empty()) return broken;
+  broken = broken_law_of(pool);
+  if (!broken.empty()) return "pool: " + broken;
+  for (const RouteStats& route : routes) {
+    broken = broken_law_of(route.counters);
+    if (!broken.empty()) return route.route + ": " + broken;
+  }
+  return {};
+}
+
+}  // namespace trunkline

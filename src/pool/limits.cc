@@ -1,0 +1,8 @@
+#include <trunkline/options.hpp>
+
+namespace trunkline {
+
+PoolLimits::PoolLimits() = default;
+Timeouts::Timeouts() = default;
+
+}  // namespace trunkline

@@ -1,0 +1,144 @@
+#include "support/http_test.h"
+
+#include <cstdlib>
+#include <thread>
+
+namespace trunkline::test {
+
+bool full_run() {
+  static const char* const wanted = std::getenv("TRUNKLINE_FULL");
+  return wanted != nullptr && *wanted != '\0' && *wanted != '0';
+}
+
+bool sanitized() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  return true;
+#else
+  return false;
+#endif
+#else
+  return false;
+#endif
+}
+
+int scaled(int usual, int under_sanitizers) { return sanitized() && !full_run() ? under_sanitizers : usual; }
+
+bool eventually(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(milliseconds(2));
+  }
+  return true;
+}
+
+Options test_options() {
+  Options options;
+  options.timeouts.total = seconds(45);
+  return options;
+}
+
+Options tls_options() {
+  return test_options().derive([](Options& o) { o.tls.ca_file = authority().file(); });
+}
+
+std::string describe(const Error& error) {
+  return error.describe() + " (maybe processed: " + std::string(to_string(error.maybe_processed)) + ")";
+}
+
+RouteStats route_of(const Stats& stats, int port) {
+  const std::string ending = ":" + std::to_string(port);
+  for (const RouteStats& route : stats.routes) {
+    const std::string name = route.route.substr(0, route.route.find(' '));
+    if (name.ends_with(ending)) return route;
+  }
+  return {};
+}
+
+Listener& HttpTest::serve(const Serve& how) { return listeners_.emplace_back(how); }
+
+std::shared_ptr<Transport> HttpTest::make_transport(const Options& options) {
+  return transports_.emplace_back(Made{Transport::create(options), false}).transport;
+}
+
+std::shared_ptr<Transport> HttpTest::shared_transport(const Options& options) {
+  return transports_.emplace_back(Made{Transport::shared(options), true}).transport;
+}
+
+PoolCounters HttpTest::route_counters(int port) const {
+  const std::string here = ":" + std::to_string(port);
+  PoolCounters sum;
+  bool shared_counted = false;  // all shared transports have one pool
+  for (const Made& made : transports_) {
+    if (made.shared && std::exchange(shared_counted, true)) continue;
+    for (const RouteStats& route : made.transport->stats().routes) {
+      // "http://h:1" and "https://h:2 via http://proxy:3": whoever was dialled is the last one.
+      if (route.route.ends_with(here)) sum.add(route.counters);
+    }
+  }
+  return sum;
+}
+
+void HttpTest::expect_quiet_counters() {
+  for (const Made& made : transports_) {
+    const auto busy = [](const Stats& stats) {
+      return stats.requests.in_flight + stats.pool.active + stats.pool.waiting + stats.pool.dialing +
+             stats.pool.draining;
+    };
+    EXPECT_TRUE(eventually([&] { return busy(made.transport->stats()) == 0; })) << made.transport->stats().to_json();
+    const Stats now = made.transport->stats();
+    EXPECT_EQ(now.broken_law(), "") << now.to_json();
+    EXPECT_EQ(now.pool.open, now.pool.idle + now.pool.upgraded) << now.to_json();
+  }
+}
+
+// The server's accepts are the truth. Dials that failed may or may not have come as far as an accept.
+void HttpTest::expect_agreement_with(const Listener& server) {
+  const PoolCounters counters = route_counters(server.port());
+  const auto least = static_cast<std::int64_t>(counters.dials_succeeded);
+  EXPECT_TRUE(server.wait_for("accepts", least));
+  const ServerLog log = server.log();
+  EXPECT_LE(log.accepts, static_cast<std::int64_t>(counters.dials_started)) << "the client does not know of all dials";
+  if (counters.dials_failed == 0) {
+    EXPECT_EQ(log.accepts, least) << "accepts and dials differ";
+  }
+  EXPECT_TRUE(server.wait_for_exactly("open", counters.open)) << "open sockets differ: the client says "
+                                                              << counters.open << ", the server "
+                                                              << server.log().open;
+  if (allow_malformed_) return;
+  for (const LoggedRequest& request : log.requests) {
+    for (const std::string& problem : request.problems) ADD_FAILURE() << problem << " in a request:\n" << request.head;
+  }
+}
+
+void HttpTest::TearDown() {
+  for (const Listener& server : listeners_) server.release();
+  expect_quiet_counters();
+  bool any_shared = false;
+  for (const Made& made : transports_) any_shared = any_shared || made.shared;
+  for (const Listener& server : listeners_) {
+    if (!not_ours_.contains(server.port())) expect_agreement_with(server);
+  }
+  // The last handle closes what it held.
+  transports_.clear();
+  if (any_shared) return;
+  for (const Listener& server : listeners_) {
+    EXPECT_TRUE(server.wait_for_exactly("open", 0)) << "connections outlive their transport: " << server.log().open;
+  }
+}
+
+BodySource::Pull PatternSource::pull(std::span<char> into, Callback<void()>) {
+  static const std::string bytes = pattern(1 << 16);
+  const std::uint64_t at = taken_;
+  if (at == size_) return {.kind = Pull::end};
+  const std::size_t offset = at % 64;
+  const std::size_t size = std::min({into.size(), bytes.size() - offset, static_cast<std::size_t>(size_ - at)});
+  std::copy_n(bytes.data() + offset, size, into.data());
+  taken_ = at + size;
+  return {.kind = Pull::bytes, .size = size};
+}
+
+}  // namespace trunkline::test

@@ -1,0 +1,163 @@
+// The fixture of the tests that go through the public API. Whatever a test does, at its end the counters must add up,
+// agree with what the servers counted, and nothing may be left behind.
+//
+//   class MyTest : public HttpTest {};
+//   TEST_F(MyTest, reuses_a_connection) {
+//     Listener& server = serve();
+//     const Client client = make_client();
+//     ASSERT_STATUS(client.get(server.url()), 200);
+//   }
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <trunkline/trunkline.hpp>
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "support/faultd.h"
+
+namespace trunkline::test {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// How much of the long forms to run: fewer rounds where every instruction is watched, all with TRUNKLINE_FULL=1.
+bool full_run();
+bool sanitized();
+// `usual`, or less under sanitizers.
+int scaled(int usual, int under_sanitizers);
+
+// True as soon as `holds` is, false when half a minute was not enough.
+bool eventually(const std::function<bool()>& holds);
+
+// Defaults, and a bound on the whole call, so that a lost wake-up fails a test instead of hanging it.
+Options test_options();
+// The same, trusting authority().
+Options tls_options();
+
+std::string describe(const Error& error);
+template <class T>
+std::string describe(const Result<T>& result) {
+  return result ? "a result" : describe(result.error());
+}
+
+class HttpTest : public ::testing::Test {
+ public:
+  // A listener of its own for this test.
+  Listener& serve(const Serve& how = {});
+  // A pool of its own, looked at when the test ends.
+  std::shared_ptr<Transport> make_transport(const Options& options = test_options());
+  std::shared_ptr<Transport> shared_transport(const Options& options = test_options());
+  Client make_client(const Options& options = test_options()) { return Client(make_transport(options)); }
+  std::shared_ptr<Transport> transport() const { return transports_.back().transport; }  // the one made last
+  Stats stats() const { return transport()->stats(); }
+
+ protected:
+  void TearDown() override;
+  // The client meant what it sent; off where a test makes requests break off.
+  void allow_malformed_requests() { allow_malformed_ = true; }
+  // Others dial this server: its accepts are not ours.
+  void do_not_compare(const Listener& server) { not_ours_.insert(server.port()); }
+  // Of this route (by port) over all transports of the test.
+  PoolCounters route_counters(int port) const;
+
+ private:
+  struct Made {
+    std::shared_ptr<Transport> transport;
+    bool shared = false;
+  };
+  void expect_quiet_counters();
+  void expect_agreement_with(const Listener& server);
+
+  std::deque<Listener> listeners_;
+  std::vector<Made> transports_;
+  std::set<int> not_ours_;
+  bool allow_malformed_ = false;
+};
+
+RouteStats route_of(const Stats& stats, int port);  // empty when there is none
+
+template <class Enum, std::size_t N>
+std::uint64_t count_of(const std::array<std::uint64_t, N>& counters, Enum which) {
+  return counters[static_cast<std::size_t>(which)];
+}
+
+// A call that runs on a thread of its own.
+template <class Function>
+auto in_background(Function function) {
+  return std::async(std::launch::async, std::move(function));
+}
+
+// A body in pieces of which the test decides: pull by pull.
+class ScriptedSource : public BodySource {
+ public:
+  std::function<Pull(std::span<char>, Callback<void()>)> on_pull;
+  std::optional<std::uint64_t> declared;
+  std::function<bool()> on_rewind;
+  Headers at_end;
+
+  std::optional<std::uint64_t> length() const override { return declared; }
+  Pull pull(std::span<char> into, Callback<void()> resume) override { return on_pull(into, std::move(resume)); }
+  bool rewind() override { return on_rewind && on_rewind(); }
+  Headers trailers() override { return at_end; }
+};
+
+// `size` bytes of pattern(), counting how many were taken.
+class PatternSource : public BodySource {
+ public:
+  PatternSource(std::uint64_t size, bool say_length) : size_(size), say_length_(say_length) {}
+  std::optional<std::uint64_t> length() const override {
+    return say_length_ ? std::optional<std::uint64_t>(size_) : std::nullopt;
+  }
+  Pull pull(std::span<char> into, Callback<void()> resume) override;
+  bool rewind() override {
+    taken_ = 0;
+    ++rewinds;
+    return true;
+  }
+  std::uint64_t taken() const { return taken_; }
+  std::atomic<int> rewinds{0};
+
+ private:
+  std::uint64_t size_;
+  bool say_length_;
+  std::atomic<std::uint64_t> taken_{0};
+};
+
+template <class T>
+::testing::AssertionResult is_good(const Result<T>& result) {
+  if (result) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << describe(result.error());
+}
+template <class T>
+::testing::AssertionResult has_status(const Result<T>& result, int status) {
+  if (!result) return is_good(result);
+  if (result.value().status == status) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "the status is " << result.value().status << " instead of " << status;
+}
+template <class T>
+::testing::AssertionResult fails_with(const Result<T>& result, ErrorCode code) {
+  if (result) return ::testing::AssertionFailure() << "it succeeded instead of failing with " << to_string(code);
+  const Error& error = result.error();
+  if (error.code == code && error.kind == kind_of(code) && !error.message.empty()) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "it failed otherwise than with " << to_string(code) << ": " << describe(error);
+}
+
+}  // namespace trunkline::test
+
+// These show the error where there is one.
+#define ASSERT_GOOD(result) ASSERT_TRUE(::trunkline::test::is_good(result))
+#define EXPECT_GOOD(result) EXPECT_TRUE(::trunkline::test::is_good(result))
+#define ASSERT_STATUS(result, expected) ASSERT_TRUE(::trunkline::test::has_status(result, expected))
+#define EXPECT_STATUS(result, expected) EXPECT_TRUE(::trunkline::test::has_status(result, expected))
+#define EXPECT_FAILS(result, code) EXPECT_TRUE(::trunkline::test::fails_with(result, code))
+#define ASSERT_FAILS(result, code) ASSERT_TRUE(::trunkline::test::fails_with(result, code))
