@@ -6,7 +6,7 @@
 //   isolated           blocking; a transport of its own for each request: the mistake that sharing prevents
 //   idle               TOTAL idle connections, and the memory they take
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
-// (how long they stay idle); DEFAULTS=1 leaves the limits at the library's own.
+// (how long they stay idle); DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
 #include <malloc.h>
 
 #include <atomic>
@@ -144,8 +144,8 @@ long run_chains(const Settings& settings, long concurrency, Samples& samples, Cl
   return Chains<ClientForRequest>(settings, samples, client_for_request).run(concurrency);
 }
 
-// Opens `total` connections and lets them go idle. Requests before the first reading pay for what there is once, such as
-// loops, threads and the TLS context.
+// Opens `total` connections and lets them go idle. Requests before the first reading pay for what there is once, such
+// as loops, threads and the TLS context.
 void measure_idle(Settings settings, long total) {
   constexpr long callers = 4;
   settings.open = static_cast<int>(total + callers);
@@ -164,6 +164,14 @@ void measure_idle(Settings settings, long total) {
   const long after_kb = bench::resident_kb();
   malloc_trim(0);
   bench::print_memory(added(), errors, before_kb, after_kb, bench::resident_kb());
+  show_stats(*transport);
+}
+
+// The counters must add up here too.
+void show_stats(const Transport& transport) {
+  const trunkline::Stats stats = transport.stats();
+  if (bench::setting("STATS", 0) != 0) std::fprintf(stderr, "%s\n", stats.to_json().c_str());
+  if (const std::string law = stats.broken_law(); !law.empty()) std::fprintf(stderr, "broken law: %s\n", law.c_str());
 }
 
 }  // namespace
@@ -172,7 +180,8 @@ int main(int argc, char** argv) {
   const char* modes = "callback blocking recreate recreate-callback isolated idle";
   const Arguments arguments = bench::parse_arguments(argc, argv, modes);
   const Settings settings(arguments);
-  const Client client(settings.options());
+  const auto transport = Transport::shared(settings.options());
+  const Client client(transport);
   const auto same = [&]() -> const Client& { return client; };
   const auto shared = [&] { return Client(settings.options()); };
   const auto isolated = [&] { return Client(Transport::create(settings.options())); };
@@ -196,5 +205,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "no mode %s; there is: %s\n", arguments.mode.c_str(), modes);
     return 2;
   }
+  if (arguments.mode != "idle") show_stats(*transport);
   bench::hold();
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """User instructions per request, by callgrind: bench/instructions.py [PEER...] [--functions]
 
-The steadiest figure there is: it repeats within 1 %, whatever else the machine does. --functions shows where the
-instructions of the larger run of each peer went.
+The steadiest figure there is: it repeats within 1 %, whatever else the machine does. --functions shows where they go.
 """
+import collections
 import os
 import re
 import subprocess
@@ -11,9 +11,11 @@ import sys
 
 import per_request
 import server
+import versions
 from report import table
 
 LIMITS = {"trunkline": 6_000}
+SHOWN_FUNCTIONS = 45
 
 
 def count(run, name):
@@ -26,11 +28,24 @@ def count(run, name):
     return int(re.search(r"^(?:summary|totals): (\d+)", output.read_text(), re.M)[1])
 
 
-def functions(name):
-    text = subprocess.run(["callgrind_annotate", "--show-percs=yes", str(server.WORK / f"callgrind.{name}")],
-                          stdout=subprocess.PIPE, text=True).stdout
-    lines = [line for line in text.splitlines() if re.match(r"\s*[\d,]+ \(", line)]
-    return "\n".join(line[:160] for line in lines[:40])
+def by_function(name, inclusive):
+    command = ["callgrind_annotate", "--auto=no", "--threshold=99.9", f"--inclusive={'yes' if inclusive else 'no'}",
+               str(server.WORK / f"callgrind.{name}")]
+    text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    costs = collections.Counter()
+    for cost, where in re.findall(r"^\s*([\d,]+) \([\d. ]+%\)  (.*?)(?: \[.*)?$", text, re.M):
+        costs[where.partition(":")[2] or where] += int(cost.replace(",", ""))
+    return costs
+
+
+def print_functions(peer):
+    """Where the instructions of one request go: in the function itself, and with all that it calls."""
+    for inclusive in (False, True):
+        few, many = (by_function(name, inclusive) for name in (f"{peer}.few", peer))
+        costs = collections.Counter({where: per_request.difference(few[where], cost) for where, cost in many.items()})
+        print(f"\n{peer}, per request, {'with what it calls' if inclusive else 'in itself'}:")
+        for where, cost in costs.most_common(SHOWN_FUNCTIONS):
+            print(f"{cost:9,.1f}  {where[:140]}")
 
 
 def main():
@@ -46,9 +61,9 @@ def main():
                          "" if limit is None else "met" if value <= limit else "**missed**"])
             print(f"{peer}: {value:,.0f} instructions per request", file=sys.stderr, flush=True)
             if "--functions" in sys.argv:
-                print(functions(peer))
+                print_functions(peer)
     text = ("## User instructions per request\n\n`bench/instructions.py`: callgrind, (6,000 requests - 2,000 requests) / "
-            "4,000.\n\n" + table(["client", "concurrency", "instructions", "target", ""], rows))
+            f"4,000; {versions.when()}.\n\n" + table(["client", "concurrency", "instructions", "target", ""], rows))
     print(text)
     if not names:
         (server.WORK / "results" / "instructions.md").write_text(text)

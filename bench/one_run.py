@@ -84,7 +84,7 @@ def run_client(run, client, port):
 def start(run, log):
     pin = ["taskset", "-c", "0"] if os.cpu_count() > 1 else []
     return subprocess.Popen(pin + run["command"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                            env=os.environ | run["environment"] | {"HOLD": "1"})
+                            env=os.environ | run["environment"] | {"HOLD": "1"}, preexec_fn=server.die_with_parent)
 
 
 def end(client):

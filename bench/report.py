@@ -54,7 +54,7 @@ class Measured:
             self.rounds[who]  # listed even when no round was clean
             if "failure" in line:
                 self.lost["failed"] += 1
-            elif line["dirty"]:
+            elif line["dirty"] and not header["quick"]:
                 self.lost["contended"] += 1
             else:
                 self.rounds[who][line["round"]] = metrics_of(line)
@@ -160,24 +160,30 @@ def targets_table(measured, workload):
     return table(["target", "", "limit", "measured", ""], rows) if rows else ""
 
 
-def verdict(path):
+def problems(path):
+    """Why this result is not a success, one sentence each."""
     measured = Measured(path)
     checked = [check(measured, target) for target in WORKLOADS[measured.header["workload"]]().targets]
-    return sum(met for _, met in checked), sum(value is not None for value, _ in checked)
-
-
-def all_met(path):
-    met, known = verdict(path)
-    return met == known
+    missed = sum(value is not None and not met for value, met in checked)
+    found = [f"{missed} of {len(checked)} targets missed"] if missed else []
+    if measured.lost["failed"]:
+        found.append(f"{measured.lost['failed']} runs gave no result")
+    for who in measured.rounds:
+        if any(measured.values(who, "err")):
+            found.append(f"{who[1]} at concurrency {who[0]}: failed requests")
+    empty = [who[1] for who, rounds in measured.rounds.items() if not rounds]
+    if empty:
+        found.append(f"no clean run of {', '.join(sorted(set(empty)))}: is the machine busy?")
+    return found
 
 
 def section(path):
     measured = Measured(path)
     header, workload = measured.header, WORKLOADS[measured.header["workload"]]()
     lost = ", ".join(f"{count} {why}" for why, count in measured.lost.items())
-    only = f" --only '{header['only']}'" if header["only"] else ""
+    only = (f" --only '{header['only']}'" if header["only"] else "") + (" --quick" if header["quick"] else "")
     lines = [f"## {workload.title}", "",
-             f"`bench/run.py {header['workload']} {header['rounds']}{only}` at {header['commit']}, {header['date']}; "
+             f"`bench/run.py {header['workload']} {header['rounds']}{only}` {header['when']}; "
              f"{measured.tried} runs{f', of which left out: {lost}' if lost else ''}.", ""]
     if workload.shape == "requests":
         lines += [requests_table(measured, workload, c) for c in sorted({c for c, _ in measured.rounds})]
@@ -197,7 +203,7 @@ def whole_report():
     headers = [json.loads(path.open().readline()) for path in sorted(RESULTS.glob("*.jsonl"))]
     if not headers:
         sys.exit("bench/report.py: nothing measured yet: run script/bench")
-    latest = max(headers, key=lambda header: header["date"])
+    latest = max(headers, key=lambda header: header["when"][-len("2000-01-01"):])
     with_what = f"Machine: {latest['machine']}.\nVersions: {'; '.join(latest['versions'])}.\n"
     return "\n".join([with_what, *parts])
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Runs a workload against its peers, in rounds, and prints the table: bench/run.py WORKLOAD [ROUNDS] [--only REGEX]
+       [--quick]
 
 Each run has a network namespace of its own (when the machine permits it), the server on CPU 1 and the client on CPU 0.
 A run during which others used more than 0.15 cores is repeated up to twice, and then left out of the medians. Only one
-run at a time is made on this machine: they hold a lock, $TRUNKLINE_BENCH_LOCK.
+run at a time is made on this machine: they hold a lock, $TRUNKLINE_BENCH_LOCK. Only whole workloads reach the page;
+those cut short by --only or --quick are printed, and kept in build/bench/results/WORKLOAD.partial.
 """
 import argparse
-import datetime
+import dataclasses
 import fcntl
 import json
 import os
@@ -28,7 +30,7 @@ RESULTS = server.WORK / "results"
 CLEAN_CORES = 0.15
 
 
-def wait_for_quiet(patience_seconds=5):
+def wait_for_quiet(patience_seconds):
     for _ in range(patience_seconds * 4):
         before = machine_busy_seconds()
         time.sleep(0.25)
@@ -36,8 +38,8 @@ def wait_for_quiet(patience_seconds=5):
             return
 
 
-def attempt(run, prefix):
-    wait_for_quiet()
+def attempt(run, prefix, patience_seconds):
+    wait_for_quiet(patience_seconds)
     here = pathlib.Path(__file__).parent / "one_run.py"
     command = [*prefix, sys.executable, str(here), json.dumps(run.to_json())]
     try:
@@ -49,9 +51,11 @@ def attempt(run, prefix):
     return result
 
 
-def measure(run, prefix):
-    for _ in range(3):
-        result = attempt(run, prefix)
+def measure(run, prefix, quick):
+    if quick:
+        run = dataclasses.replace(run, total=max(run.concurrency, run.total // 20))
+    for _ in range(1 if quick else 3):
+        result = attempt(run, prefix, 0 if quick else 5)
         if not result["dirty"] and "failure" not in result:
             break
     return result
@@ -80,31 +84,36 @@ def main():
     arguments.add_argument("workload", choices=WORKLOADS)
     arguments.add_argument("rounds", nargs="?", type=int)
     arguments.add_argument("--only", default="", metavar="REGEX", help="of PEER/CONCURRENCY, as in '^(floor|trunkline)/64$'")
+    arguments.add_argument("--quick", action="store_true",
+                           help="a twentieth of the requests, once, contended or not: shows that it runs, not how fast")
     given = arguments.parse_args()
     workload = WORKLOADS[given.workload]()
-    rounds = given.rounds or workload.rounds
+    rounds = given.rounds or (1 if given.quick else workload.rounds)
     server.make_certificates()
     RESULTS.mkdir(parents=True, exist_ok=True)
     prefix = server.namespace_command()
     if not prefix:
         print("bench: no network namespaces here: runs share their ports and TIME_WAIT with the machine")
     runs = choose_runs(workload, given.only)
-    header = {"workload": given.workload, "rounds": rounds, "only": given.only, "namespaces": bool(prefix),
-              "date": datetime.date.today().isoformat(), **versions.collect()}
-    path = RESULTS / f"{given.workload}.jsonl"
+    header = {"workload": given.workload, "rounds": rounds, "only": given.only, "quick": given.quick, "namespaces": bool(prefix),
+              **versions.collect()}
+    path = RESULTS / f"{given.workload}.{'partial' if given.quick or given.only else 'jsonl'}"
     with open(path, "w") as output, open(LOCK, "a") as lock:
         output.write(json.dumps(header) + "\n")
         for number in range(rounds):
             for run in runs:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                result = measure(run, prefix)
+                result = measure(run, prefix, given.quick)
                 fcntl.flock(lock, fcntl.LOCK_UN)
                 print(f"{given.workload} {number + 1}/{rounds} {progress(run, result)}", file=sys.stderr, flush=True)
                 identity = {"peer": run.peer, "concurrency": run.concurrency, "round": number}
                 output.write(json.dumps(identity | result) + "\n")
                 output.flush()
     print(report.section(path))
-    sys.exit(0 if report.all_met(path) else 1)
+    problems = report.problems(path)
+    for problem in problems:
+        print(f"bench: {problem}")
+    sys.exit(1 if problems else 0)
 
 
 if __name__ == "__main__":

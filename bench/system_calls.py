@@ -13,12 +13,13 @@ import sys
 
 import per_request
 import server
+import versions
 from report import table
 
 NAMED = ["read", "recvfrom", "recvmsg", "readv", "write", "sendto", "sendmsg", "writev", "epoll_wait", "epoll_pwait",
-         "epoll_ctl", "poll", "futex", "rt_sigaction"]
-GROUPS = {"receive": NAMED[:4], "send": NAMED[4:8], "epoll_wait": NAMED[8:10], "epoll_ctl": ["epoll_ctl"], "poll": ["poll"],
-          "futex": ["futex"]}
+         "epoll_ctl", "poll", "ppoll", "futex", "setsockopt"]
+GROUPS = {"receive": NAMED[:4], "send": NAMED[4:8], "epoll_wait": NAMED[8:10], "epoll_ctl": ["epoll_ctl"],
+          "poll": ["poll", "ppoll"], "futex": ["futex"], "setsockopt": ["setsockopt"]}
 
 
 def by_perf(run):
@@ -68,7 +69,7 @@ def main():
                          f"{max(0, per['all'] - sum(groups)):.2f}", f"{per['all']:.2f}"])
             print(f"{peer}: {per['all']:.2f} system calls per request", file=sys.stderr, flush=True)
     text = (f"## System calls per request\n\n`bench/system_calls.py`: counted by {tool}, (6,000 requests - 2,000 requests) "
-            "/ 4,000.\n\n" + table(["client", "concurrency", *GROUPS, "others", "all"], rows))
+            f"/ 4,000; {versions.when()}.\n\n" + table(["client", "concurrency", *GROUPS, "others", "all"], rows))
     print(text)
     if len(sys.argv) == 1:
         (server.WORK / "results" / "system_calls.md").write_text(text)

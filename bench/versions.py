@@ -1,4 +1,5 @@
 # What was measured with what: for the page, so that a figure can be repeated.
+import datetime
 import os
 import pathlib
 import platform
@@ -29,11 +30,15 @@ def machine():
             f"Linux {platform.release().split('-')[0]}")
 
 
-def collect():
+def when():
     changed = " with changes" if first_line("git", "status", "--porcelain", "--untracked-files=no") else ""
+    return f"at {first_line('git', 'rev-parse', '--short', 'HEAD')}{changed}, {datetime.date.today().isoformat()}"
+
+
+def collect():
     tools = [first_line("g++", "--version"), first_line(nginx_path(), "-v"), first_line("openssl", "version"),
              "libcurl " + first_line("curl-config", "--version").removeprefix("libcurl "),
              first_line("wrk", "--version").split(" [")[0], first_line("go", "version"), first_line("rustc", "--version"),
              *(locked_crate(name) for name in ("hyper", "hyper-util", "reqwest", "tokio"))]
-    return {"commit": first_line("git", "rev-parse", "--short", "HEAD") + changed, "machine": machine(),
+    return {"when": when(), "machine": machine(),
             "versions": [tool for tool in tools if tool.split(" ")[-1] != "libcurl" and tool]}

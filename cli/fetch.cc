@@ -174,7 +174,8 @@ void FetchRun::settle(Report report) {
 }
 
 void FetchRun::print(const Report& report) {
-  const bool quiet = flags_.silent && !flags_.show_error;
+  // The JSON line has it already.
+  const bool quiet = (flags_.silent || flags_.json) && !flags_.show_error;
   const auto complain = [&](const std::string& what) {
     if (!quiet) std::fprintf(stderr, "trunkline: %s\n", what.c_str());
   };

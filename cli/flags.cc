@@ -109,7 +109,7 @@ CLI::App* add_fetch(CLI::App& app, FetchFlags& flags) {
   add_switch(*fetch, "--trace", flags.trace, "what happened when, on stderr or in JSON", output);
   add_switch(*fetch, "-v,--verbose", flags.verbose, "connection, request and response heads, on stderr", output);
   add_switch(*fetch, "-s,--silent", flags.silent, "no error messages", output);
-  add_switch(*fetch, "-S,--show-error", flags.show_error, "error messages in spite of -s", output);
+  add_switch(*fetch, "-S,--show-error", flags.show_error, "error messages in spite of -s or --json", output);
   add_switch(*fetch, "--show-secrets", flags.show_secrets, "credentials in -v", output);
   fetch->footer(fetch_help());
   return fetch;

@@ -143,6 +143,11 @@ TEST(Report, knows_the_connection_of_a_failed_request_from_its_trace) {
   EXPECT_EQ(connection.reuse_miss, "all_busy");
   EXPECT_EQ(times_report({miss}, 5ms).queue, 3ms);
   EXPECT_EQ(times_report({miss}, 5ms).total, 5ms);
+  TraceEvent queued;
+  queued.kind = TraceEvent::queued;
+  queued.detail = "first_for_key";
+  EXPECT_EQ(connection_report({queued}).id, 0u);
+  EXPECT_EQ(connection_report({queued}).reuse_miss, "first_for_key");
   miss.detail = "reused";
   EXPECT_TRUE(connection_report({miss}).reused);
 }

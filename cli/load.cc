@@ -8,7 +8,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -28,6 +27,7 @@
 #include "output.h"
 #include "plan.h"
 #include "secrecy.h"
+#include "socket_census.h"
 #include "stats_sum.h"
 #include "transport_options.h"
 
@@ -60,26 +60,6 @@ struct Cpu {
     return {time(usage.ru_utime), time(usage.ru_stime)};
   }
 };
-
-// Sockets of this network namespace in TIME_WAIT towards that port: ports that closing has cost, not yet free again.
-std::int64_t count_time_wait(std::uint16_t port) {
-  char wanted[8];
-  std::snprintf(wanted, sizeof wanted, ":%04X", port);
-  std::int64_t count = -1;
-  for (const char* path : {"/proc/self/net/tcp", "/proc/self/net/tcp6"}) {
-    std::ifstream table(path);
-    if (!table) continue;
-    count = std::max<std::int64_t>(count, 0);
-    std::string line;
-    while (std::getline(table, line)) {
-      char remote[64];
-      char state[8];
-      if (std::sscanf(line.c_str(), " %*s %*s %63s %7s", remote, state) != 2) continue;
-      count += std::string_view(remote).ends_with(wanted) && std::string_view(state) == "06";
-    }
-  }
-  return count;
-}
 
 // A tally holds 30 KB of buckets, so many callers share one.
 struct Shard {
@@ -226,6 +206,7 @@ void LoadRun::answered(Caller& caller, const Result<Response>& response) {
 }
 
 void LoadRun::bury(const std::shared_ptr<Transport>& transport) {
+  transport->invalidate();
   transport->drain(std::chrono::seconds(1));
   const Stats stats = transport->stats();
   const std::lock_guard lock(ended_mutex_);
@@ -369,15 +350,18 @@ int run_load(const LoadFlags& flags) {
   }
 
   std::signal(SIGINT, on_interrupt);
+  const std::uint16_t port = port_of(*options, *url);
+  const SocketCensus before = SocketCensus::take(port);
   LoadRun run(*settings, *options, make_request(*planned));
   LoadReport report = run.run();
   std::signal(SIGINT, SIG_DFL);
+  report.sockets =
+      (settings->mode == Mode::isolated ? SocketCensus::settled(port, before.open) : SocketCensus::take(port)) - before;
   report.url = planned->url;
   report.method = planned->method;
   report.mode = flags.mode;
   report.blocking = flags.blocking;
   report.concurrency = flags.concurrency;
-  report.time_wait = count_time_wait(port_of(*options, *url));
 
   Output out = Output::to_stdout();
   out.write(flags.json ? as_json(report) : as_table(report));

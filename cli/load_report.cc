@@ -43,10 +43,9 @@ std::string statuses(const Tally& tally) {
 }
 
 std::string left_behind(const LoadReport& report) {
-  std::string out = std::to_string(report.pool.open) + " open";
-  if (report.pool.open > 0) out += report.mode == "isolated" ? "" : " (warm, in the pool)";
-  if (report.time_wait >= 0) out += ", " + std::to_string(report.time_wait) + " in TIME_WAIT";
-  return out;
+  const char* warm = report.sockets.open > 0 && report.mode != "isolated" ? " (warm, in the pool)" : "";
+  return std::to_string(report.sockets.open) + " open" + warm + ", " + std::to_string(report.sockets.time_wait) +
+         " in TIME_WAIT";
 }
 
 std::string errors(const Tally& tally) {
@@ -169,9 +168,9 @@ std::string as_json(const LoadReport& report) {
     const std::uint64_t n = report.pool.dials_by_reason[i];
     if (n) out.key(to_string(static_cast<DialReason>(i))).integer(count(n));
   }
-  out.close('}').key("reuse").number(report.reuse()).key("sockets_open").integer(report.pool.open);
+  out.close('}').key("reuse").number(report.reuse()).key("sockets_open").integer(report.sockets.open);
   out.key("time_wait");
-  report.time_wait >= 0 ? out.integer(report.time_wait) : out.null();
+  out.integer(report.sockets.time_wait);
   out.key("broken_law").text_or_null(report.broken_law);
   out.close('}');
   return out.take() + "\n";

@@ -11,6 +11,7 @@
 #include <trunkline/stats.hpp>
 
 #include "histogram.h"
+#include "socket_census.h"
 
 namespace trunkline::cli {
 
@@ -41,8 +42,8 @@ struct LoadReport {
   Tally tally;
   PoolCounters pool;  // what this run added to the counters; gauges as they stand at the end
   std::uint64_t retries = 0;
-  std::int64_t time_wait = -1;  // sockets in TIME_WAIT towards the server's port; -1: not known
-  std::string broken_law;       // of the conservation laws; empty: all hold
+  SocketCensus sockets;    // what the run has left behind
+  std::string broken_law;  // of the conservation laws; empty: all hold
 
   double seconds() const { return std::chrono::duration<double>(elapsed).count(); }
   double per_second() const;

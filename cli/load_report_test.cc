@@ -68,8 +68,7 @@ LoadReport sample() {
   report.pool.dials_by_reason[static_cast<std::size_t>(DialReason::busy)] = 3;
   report.pool.granted = 100;
   report.pool.reused = 96;
-  report.pool.open = 4;
-  report.time_wait = 0;
+  report.sockets = {4, 0};
   return report;
 }
 

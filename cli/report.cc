@@ -22,6 +22,7 @@ TimesReport times_report(const RequestTimes& times) {
 ConnectionReport connection_report(const std::vector<TraceEvent>& events) {
   ConnectionReport report;
   for (const TraceEvent& event : events) {
+    if (event.kind == TraceEvent::queued) report.reuse_miss = event.detail;
     if (event.kind != TraceEvent::connected) continue;
     report.id = event.connection;
     report.reused = event.detail == "reused";

@@ -1,5 +1,6 @@
 #include "transports.h"
 
+#include <thread>
 #include <utility>
 
 namespace trunkline::cli {
@@ -36,7 +37,12 @@ std::shared_ptr<Transport> Transports::take(const std::string& url, bool other_o
 
 void Transports::give_back(const std::shared_ptr<Transport>& transport) {
   if (!sharing_.recreate || !sharing_.isolated || !transport) return;
+  transport->invalidate();
   transport->drain(std::chrono::seconds(1));
+  // Sockets are closed on the loop, a moment later; the counters should not say that they are left behind.
+  for (int i = 0; i < 100 && transport->stats().pool.open > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   ended_.add_private(transport->stats());
 }
 

@@ -1,4 +1,4 @@
-// A request body that is handed out piece by piece: for bodies of unknown length, and for large ones that nobody stores.
+// A request body handed out piece by piece: for bodies of unknown length, and for large ones that nobody stores.
 #pragma once
 
 #include <memory>

@@ -15,7 +15,6 @@
 
 #include <trunkline/asio.hpp>
 
-#include "support/counting_server.h"
 #include "support/http_test.h"
 
 namespace trunkline::test {
@@ -156,7 +155,7 @@ asio::awaitable<void> fetch_many(const Client& client, std::string url, int coun
 }
 
 TEST_F(AsioTest, hundreds_of_coroutines_on_a_few_threads_share_the_pool) {
-  const CountingServer server;
+  CountingServer& server = count();
   const Client client = make_client(test_options().derive([](Options& o) { o.limits.open_per_host = 16; }));
   asio::thread_pool pool(3);
   std::atomic<int> good{0};

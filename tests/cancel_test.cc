@@ -3,7 +3,6 @@
 #include <random>
 #include <thread>
 
-#include "support/counting_server.h"
 #include "support/http_test.h"
 
 namespace trunkline::test {
@@ -181,7 +180,7 @@ TEST_F(CancelTest, the_callback_is_never_called_from_inside_start) {
 }
 
 TEST_F(CancelTest, cancels_that_race_with_everything_complete_every_call_exactly_once) {
-  const CountingServer server({.delay = std::chrono::microseconds(300)});
+  CountingServer& server = count({.delay = std::chrono::microseconds(300)});
   const Client client = make_client(test_options().derive([](Options& o) { o.limits.open_per_host = 4; }));
   const int threads = 4;
   const int rounds = scaled(300, 100);

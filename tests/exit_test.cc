@@ -10,9 +10,11 @@ class ExitTest : public HttpTest, public ::testing::WithParamInterface<std::stri
 };
 
 TEST_P(ExitTest, ends_at_once_and_in_order) {
-  Listener& server = serve();
   const std::string& mode = GetParam();
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 10; ++i) {
+    Serve how;
+    if (i % 2 == 1) how.certificate = &server_certificate();  // OpenSSL has exit handlers of its own
+    Listener& server = serve(how);
     std::string url = server.url();
     if (mode == "requests_in_flight") url = server.scenario("hold");
     if (mode == "stream_open") url = server.scenario("big", "size=100000000");
@@ -24,7 +26,7 @@ TEST_P(ExitTest, ends_at_once_and_in_order) {
     }
     const auto from = std::chrono::steady_clock::now();
     std::string output;
-    EXPECT_EQ(program.wait(&output), 0) << mode << ": " << output;
+    EXPECT_EQ(program.wait(&output), 0) << mode << (server.secure() ? " with TLS: " : ": ") << output;
     EXPECT_LT(std::chrono::steady_clock::now() - from, seconds(20)) << mode;
     EXPECT_TRUE(server.wait_for_exactly("open", 0));
   }

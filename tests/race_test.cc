@@ -1,24 +1,16 @@
-// Many threads at once: creators that race (S4), certificates that rotate (F22), callers that must not feel each other
+// Many threads at once: creators that race (S4), callers that must not feel each other
 // (F3, S2), and everything together (F27). Run under ThreadSanitizer.
 #include <barrier>
 #include <random>
 #include <set>
 #include <thread>
 
-#include "support/counting_server.h"
 #include "support/http_test.h"
 
 namespace trunkline::test {
 namespace {
 
-class RaceTest : public HttpTest {
- protected:
-  static void on_threads(int count, const std::function<void(int)>& work) {
-    std::vector<std::thread> threads;
-    for (int t = 0; t < count; ++t) threads.emplace_back([&work, t] { work(t); });
-    for (std::thread& thread : threads) thread.join();
-  }
-};
+class RaceTest : public HttpTest {};
 
 TEST_F(RaceTest, S4_racing_creators_get_the_same_transport) {
   for (int round = 0; round < 50; ++round) {
@@ -36,6 +28,7 @@ TEST_F(RaceTest, S4_racing_creators_get_the_same_transport) {
 TEST_F(RaceTest, S4_racing_first_requests_share_what_they_dial) {
   for (int round = 0; round < 10; ++round) {
     Listener& server = serve({.certificate = &server_certificate()});
+    shared_transport(tls_options());
     std::barrier start(8);
     on_threads(8, [&](int) {
       start.arrive_and_wait();
@@ -44,43 +37,6 @@ TEST_F(RaceTest, S4_racing_first_requests_share_what_they_dial) {
     });
     EXPECT_LE(server.log().accepts, 8);
   }
-}
-
-// --- F22: a credential that is renewed again and again
-
-TEST_F(RaceTest, F22_a_certificate_that_rotates_a_thousand_times_leaves_a_bounded_number_of_sockets) {
-  const CountingServer server({.certificate = &server_certificate(), .client_ca = authority().file()});
-  const int rotations = scaled(1000, 300);
-  const Certificate key = authority().issue({.common_name = "rotating", .names = "DNS:rotating"});
-  std::atomic<std::int64_t> most{0};
-  std::atomic<int> next{0};
-  std::mutex issuing;
-  on_threads(4, [&](int) {
-    while (next++ < rotations) {
-      Options options = tls_options();
-      {
-        std::lock_guard lock(issuing);
-        options.tls.certificate_pem = authority().issue({.common_name = "rotating", .names = "DNS:rotating"}, key).certificate;
-      }
-      options.tls.key_pem = key.key;
-      EXPECT_STATUS(Client(Transport::shared(options)).get(server.url()), 200);
-      most = std::max(most.load(), server.open());
-    }
-  });
-  EXPECT_GE(server.accepts(), rotations);
-  EXPECT_LE(most, 300) << "sockets pile up with every rotation";  // the cache holds 256 transports
-}
-
-TEST_F(RaceTest, F22_transports_that_nobody_holds_are_forgotten_before_all_others) {
-  Listener& server = serve();
-  const Options mine = test_options().derive([](Options& o) { o.user_agent = "long-lived"; });
-  const std::shared_ptr<Transport> held = Transport::shared(mine);
-  ASSERT_STATUS(Client(held).get(server.url()), 200);
-  for (int i = 0; i < 600; ++i) {
-    Transport::shared(test_options().derive([&](Options& o) { o.user_agent = "passing " + std::to_string(i); }));
-  }
-  EXPECT_EQ(Transport::shared(mine), held);
-  shared_transport(mine);
 }
 
 // --- F3, S2: nobody feels what another does
@@ -204,7 +160,7 @@ TEST_F(RaceTest, a_transport_that_is_dropped_under_its_calls_lets_them_finish) {
 }
 
 TEST_F(RaceTest, statistics_can_be_read_at_any_time_and_always_add_up) {
-  const CountingServer server;
+  CountingServer& server = count();
   const Client client = make_client();
   std::atomic<bool> stop{false};
   std::vector<std::thread> callers;

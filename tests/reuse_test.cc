@@ -3,7 +3,6 @@
 #include <set>
 #include <thread>
 
-#include "support/counting_server.h"
 #include "support/http_test.h"
 
 namespace trunkline::test {
@@ -80,7 +79,7 @@ std::set<std::string> run_herd(const Herd& herd, const CountingServer& server, M
 }
 
 TEST_F(ReuseTest, F1_a_thousand_clients_from_equal_tls_options_use_at_most_eight_connections) {
-  const CountingServer server({.certificate = &server_certificate()});
+  CountingServer& server = count({.certificate = &server_certificate()});
   const Options options = tls_options();
   const Herd herd{.rounds = scaled(20, 4)};
   const std::shared_ptr<Transport> one = shared_transport(options);
@@ -94,11 +93,10 @@ TEST_F(ReuseTest, F1_a_thousand_clients_from_equal_tls_options_use_at_most_eight
   EXPECT_EQ(fingerprints.size(), 1U);
   EXPECT_EQ(server.requests(), herd.clients * herd.rounds);
   EXPECT_LE(server.accepts(), 8);
-  EXPECT_EQ(server.accepts(), static_cast<std::int64_t>(route_counters(server.port()).dials_succeeded));
 }
 
 TEST_F(ReuseTest, F2_clients_that_differ_in_a_timeout_are_two_transports_on_the_same_sockets) {
-  const CountingServer server({.certificate = &server_certificate()});
+  CountingServer& server = count({.certificate = &server_certificate()});
   const Options patient = tls_options();
   const Options hasty = patient.derive([](Options& o) { o.timeouts.total = seconds(44); });
   const std::shared_ptr<Transport> a = shared_transport(patient);
@@ -117,16 +115,17 @@ TEST_F(ReuseTest, F2_clients_that_differ_in_a_timeout_are_two_transports_on_the_
 }
 
 TEST_F(ReuseTest, isolated_transports_dial_for_every_client_which_is_the_bug) {
-  const CountingServer server({.certificate = &server_certificate()});
+  CountingServer& server = count({.certificate = &server_certificate()});
   const Options options = tls_options();
   const Herd herd{.rounds = scaled(20, 1)};
+  do_not_compare(server);  // those transports are gone
   run_herd(herd, server, [&](int) { return Transport::create(options); });
   EXPECT_EQ(server.accepts(), herd.clients * herd.rounds);
   EXPECT_TRUE(eventually([&] { return server.open() == 0; })) << server.open() << " sockets left behind";
 }
 
 TEST_F(ReuseTest, F1_concurrent_calls_dial_no_more_than_their_number) {
-  const CountingServer server({.delay = milliseconds(2)});
+  CountingServer& server = count({.delay = milliseconds(2)});
   const Client client = make_client();
   constexpr int concurrency = 16;
   std::vector<std::thread> threads;
@@ -137,13 +136,12 @@ TEST_F(ReuseTest, F1_concurrent_calls_dial_no_more_than_their_number) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_LE(server.accepts(), concurrency);
-  EXPECT_EQ(server.accepts(), static_cast<std::int64_t>(stats().pool.dials_started));
 }
 
 // --- limits
 
 TEST_F(ReuseTest, never_opens_more_connections_to_a_host_than_allowed) {
-  const CountingServer server({.delay = milliseconds(1)});
+  CountingServer& server = count({.delay = milliseconds(1)});
   const Client client = make_client(test_options().derive([](Options& o) { o.limits.open_per_host = 3; }));
   std::vector<std::thread> threads;
   for (int t = 0; t < 16; ++t) {
@@ -181,7 +179,7 @@ TEST_F(ReuseTest, keeps_no_more_idle_connections_to_a_host_than_allowed) {
 }
 
 TEST_F(ReuseTest, keeps_no_more_idle_connections_in_all_than_allowed) {
-  const CountingServer server({.any_address = true});
+  CountingServer& server = count({.any_address = true});
   const Client client = make_client(test_options().derive([](Options& o) { o.limits.idle_total = 5; }));
   for (int i = 1; i <= 20; ++i) ASSERT_STATUS(client.get(server.url("127.0.2." + std::to_string(i), "/")), 200);
   EXPECT_TRUE(eventually([&] { return server.open() <= 5; })) << server.open();
@@ -306,13 +304,13 @@ double reuse_of_cyclic_scan(const Client& client, const CountingServer& server, 
 }
 
 TEST_F(ReuseTest, F30_a_cyclic_scan_of_101_hosts_with_room_for_100_still_reuses_90_percent) {
-  const CountingServer server({.any_address = true});
+  CountingServer& server = count({.any_address = true});
   const Client client = make_client(test_options().derive([](Options& o) { o.limits.idle_total = 100; }));
   EXPECT_GE(reuse_of_cyclic_scan(client, server, 101, 20), 0.9);
 }
 
 TEST_F(ReuseTest, F30_a_cyclic_scan_of_150_hosts_with_room_for_100_still_reuses_40_percent) {
-  const CountingServer server({.any_address = true});
+  CountingServer& server = count({.any_address = true});
   const Client client = make_client(test_options().derive([](Options& o) { o.limits.idle_total = 100; }));
   EXPECT_GE(reuse_of_cyclic_scan(client, server, 150, 20), 0.4);
 }
@@ -320,7 +318,7 @@ TEST_F(ReuseTest, F30_a_cyclic_scan_of_150_hosts_with_room_for_100_still_reuses_
 // --- F21
 
 TEST_F(ReuseTest, F21_closing_a_thousand_tls_connections_stalls_nobody_else) {
-  const CountingServer crowded({.certificate = &server_certificate()});
+  CountingServer& crowded = count({.certificate = &server_certificate()});
   Listener& quiet = serve();
   const std::shared_ptr<Transport> transport = make_transport(tls_options().derive([](Options& o) {
     o.limits.open_per_host = o.limits.idle_per_host = 1000;

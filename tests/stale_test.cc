@@ -4,7 +4,6 @@
 #include <random>
 #include <thread>
 
-#include "support/counting_server.h"
 #include "support/http_test.h"
 
 namespace trunkline::test {
@@ -43,7 +42,7 @@ void expect_learned(const RouteStats& route, const Polling& polling) {
 
 TEST_F(StaleTest, F5_polling_slower_than_the_servers_idle_limit_never_fails_and_the_limit_is_learned) {
   const Polling polling;
-  const CountingServer server({.idle_close = polling.server_limit});
+  CountingServer& server = count({.idle_close = polling.server_limit});
   const Client client = make_client();
   poll(client, server, polling);
   expect_learned(route_of(stats(), server.port()), polling);
@@ -52,7 +51,7 @@ TEST_F(StaleTest, F5_polling_slower_than_the_servers_idle_limit_never_fails_and_
 
 TEST_F(StaleTest, F5_the_same_over_tls_where_the_server_says_close_notify) {
   const Polling polling;
-  const CountingServer server({.certificate = &server_certificate(), .idle_close = polling.server_limit});
+  CountingServer& server = count({.certificate = &server_certificate(), .idle_close = polling.server_limit});
   const Client client = make_client(tls_options());
   poll(client, server, polling);
   expect_learned(route_of(stats(), server.port()), polling);
@@ -60,7 +59,7 @@ TEST_F(StaleTest, F5_the_same_over_tls_where_the_server_says_close_notify) {
 }
 
 TEST_F(StaleTest, F5_requests_that_race_with_the_servers_close_succeed) {
-  const CountingServer server({.idle_close = milliseconds(20)});
+  CountingServer& server = count({.idle_close = milliseconds(20)});
   const Client client = make_client();
   std::mt19937 random(7);
   std::uniform_int_distribution<int> wait(15'000, 30'000);
@@ -186,7 +185,7 @@ TEST_F(StaleTest, F17_a_reply_that_comes_after_the_timeout_is_given_to_nobody) {
 }
 
 TEST_F(StaleTest, F17_no_reply_is_mixed_up_among_callers_that_give_up_at_random) {
-  const CountingServer server({.delay = milliseconds(3)});
+  CountingServer& server = count({.delay = milliseconds(3)});
   const Client client = make_client(test_options().derive([](Options& o) { o.limits.open_per_host = 8; }));
   std::vector<std::thread> threads;
   for (int t = 0; t < 16; ++t) {

@@ -235,13 +235,14 @@ TEST_F(TlsTest, takes_authorities_from_a_file_a_directory_or_memory) {
 }
 
 TEST_F(TlsTest, material_that_cannot_be_used_fails_every_request_with_the_reason) {
+  Listener& server = serve({.certificate = &server_certificate()});
   const auto refused = [&](auto change) {
     Options options = tls_options();
     change(options.tls);
     const std::shared_ptr<Transport> transport = make_transport(options);
     const Result<void> ready = transport->ready();
     EXPECT_FALSE(ready);
-    const Result<Response> reply = Client(transport).get("https://127.0.0.1:1/");
+    const Result<Response> reply = Client(transport).get(server.url());
     EXPECT_FAILS(reply, ErrorCode::invalid_options);
     return reply ? "" : reply.error().message;
   };
@@ -254,6 +255,7 @@ TEST_F(TlsTest, material_that_cannot_be_used_fails_every_request_with_the_reason
     t.certificate_pem = client_certificate().certificate;
     t.key_pem = server_certificate().key;
   });
+  EXPECT_TRUE(server.log().requests.empty());
 }
 
 // --- client certificates
@@ -285,7 +287,7 @@ TEST_F(TlsTest, a_missing_or_foreign_client_certificate_is_an_error_that_says_so
       // TLS 1.3 tells it only after the client's own handshake is done.
       EXPECT_TRUE(reply.error().kind == ErrorKind::unreachable || reply.error().kind == ErrorKind::disconnected)
           << describe(reply);
-      EXPECT_NE(reply.error().message.find("certificate"), std::string::npos) << version << ": " << describe(reply);
+      EXPECT_NE(reply.error().message.find("alert"), std::string::npos) << version << ": " << describe(reply);
       EXPECT_TRUE(server.log().requests.empty());
     }
   }

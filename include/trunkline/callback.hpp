@@ -43,7 +43,8 @@ class Callback<R(Args...)> {
   ~Callback() { reset(); }
 
   explicit operator bool() const { return operations_ != nullptr; }
-  R operator()(Args... args) { return operations_->call(storage_, std::forward<Args>(args)...); }
+  // By reference, so that a result is moved once, into the callable's own parameter.
+  R operator()(Args&&... args) { return operations_->call(storage_, std::forward<Args>(args)...); }
 
   void reset() {
     if (const Operations* operations = std::exchange(operations_, nullptr)) operations->destroy(storage_);

@@ -27,8 +27,8 @@ class Request {
   Request& body(std::shared_ptr<BodySource> source) & { return source_ = std::move(source), has_body_ = true, *this; }
   Request&& body(std::shared_ptr<BodySource> source) && { return std::move(body(std::move(source))); }
   // Instead of the transport's; only for this request.
-  Request& timeouts(Timeouts timeouts) & { return timeouts_ = std::move(timeouts), *this; }
-  Request&& timeouts(Timeouts value) && { return std::move(timeouts(value)); }
+  Request& timeouts(const Timeouts& timeouts) & { return timeouts_ = std::make_shared<const Timeouts>(timeouts), *this; }
+  Request&& timeouts(const Timeouts& value) && { return std::move(timeouts(value)); }
   Request& total_timeout(Duration limit) & { return total_timeout_ = limit, *this; }
   Request&& total_timeout(Duration limit) && { return std::move(total_timeout(limit)); }
   // May be sent twice although its method does not say so, e.g. because it carries an idempotency key.
@@ -62,7 +62,7 @@ class Request {
   bool has_body() const { return has_body_; }
   const std::string& body() const { return body_; }
   const std::shared_ptr<BodySource>& source() const { return source_; }
-  const std::optional<Timeouts>& timeouts() const { return timeouts_; }
+  const Timeouts* timeouts() const { return timeouts_.get(); }  // null: the transport's
   std::optional<Duration> total_timeout() const { return total_timeout_; }
   bool is_idempotent() const { return idempotent_; }
   bool wants_fresh_connection() const { return fresh_; }
@@ -77,7 +77,7 @@ class Request {
   Headers headers_;
   std::string body_;
   std::shared_ptr<BodySource> source_;
-  std::optional<Timeouts> timeouts_;
+  std::shared_ptr<const Timeouts> timeouts_;  // apart, so that a request is cheap to move
   std::optional<Duration> total_timeout_;
   std::optional<std::size_t> body_limit_;
   std::shared_ptr<Tracer> tracer_;

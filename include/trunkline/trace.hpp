@@ -19,7 +19,7 @@ struct ConnectionInfo {
   DialReason dial_reason = DialReason::first;  // why it was dialled, once
   std::uint32_t requests = 0;    // that it has carried, this one included
   std::string address;           // "192.0.2.1:443"
-  std::string protocol;          // "http/1.1"
+  std::string_view protocol;     // "http/1.1"
   std::string tls;               // "TLSv1.3 TLS_AES_256_GCM_SHA384", "... resumed"; empty in clear
 };
 

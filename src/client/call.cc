@@ -43,8 +43,13 @@ TimePoint after(TimePoint start, Duration limit) { return limit > Duration::zero
 
 }  // namespace
 
-Call::Call(std::shared_ptr<TransportImpl> transport, Request request, Kind kind)
-    : transport_(std::move(transport)), request_(std::move(request)), kind_(kind), started_(Clock::now()) {}
+Call::Call(std::shared_ptr<TransportImpl> transport, Request&& request, Kind kind)
+    : transport_(std::move(transport)),
+      request_(std::move(request)),
+      kind_(kind),
+      started_(Clock::now()),
+      result_(Response{}),
+      response_(*result_) {}
 
 Call::~Call() {
   if (source_event_fd_ >= 0) {
@@ -58,8 +63,8 @@ const ResponseLimits& Call::response_limits() const { return transport_->options
 // Everything that can be refused is refused here, before a socket is touched.
 std::optional<Error> Call::prepare() {
   const Options& options = transport_->options();
-  timeouts_value_ = request_.timeouts() ? *request_.timeouts() : options.timeouts;
-  total_deadline_ = after(started_, request_.total_timeout().value_or(timeouts_value_.total));
+  Waiter::timeouts = request_.timeouts() != nullptr ? request_.timeouts() : &options.timeouts;
+  total_deadline_ = after(started_, request_.total_timeout().value_or(limits().total));
   body_limit_ = request_.body_limit().value_or(options.response.body_bytes);
   if (transport_->closed()) {
     return Error(ErrorCode::transport_closed, Phase::prepare, "the transport has been drained");
@@ -69,39 +74,29 @@ std::optional<Error> Call::prepare() {
     return Error(ErrorCode::unsupported, Phase::prepare,
                  "this version speaks HTTP/1.1 only: set Options::protocol to http1 or automatic");
   }
-  Result<Url> url = Url::parse(request_.url());
-  if (!url) return std::move(url).error();
-  if (url->scheme() != "http" && url->scheme() != "https" && !request_.wants_upgrade()) {
+  Result<std::shared_ptr<const Target>> target = transport_->target_of(request_.url());
+  if (!target) return std::move(target).error();
+  target_ = std::move(*target);
+  route_ = target_->route.get();
+  pool_ = transport_->pool().get();
+  if (target_->websocket && !request_.wants_upgrade()) {
     return Error(ErrorCode::unsupported, Phase::prepare, "a WebSocket URL needs an upgrade, not a plain request");
   }
   if (request_.method() == "CONNECT") {
     return Error(ErrorCode::invalid_request, Phase::prepare, "CONNECT is between a client and its proxy: set Options::proxy");
   }
-  if (auto ok = http1::check_request(request_.method(), url->target(), request_.headers()); !ok) return ok.error();
+  if (auto ok = http1::check_request(request_.method(), target_->request_target, request_.headers()); !ok) return ok.error();
   std::optional<std::uint64_t> length;
   if (request_.has_body()) length = request_.source() ? request_.source()->length() : request_.body().size();
   if (auto ok = http1::check_framing(request_.headers(), request_.has_body(), length, request_.wants_upgrade()); !ok) {
     return ok.error();
-  }
-  Result<std::shared_ptr<pool::Route>> route = transport_->route_for(*url);
-  if (!route) return std::move(route).error();
-  route_ = std::move(*route);
-  pool_ = transport_->pool();
-  authority_ = url->authority();
-  const auto& destination = static_cast<const Destination&>(*route_->attachment);
-  if (destination.target->proxy && !destination.target->tunnel) {
-    target_ = "http://" + authority_ + std::string(url->target());
-    extra_head_ = destination.proxy_authorization_line;
-  } else {
-    target_ = url->target();
   }
   idempotent_ = request_.is_idempotent() || is_idempotent(request_.method());
   if (const auto connection = request_.headers().get("Connection")) {
     wants_close_ = equals_ignore_case(*connection, "close");
   }
   Waiter::limits = &options.limits;
-  Waiter::timeouts = &timeouts_value_;
-  Waiter::deadline = std::min(after(started_, timeouts_value_.queue), total_deadline_);
+  Waiter::deadline = std::min(after(started_, limits().queue), total_deadline_);
   Waiter::fresh = request_.wants_fresh_connection();
   return std::nullopt;
 }
@@ -109,11 +104,11 @@ std::optional<Error> Call::prepare() {
 http1::RequestHead Call::head() const {
   http1::RequestHead head;
   head.method = request_.method();
-  head.target = target_;
-  head.host = authority_;
+  head.target = target_->request_target;
+  head.host = target_->url.authority();
   head.headers = &request_.headers();
   head.user_agent = transport_->options().user_agent;
-  head.extra = extra_head_;
+  head.extra = target_->extra_head;
   head.upgrade = request_.wants_upgrade();
   head.has_body = request_.has_body();
   if (head.has_body) {
@@ -314,7 +309,7 @@ void Call::cancel_now() {
 Result<Response> Call::run_whole() {
   run_blocking();
   if (error_) return std::move(*error_);
-  return take_response();
+  return std::move(result_);
 }
 
 Result<ResponseStream> Call::run_stream() {
@@ -479,7 +474,7 @@ void Call::on_failure(Error error) {
     // On a connection of its own: another idle one may be just as dead.
     Waiter::fresh = true;
     Waiter::miss = ReuseMiss::stale_on_write;
-    Waiter::deadline = std::min(after(Clock::now(), timeouts_value_.queue), total_deadline_);
+    Waiter::deadline = std::min(after(Clock::now(), limits().queue), total_deadline_);
     if (blocking_) {
       again_ = true;
     } else {
@@ -564,7 +559,7 @@ void Call::deliver() {
     if (error_) {
       done(std::move(*error_));
     } else {
-      done(take_response());
+      done(std::move(result_));
     }
   } else {
     auto done = std::move(done_stream_);
@@ -585,8 +580,6 @@ void Call::count_end() {
     transport_->call_completed();
   }
 }
-
-Response Call::take_response() { return std::move(response_); }
 
 ResponseStream Call::make_stream() {
   return ResponseStream(std::move(static_cast<ResponseHead&>(response_)), shared_from_this());

@@ -24,12 +24,13 @@ namespace trunkline {
 
 class Connection;
 class TransportImpl;
+struct Target;
 
 class Call final : public pool::Waiter, public net::Timer, public std::enable_shared_from_this<Call> {
  public:
   enum class Kind : unsigned char { whole, stream };
 
-  Call(std::shared_ptr<TransportImpl> transport, Request request, Kind kind);
+  Call(std::shared_ptr<TransportImpl> transport, Request&& request, Kind kind);
   ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
@@ -78,7 +79,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   const Request& request() const { return request_; }
   http1::RequestHead head() const;
   http1::RequestFraming framing() const;
-  const Timeouts& limits() const { return timeouts_value_; }
+  const Timeouts& limits() const { return *Waiter::timeouts; }
   TimePoint total_deadline() const { return total_deadline_; }
   TimePoint started() const { return started_; }
   std::size_t body_limit() const { return kind_ == Kind::whole ? body_limit_ : SIZE_MAX; }
@@ -108,7 +109,6 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   void finish_read();
   Result<std::size_t> read_result();
   void fill(Error& error) const;
-  Response take_response();
   ResponseStream make_stream();
   net::Loop& home() { return *home_.load(std::memory_order_relaxed); }
 
@@ -131,24 +131,22 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   bool wants_close_ = false;
   bool idempotent_ = false;
 
-  std::shared_ptr<pool::Route> route_;
-  std::shared_ptr<pool::Pool> pool_;
-  std::string authority_;
-  std::string target_;
-  std::string extra_head_;     // Proxy-Authorization, for a plain request through a proxy
+  std::shared_ptr<const Target> target_;     // where it goes
+  pool::Route* route_ = nullptr;             // target_'s
+  pool::Pool* pool_ = nullptr;               // transport_'s
   Connection* connection_ = nullptr;
   Connection* granted_ = nullptr;            // blocking: by the pool, for the waiting thread
   std::atomic<net::Loop*> home_{nullptr};    // whose thread may touch this call, unless it is blocking
   std::shared_ptr<Call> self_;               // while a callback is owed
   Attempt attempt_;
 
-  Timeouts timeouts_value_;
   TimePoint started_{};
   TimePoint total_deadline_ = never;
   std::size_t body_limit_ = 0;
   int retries_ = 0;
 
-  Response response_;
+  Result<Response> result_;    // its response grows while it comes
+  Response& response_;         // in result_
   std::unique_ptr<Error> error_;
   std::span<char> into_;
   std::size_t read_bytes_ = 0;

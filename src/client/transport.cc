@@ -42,6 +42,7 @@ TransportImpl::~TransportImpl() {
     return;
   }
   // Sockets that only this transport could still use are closed; others stay warm for those who share them.
+  targets_.clear();
   for (auto& [origin, route] : routes_) {
     constexpr long held_by_the_pool_and_us = 3;
     if (route.use_count() <= held_by_the_pool_and_us) pool_->invalidate(*route, now);
@@ -108,6 +109,34 @@ CallHandle TransportImpl::start_open(Request request, Callback<void(Result<Respo
 
 // --- routes
 
+Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string& url) {
+  constexpr std::size_t slots = 1024;
+  const std::size_t slot = std::hash<std::string>{}(url) % slots;
+  {
+    std::lock_guard lock(mutex_);
+    if (targets_.empty()) targets_.resize(slots);
+    if (const auto& known = targets_[slot]; known && known->text == url) return known;
+  }
+  Result<Url> parsed = Url::parse(url);
+  if (!parsed) return std::move(parsed).error();
+  auto target = std::make_shared<Target>();
+  target->text = url;
+  target->url = std::move(*parsed);
+  Result<std::shared_ptr<pool::Route>> route = route_for(target->url);
+  if (!route) return std::move(route).error();
+  target->route = std::move(*route);
+  target->websocket = target->url.scheme().starts_with("ws");
+  const auto& destination = static_cast<const Destination&>(*target->route->attachment);
+  if (destination.target->proxy && !destination.target->tunnel) {
+    target->request_target = "http://" + std::string(target->url.authority());
+    target->extra_head = destination.proxy_authorization_line;
+  }
+  target->request_target += target->url.target();
+  std::lock_guard lock(mutex_);
+  targets_[slot] = target;
+  return std::shared_ptr<const Target>(std::move(target));
+}
+
 Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url) {
   thread_local std::string origin;
   origin.assign(url.secure() ? "https://" : "http://").append(url.host());
@@ -117,6 +146,7 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url) {
   if (auto found = routes_.find(origin); found != routes_.end()) return found->second;
   // A program that talks to ever new hosts must not grow for ever.
   if (routes_.size() >= 4096) {
+    targets_.assign(targets_.size(), nullptr);
     std::erase_if(routes_, [](const auto& item) {
       std::lock_guard route_lock(item.second->mutex);
       return item.second->empty();

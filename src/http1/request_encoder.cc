@@ -110,6 +110,7 @@ class Writer {
     at_ = out.data() + size;
   }
   void write(std::string_view part) {
+    if (part.empty()) return;  // memcpy refuses the null of an empty view
     assert(part.size() <= static_cast<std::size_t>(out_.data() + out_.size() - at_));
     std::memcpy(at_, part.data(), part.size());
     at_ += part.size();

@@ -91,16 +91,19 @@ void Budget::enroll(const std::shared_ptr<Pool>& pool) {
 }
 
 bool Budget::relieve(TimePoint now) {
-  std::vector<std::shared_ptr<Pool>> pools;
+  // Counted once: other threads change the numbers while we sort by them.
+  std::vector<std::pair<std::int64_t, std::shared_ptr<Pool>>> pools;
   {
     std::lock_guard lock(mutex_);
     for (const auto& each : pools_) {
-      if (auto pool = each.lock(); pool && pool->idle() > 0) pools.push_back(std::move(pool));
+      auto pool = each.lock();
+      const std::int64_t idle = pool ? pool->idle() : 0;
+      if (idle > 0) pools.emplace_back(idle, std::move(pool));
     }
   }
   // The pool with most to spare gives first.
-  std::sort(pools.begin(), pools.end(), [](const auto& a, const auto& b) { return a->idle() > b->idle(); });
-  for (const auto& pool : pools) {
+  std::sort(pools.begin(), pools.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [idle, pool] : pools) {
     relieving_.fetch_add(1, std::memory_order_relaxed);
     if (pool->evict_one(now)) return true;
     relieving_.fetch_sub(1, std::memory_order_relaxed);

@@ -1,5 +1,6 @@
 #include "support/http_test.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <thread>
 
@@ -58,7 +59,14 @@ RouteStats route_of(const Stats& stats, int port) {
   return {};
 }
 
+std::string brief(const Stats& stats) {
+  Stats without_routes = stats;
+  without_routes.routes.clear();
+  return without_routes.broken_law() + " " + without_routes.to_json();
+}
+
 Listener& HttpTest::serve(const Serve& how) { return listeners_.emplace_back(how); }
+CountingServer& HttpTest::count(const CountingOptions& options) { return counting_.emplace_back(options); }
 
 std::shared_ptr<Transport> HttpTest::make_transport(const Options& options) {
   return transports_.emplace_back(Made{Transport::create(options), false}).transport;
@@ -84,32 +92,33 @@ PoolCounters HttpTest::route_counters(int port) const {
 
 void HttpTest::expect_quiet_counters() {
   for (const Made& made : transports_) {
-    const auto busy = [](const Stats& stats) {
-      return stats.requests.in_flight + stats.pool.active + stats.pool.waiting + stats.pool.dialing +
-             stats.pool.draining;
+    const auto quiet = [&] {
+      const Stats now = made.transport->stats();
+      return now.requests.in_flight + now.pool.active + now.pool.waiting + now.pool.dialing + now.pool.draining == 0 &&
+             now.pool.open == now.pool.idle + now.pool.upgraded && now.broken_law().empty();
     };
-    EXPECT_TRUE(eventually([&] { return busy(made.transport->stats()) == 0; })) << made.transport->stats().to_json();
-    const Stats now = made.transport->stats();
-    EXPECT_EQ(now.broken_law(), "") << now.to_json();
-    EXPECT_EQ(now.pool.open, now.pool.idle + now.pool.upgraded) << now.to_json();
+    EXPECT_TRUE(eventually(quiet)) << brief(made.transport->stats());
   }
 }
 
 // The server's accepts are the truth. Dials that failed may or may not have come as far as an accept.
-void HttpTest::expect_agreement_with(const Listener& server) {
-  const PoolCounters counters = route_counters(server.port());
-  const auto least = static_cast<std::int64_t>(counters.dials_succeeded);
-  EXPECT_TRUE(server.wait_for("accepts", least));
-  const ServerLog log = server.log();
-  EXPECT_LE(log.accepts, static_cast<std::int64_t>(counters.dials_started)) << "the client does not know of all dials";
-  if (counters.dials_failed == 0) {
-    EXPECT_EQ(log.accepts, least) << "accepts and dials differ";
+void HttpTest::expect_agreement(int port, const std::function<std::int64_t()>& accepts,
+                                const std::function<std::int64_t()>& open) {
+  if (not_ours_.contains(port)) return;
+  const auto counters = [&] { return route_counters(port); };
+  const auto succeeded = [&] { return static_cast<std::int64_t>(counters().dials_succeeded); };
+  EXPECT_TRUE(eventually([&] { return accepts() >= succeeded(); }))
+      << "the client claims " << succeeded() << " dials, the server counts " << accepts();
+  EXPECT_LE(accepts(), static_cast<std::int64_t>(counters().dials_started)) << "the client does not know of all dials";
+  if (counters().dials_failed == 0) {
+    EXPECT_EQ(accepts(), succeeded()) << "accepts and dials differ";
   }
-  EXPECT_TRUE(server.wait_for_exactly("open", counters.open)) << "open sockets differ: the client says "
-                                                              << counters.open << ", the server "
-                                                              << server.log().open;
-  if (allow_malformed_) return;
-  for (const LoggedRequest& request : log.requests) {
+  EXPECT_TRUE(eventually([&] { return open() == counters().open; }))
+      << "open sockets: the client says " << counters().open << ", the server " << open();
+}
+
+void HttpTest::expect_well_formed(const Listener& server) {
+  for (const LoggedRequest& request : server.log().requests) {
     for (const std::string& problem : request.problems) ADD_FAILURE() << problem << " in a request:\n" << request.head;
   }
 }
@@ -117,17 +126,29 @@ void HttpTest::expect_agreement_with(const Listener& server) {
 void HttpTest::TearDown() {
   for (const Listener& server : listeners_) server.release();
   expect_quiet_counters();
-  bool any_shared = false;
-  for (const Made& made : transports_) any_shared = any_shared || made.shared;
   for (const Listener& server : listeners_) {
-    if (!not_ours_.contains(server.port())) expect_agreement_with(server);
+    expect_agreement(server.port(), [&] { return server.log().accepts; }, [&] { return server.log().open; });
+    if (!allow_malformed_) expect_well_formed(server);
+  }
+  for (const CountingServer& server : counting_) {
+    expect_agreement(server.port(), [&] { return server.accepts(); }, [&] { return server.open(); });
   }
   // The last handle closes what it held.
+  const bool any_shared = std::any_of(transports_.begin(), transports_.end(), [](const Made& made) { return made.shared; });
   transports_.clear();
   if (any_shared) return;
   for (const Listener& server : listeners_) {
     EXPECT_TRUE(server.wait_for_exactly("open", 0)) << "connections outlive their transport: " << server.log().open;
   }
+  for (const CountingServer& server : counting_) {
+    EXPECT_TRUE(eventually([&] { return server.open() == 0; })) << "connections outlive their transport";
+  }
+}
+
+void on_threads(int count, const std::function<void(int)>& work) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < count; ++t) threads.emplace_back([&work, t] { work(t); });
+  for (std::thread& thread : threads) thread.join();
 }
 
 BodySource::Pull PatternSource::pull(std::span<char> into, Callback<void()>) {

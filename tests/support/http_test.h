@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "support/counting_server.h"
 #include "support/faultd.h"
 
 namespace trunkline::test {
@@ -52,8 +53,9 @@ std::string describe(const Result<T>& result) {
 
 class HttpTest : public ::testing::Test {
  public:
-  // A listener of its own for this test.
+  // A server of its own for this test: one that misbehaves, or one that counts and is fast.
   Listener& serve(const Serve& how = {});
+  CountingServer& count(const CountingOptions& options = {});
   // A pool of its own, looked at when the test ends.
   std::shared_ptr<Transport> make_transport(const Options& options = test_options());
   std::shared_ptr<Transport> shared_transport(const Options& options = test_options());
@@ -66,7 +68,10 @@ class HttpTest : public ::testing::Test {
   // The client meant what it sent; off where a test makes requests break off.
   void allow_malformed_requests() { allow_malformed_ = true; }
   // Others dial this server: its accepts are not ours.
-  void do_not_compare(const Listener& server) { not_ours_.insert(server.port()); }
+  template <class Server>
+  void do_not_compare(const Server& server) {
+    not_ours_.insert(server.port());
+  }
   // Of this route (by port) over all transports of the test.
   PoolCounters route_counters(int port) const;
 
@@ -76,20 +81,27 @@ class HttpTest : public ::testing::Test {
     bool shared = false;
   };
   void expect_quiet_counters();
-  void expect_agreement_with(const Listener& server);
+  void expect_agreement(int port, const std::function<std::int64_t()>& accepts,
+                        const std::function<std::int64_t()>& open);
+  void expect_well_formed(const Listener& server);
 
   std::deque<Listener> listeners_;
+  std::deque<CountingServer> counting_;
   std::vector<Made> transports_;
   std::set<int> not_ours_;
   bool allow_malformed_ = false;
 };
 
 RouteStats route_of(const Stats& stats, int port);  // empty when there is none
+std::string brief(const Stats& stats);               // on one line, without routes
 
 template <class Enum, std::size_t N>
 std::uint64_t count_of(const std::array<std::uint64_t, N>& counters, Enum which) {
   return counters[static_cast<std::size_t>(which)];
 }
+
+// work(0), work(1), ... on threads of their own, until all are done.
+void on_threads(int count, const std::function<void(int)>& work);
 
 // A call that runs on a thread of its own.
 template <class Function>
