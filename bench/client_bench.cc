@@ -16,6 +16,7 @@
 
 #include <trunkline/trunkline.hpp>
 
+#include "client/engine.h"
 #include "measure.h"
 
 namespace {
@@ -116,7 +117,7 @@ class Chains {
     const long request = next_.fetch_add(1, std::memory_order_relaxed);
     if (request >= samples_.total()) return;
     decltype(auto) client = client_for_request_();
-    client.start(settings_.request(), [this, request, started = Clock::now()](Result<Response> result) {
+    client.start(settings_.request(), [this, request, started = Clock::now()](const Result<Response>& result) {
       if (!is_good(result)) errors_.fetch_add(1, std::memory_order_relaxed);
       samples_.set(request, started);
       start_next();
@@ -144,10 +145,19 @@ long run_chains(const Settings& settings, long concurrency, Samples& samples, Cl
   return Chains<ClientForRequest>(settings, samples, client_for_request).run(concurrency);
 }
 
+// The counters must add up here too.
+void show_stats(const Transport& transport) {
+  const trunkline::Stats stats = transport.stats();
+  if (bench::setting("STATS", 0) != 0) std::fprintf(stderr, "%s\n", stats.to_json().c_str());
+  if (const std::string law = stats.broken_law(); !law.empty()) std::fprintf(stderr, "broken law: %s\n", law.c_str());
+}
+
 // Opens `total` connections and lets them go idle. Requests before the first reading pay for what there is once, such
 // as loops, threads and the TLS context.
 void measure_idle(Settings settings, long total) {
   constexpr long callers = 4;
+  // A library leaves most of RLIMIT_NOFILE to its process: a quarter is its own. This process has no other use for it.
+  trunkline::Engine::instance().budget().set_limit(total + callers);
   settings.open = static_cast<int>(total + callers);
   const auto transport = Transport::shared(settings.options());
   const Client client(transport);
@@ -165,13 +175,6 @@ void measure_idle(Settings settings, long total) {
   malloc_trim(0);
   bench::print_memory(added(), errors, before_kb, after_kb, bench::resident_kb());
   show_stats(*transport);
-}
-
-// The counters must add up here too.
-void show_stats(const Transport& transport) {
-  const trunkline::Stats stats = transport.stats();
-  if (bench::setting("STATS", 0) != 0) std::fprintf(stderr, "%s\n", stats.to_json().c_str());
-  if (const std::string law = stats.broken_law(); !law.empty()) std::fprintf(stderr, "broken law: %s\n", law.c_str());
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   Result(T value) : value_(std::move(value)) {}                                       // NOLINT: implicit on purpose
+  explicit Result(std::in_place_t) : value_(std::in_place) {}  // a value made by its default constructor
   Result(Error error) : error_(std::make_unique<Error>(std::move(error))) {}          // NOLINT: implicit on purpose
   Result(Result&&) noexcept = default;
   Result& operator=(Result&&) noexcept = default;

@@ -26,13 +26,13 @@ class RoundTripper {
   virtual ~RoundTripper() = default;
 
   // Blocks until the head is there. Not for loop threads (callbacks of the start_ functions).
-  virtual Result<ResponseStream> open(Request request) = 0;
+  virtual Result<ResponseStream> open(Request&& request) = 0;
   // Blocks until the whole response is there.
-  virtual Result<Response> send(Request request) = 0;
+  virtual Result<Response> send(Request&& request) = 0;
 
   // `done` is called exactly once, on a loop thread, and never from inside this call. It must not block.
-  virtual CallHandle start(Request request, Callback<void(Result<Response>)> done) = 0;
-  virtual CallHandle start_open(Request request, Callback<void(Result<ResponseStream>)> done) = 0;
+  virtual CallHandle start(Request&& request, Callback<void(Result<Response>)> done) = 0;
+  virtual CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)> done) = 0;
 };
 
 }  // namespace trunkline

@@ -48,7 +48,7 @@ Call::Call(std::shared_ptr<TransportImpl> transport, Request&& request, Kind kin
       request_(std::move(request)),
       kind_(kind),
       started_(Clock::now()),
-      result_(Response{}),
+      result_(std::in_place),
       response_(*result_) {}
 
 Call::~Call() {

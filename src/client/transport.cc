@@ -87,21 +87,21 @@ std::shared_ptr<TransportImpl> TransportImpl::living() {
   return reborn_;
 }
 
-Result<Response> TransportImpl::send(Request request) {
+Result<Response> TransportImpl::send(Request&& request) {
   return std::make_shared<Call>(living(), std::move(request), Call::Kind::whole)->run_whole();
 }
 
-Result<ResponseStream> TransportImpl::open(Request request) {
+Result<ResponseStream> TransportImpl::open(Request&& request) {
   return std::make_shared<Call>(living(), std::move(request), Call::Kind::stream)->run_stream();
 }
 
-CallHandle TransportImpl::start(Request request, Callback<void(Result<Response>)> done) {
+CallHandle TransportImpl::start(Request&& request, Callback<void(Result<Response>)> done) {
   auto call = std::make_shared<Call>(living(), std::move(request), Call::Kind::whole);
   call->start(std::move(done));
   return CallHandle(call);
 }
 
-CallHandle TransportImpl::start_open(Request request, Callback<void(Result<ResponseStream>)> done) {
+CallHandle TransportImpl::start_open(Request&& request, Callback<void(Result<ResponseStream>)> done) {
   auto call = std::make_shared<Call>(living(), std::move(request), Call::Kind::stream);
   call->start_stream(std::move(done));
   return CallHandle(call);

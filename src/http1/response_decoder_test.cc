@@ -258,6 +258,7 @@ TEST(Http1Response, refuses_field_lines_that_can_be_read_in_two_ways) {
                                       "A: \x01",
                                       "A: b\x7F",
                                       "A: 123456789012345\x0B",
+                                      "A: b\x01\nX: y",
                                       "\rA: b",
                                       "A\r: b",
                                       "A:\rb"}) {
@@ -270,7 +271,8 @@ TEST(Http1Response, refuses_field_lines_that_can_be_read_in_two_ways) {
 TEST(Http1Response, refuses_bare_lf_anywhere_in_a_head) {
   for (const std::string_view bytes :
        {"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\n", "HTTP/1.1 200 OK\n\n", "HTTP/1.1 200\n\r\n"}) {
+        "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\n", "HTTP/1.1 200 OK\n\n", "HTTP/1.1 200 OK\x01\n\r\n",
+        "HTTP/1.1 200\n\r\n"}) {
     EXPECT_EQ(verdict(bytes), refused) << bytes;
   }
 }
@@ -323,6 +325,8 @@ TEST(Http1Response, refuses_transfer_encoding_in_http_1_0) {
 // Go CVE-2025-22871 (bare LF), llhttp CVE-2022-32213 and others.
 TEST(Http1Response, refuses_chunk_lines_that_can_be_read_in_two_ways) {
   for (const std::string_view body : {"5\nhello\r\n0\r\n\r\n",
+                                      "5;a\nhello\r\n0\r\n\r\n",
+                                      "55\nhello\r\n0\r\n\r\n",
                                       "5\r\nhello\n0\r\n\r\n",
                                       "5;a\nb\r\nhello\r\n0\r\n\r\n",
                                       "5\rhello\r\n",

@@ -28,7 +28,7 @@ class Budget {
   bool try_take();
   // The route wants a socket and there is none. It is served in turn.
   void wait(const std::shared_ptr<Route>& route);
-  // Takes a socket for the route that has waited longest, if there is both; Route::served_ says so. The caller pokes it.
+  // Takes a socket for the route that has waited longest, if there is one for it: Route::served_. The caller pokes it.
   std::shared_ptr<Route> serve();
   // Gives one back, and serves.
   std::shared_ptr<Route> give();
@@ -36,7 +36,9 @@ class Budget {
 
   bool anyone_waits() const { return starving_.load(std::memory_order_seq_cst) > 0; }
   // Somebody waits for whom no connection is being closed yet.
-  bool wants_relief() const { return starving_.load(std::memory_order_seq_cst) > relieving_.load(std::memory_order_relaxed); }
+  bool wants_relief() const {
+    return starving_.load(std::memory_order_seq_cst) > relieving_.load(std::memory_order_relaxed);
+  }
   std::int64_t open() const { return open_.load(std::memory_order_relaxed); }  // those taken by serve() included
   std::int64_t limit() const { return limit_.load(std::memory_order_relaxed); }
   void set_limit(std::int64_t limit);  // serves whom there is room for now; closes nothing
@@ -53,7 +55,7 @@ class Budget {
   std::atomic<std::int64_t> limit_;
   std::atomic<int> starving_{0};
   std::atomic<int> relieving_{0};  // closed by relieve() and not given back yet; at most
-  std::mutex mutex_;  // starved_, pools_
+  std::mutex mutex_;               // starved_, pools_
   std::deque<std::weak_ptr<Route>> starved_;
   std::vector<std::weak_ptr<Pool>> pools_;
 };

@@ -51,7 +51,8 @@ int IdleLimit::samples(TimePoint now) const {
 nanoseconds IdleLimit::effective(nanoseconds configured, TimePoint now) const {
   nanoseconds limit = configured;
   // A second less than the hint, for the way there; a hint of a second or two still leaves half of it.
-  if (hinted_ > nanoseconds(0)) limit = std::min(limit, std::max<nanoseconds>(hinted_ - std::chrono::seconds(1), hinted_ / 2));
+  if (hinted_ > nanoseconds(0))
+    limit = std::min(limit, std::max<nanoseconds>(hinted_ - std::chrono::seconds(1), hinted_ / 2));
   if (const nanoseconds seen = learned(now); seen > nanoseconds(0)) {
     limit = std::min(limit, std::max<nanoseconds>(seen * 9 / 10, milliseconds(20)));
   }

@@ -43,8 +43,8 @@ class PoolTest : public testing::Test, public Performer {
     return caller;
   }
   void release(Caller& caller, bool keep = true) {
-    caller.pool->release(*caller.route, *std::exchange(caller.entry, nullptr), keep, CloseReason::connection_close, limits,
-                         now);
+    caller.pool->release(*caller.route, *std::exchange(caller.entry, nullptr), keep, CloseReason::connection_close,
+                         limits, now);
     caller.route.reset();
     act();
   }

@@ -1,5 +1,5 @@
-// Pools under many real threads: callers that acquire, cancel and release, and a performer whose own threads dial, close
-// and look. Made for ThreadSanitizer; the counters must add up afterwards.
+// Pools under many real threads: callers that acquire, cancel and release, and a performer whose own threads dial,
+// close and look. Made for ThreadSanitizer; the counters must add up afterwards.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -220,10 +220,18 @@ TEST(PoolThreads, counters_add_up_after_callers_dialers_and_peers_raced) {
     while (!done) {
       Pool& pool = *pools[random() % pools.size()];
       switch (random() % 5) {
-        case 0: pool.evict_one(Clock::now()); break;
-        case 1: pool.invalidate([](const std::string& name) { return name == "host1"; }, Clock::now()); break;
-        case 2: EXPECT_EQ(pool.broken_law(), ""); break;
-        case 3: budget.set_limit(3 + random() % 6); break;
+        case 0:
+          pool.evict_one(Clock::now());
+          break;
+        case 1:
+          pool.invalidate([](const std::string& name) { return name == "host1"; }, Clock::now());
+          break;
+        case 2:
+          EXPECT_EQ(pool.broken_law(), "");
+          break;
+        case 3:
+          budget.set_limit(3 + random() % 6);
+          break;
         default: {
           Stats stats;
           pool.collect(stats, 10, Clock::now());

@@ -334,7 +334,8 @@ const Waiter* Route::entitled() const {
 
 // Something idle beside waiters means that they want a connection of their own. It must not be what keeps them from it.
 void Route::make_room(const PoolLimits& limits, TimePoint now, Actions& actions) {
-  if (open_ - counters_.draining + dialing_ >= limits.open_per_host) evict_oldest(now, CloseReason::evicted_host, actions);
+  if (open_ - counters_.draining + dialing_ >= limits.open_per_host)
+    evict_oldest(now, CloseReason::evicted_host, actions);
 }
 
 // One of the process's sockets. False: we are in the budget's queue, and will be poked.
@@ -407,8 +408,7 @@ void Route::dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions
   entry.opened = now;
   entry.generation = order.generation;
   if (order.limits.requests_per_connection > 0) {
-    entry.most_requests =
-        std::max(1U, static_cast<std::uint32_t>(order.limits.requests_per_connection * jitter(0.05)));
+    entry.most_requests = std::max(1U, static_cast<std::uint32_t>(order.limits.requests_per_connection * jitter(0.05)));
   }
   if (order.limits.max_age > nanoseconds(0)) {
     // Spread, so that connections that were opened together do not all end together; and a quarter of grace to be

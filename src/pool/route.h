@@ -119,16 +119,16 @@ class Route : public std::enable_shared_from_this<Route> {
     std::lock_guard lock(mutex);
     return last_error_;
   }
-  int heat(TimePoint now) const;  // how much it is reused, halving every few minutes
-  bool can_evict() const;         // something is idle and not being examined
-  bool starved() const { return starved_; }  // waits for a socket of the process, or has just been served
+  int heat(TimePoint now) const;                  // how much it is reused, halving every few minutes
+  bool can_evict() const;                         // something is idle and not being examined
+  bool starved() const { return starved_; }       // waits for a socket of the process, or has just been served
   bool served() const { return served_.load(); }  // one is taken for it, and counted by the budget
   TimePoint last_used() const { return last_used_; }
   std::string describe() const;
   // Walks the lists and compares with the counters: what is wrong, or empty.
   std::string broken_law() const;
 
-  std::mutex mutex;  // Pool's: it locks, the route decides
+  std::mutex mutex;                        // Pool's: it locks, the route decides
   std::shared_ptr<Attachment> attachment;  // the performer's; set once, when the route is made
 
  private:
@@ -170,18 +170,18 @@ class Route : public std::enable_shared_from_this<Route> {
   Waiter* first_ = nullptr;  // waiting
   Waiter* last_ = nullptr;
   int waiting_ = 0;
-  int open_ = 0;     // idle, active, upgraded and draining
+  int open_ = 0;  // idle, active, upgraded and draining
   int dialing_ = 0;
 
-  int gate_ = 1;              // dials that may be under way at once; doubles with each success
-  int failures_ = 0;          // dials that failed in a row
-  TimePoint shut_until_{};    // no dial before
-  TimePoint last_dial_{};     // when the latest was started
-  TimePoint wake_at_ = never; // asked for and still to come
+  int gate_ = 1;                           // dials that may be under way at once; doubles with each success
+  int failures_ = 0;                       // dials that failed in a row
+  TimePoint shut_until_{};                 // no dial before
+  TimePoint last_dial_{};                  // when the latest was started
+  TimePoint wake_at_ = never;              // asked for and still to come
   std::chrono::nanoseconds dial_time_{0};  // smoothed
-  bool exhausted_ = false;    // the last dial failed for want of a port or a descriptor
-  bool starved_ = false;      // in the budget's queue, or served and not aware of it yet
-  std::atomic<bool> served_{false};  // by the budget: one socket has been taken for us
+  bool exhausted_ = false;                 // the last dial failed for want of a port or a descriptor
+  bool starved_ = false;                   // in the budget's queue, or served and not aware of it yet
+  std::atomic<bool> served_{false};        // by the budget: one socket has been taken for us
   bool closing_ = false;
   std::uint32_t generation_ = 0;
   bool ever_closed_ = false;

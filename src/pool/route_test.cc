@@ -168,14 +168,30 @@ class RouteTest : public testing::Test {
   void sort_actions() {
     for (Action& action : std::exchange(actions, {})) {
       switch (action.kind) {
-        case Action::grant: grants.push_back({action.waiter, action.entry}); break;
-        case Action::fail: failures.push_back({action.waiter, action.code, action.error}); break;
-        case Action::dial: orders.push_back(action.order); break;
-        case Action::close: closing.push_back(action.entry); break;
-        case Action::look: looks.push_back(action.entry); break;
-        case Action::wake: wakes.push_back(action.when); break;
-        case Action::relieve: ++reliefs; break;
-        case Action::poke: pokes.push_back(action.other); break;
+        case Action::grant:
+          grants.push_back({action.waiter, action.entry});
+          break;
+        case Action::fail:
+          failures.push_back({action.waiter, action.code, action.error});
+          break;
+        case Action::dial:
+          orders.push_back(action.order);
+          break;
+        case Action::close:
+          closing.push_back(action.entry);
+          break;
+        case Action::look:
+          looks.push_back(action.entry);
+          break;
+        case Action::wake:
+          wakes.push_back(action.when);
+          break;
+        case Action::relieve:
+          ++reliefs;
+          break;
+        case Action::poke:
+          pokes.push_back(action.other);
+          break;
       }
     }
     EXPECT_EQ(route->broken_law(), "");

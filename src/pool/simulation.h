@@ -1,6 +1,6 @@
-// A world for pools to live in, for simulation_test.cc: a hand-moved clock, a performer whose deliveries arrive late and in
-// any order, dials that succeed, fail or hang, peers that close and speak. After each step every law of the pool is
-// checked. A schedule is a list of steps that mean something in any state, so any part of it can be left out.
+// A world for pools to live in, for simulation_test.cc: a hand-moved clock, a performer whose deliveries arrive late
+// and in any order, dials that succeed, fail or hang, peers that close and speak. After each step every law of the pool
+// is checked. A schedule is a list of steps that mean something in any state, so any part of it can be left out.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,26 @@ namespace trunkline::pool::simulation {
 
 struct Step {
   enum Op : unsigned char {
-    arrive, deliver, deliver_all, cancel, dial_succeeds, dial_fails, release, upgrade, peer_acts, wait, jump, fire,
-    set_limit, expire, drop_suspects, hint, invalidate, shut_down, leave_late, count_
+    arrive,
+    deliver,
+    deliver_all,
+    cancel,
+    dial_succeeds,
+    dial_fails,
+    release,
+    upgrade,
+    peer_acts,
+    wait,
+    jump,
+    fire,
+    set_limit,
+    expire,
+    drop_suspects,
+    hint,
+    invalidate,
+    shut_down,
+    leave_late,
+    count_
   } op;
   std::uint32_t a, b, c;  // interpreted modulo what is there
 };
@@ -58,7 +76,8 @@ inline Schedule make_schedule(std::uint64_t seed) {
     int roll = static_cast<int>(random.below(total));
     int op = 0;
     while (roll >= weights[op]) roll -= weights[op++];
-    schedule.steps.push_back({static_cast<Step::Op>(op), random.below(1 << 30), random.below(1 << 30), random.below(1 << 30)});
+    schedule.steps.push_back(
+        {static_cast<Step::Op>(op), random.below(1 << 30), random.below(1 << 30), random.below(1 << 30)});
   }
   // A quarter of the schedules end one of their pools somewhere on the way.
   if (random.below(4) == 0) schedule.steps[random.below(length)].op = Step::shut_down;
@@ -67,7 +86,8 @@ inline Schedule make_schedule(std::uint64_t seed) {
 
 class World final : public Performer {
  public:
-  World(std::uint64_t seed, bool talkative) : random_(seed ^ 0x5EED), talkative_(talkative), budget_(1 + random_.below(6)) {
+  World(std::uint64_t seed, bool talkative)
+      : random_(seed ^ 0x5EED), talkative_(talkative), budget_(1 + random_.below(6)) {
     for (PoolLimits& each : limits_) each = some_limits();
     const std::uint32_t pools = 1 + random_.below(2);
     for (std::uint32_t i = 0; i < pools; ++i) {
@@ -113,7 +133,8 @@ class World final : public Performer {
     auto& request = static_cast<Request&>(waiter);
     expect_answerable(request, "granted");
     note_grant(request, static_cast<Connection&>(entry), true);
-    bag_.push_back({.kind = Mail::grant, .place = request.place, .request = &request, .connection = request.connection});
+    bag_.push_back(
+        {.kind = Mail::grant, .place = request.place, .request = &request, .connection = request.connection});
   }
   void fail(Waiter& waiter, Route& route, ErrorCode code, std::shared_ptr<const Error> error) override {
     auto& request = static_cast<Request&>(waiter);
@@ -234,8 +255,10 @@ class World final : public Performer {
 
   void take(const Step& step) {
     switch (step.op) {
-      case Step::arrive: return arrive(step);
-      case Step::deliver: return deliver(step.a);
+      case Step::arrive:
+        return arrive(step);
+      case Step::deliver:
+        return deliver(step.a);
       case Step::deliver_all:
         say("everything is delivered");
         for (std::size_t n = bag_.size(); n > 0 && law_.empty(); --n) {
@@ -246,21 +269,28 @@ class World final : public Performer {
       case Step::cancel:
         if (Request* request = pick_request(step.a, true)) leave(*request);
         return;
-      case Step::dial_succeeds: return dial_succeeds(step.a);
-      case Step::dial_fails: return dial_fails(step.a, step.b);
+      case Step::dial_succeeds:
+        return dial_succeeds(step.a);
+      case Step::dial_fails:
+        return dial_fails(step.a, step.b);
       case Step::release:
         if (Request* request = pick_request(step.a, false)) let_go(*request, step.b % 4 != 0, some_close(step.c));
         return;
       case Step::upgrade:
-        if (Request* request = pick_request(step.a, false); request != nullptr && request->connection->state == State::active) {
+        if (Request* request = pick_request(step.a, false);
+            request != nullptr && request->connection->state == State::active) {
           say(*request, " upgrades ", *request->connection);
           request->place->pool->upgrade(*request->place->route, *request->connection);
         }
         return;
-      case Step::peer_acts: return peer_acts(step.a, step.b);
-      case Step::wait: return pass(std::chrono::milliseconds(1 + step.a % (step.b % 4 == 0 ? 2000 : 60)));
-      case Step::jump: return pass(std::chrono::seconds(1 + step.a % (step.b % 2 == 0 ? 100 : 7200)));
-      case Step::fire: return fire();
+      case Step::peer_acts:
+        return peer_acts(step.a, step.b);
+      case Step::wait:
+        return pass(std::chrono::milliseconds(1 + step.a % (step.b % 4 == 0 ? 2000 : 60)));
+      case Step::jump:
+        return pass(std::chrono::seconds(1 + step.a % (step.b % 2 == 0 ? 100 : 7200)));
+      case Step::fire:
+        return fire();
       case Step::set_limit:
         say("the process may now hold ", 1 + step.a % 8, " sockets");
         budget_.set_limit(1 + step.a % 8);
@@ -291,14 +321,16 @@ class World final : public Performer {
         place.pool->invalidate([&](const std::string& route) { return route == place.route->name(); }, now_);
         return;
       }
-      case Step::shut_down: return shut_down(*pools_[step.a % pools_.size()]);
+      case Step::shut_down:
+        return shut_down(*pools_[step.a % pools_.size()]);
       case Step::leave_late:
         for (auto& request : requests_) {
           if (request->state == Request::waiting && request->deadline <= now_) leave(*request);
           check();
         }
         return;
-      case Step::count_: return;
+      case Step::count_:
+        return;
     }
   }
 
@@ -368,8 +400,8 @@ class World final : public Performer {
         break;
       case Mail::look:
         say(*mail.connection, (mail.connection->peer_closed ? " was closed by its peer" : " is all right"));
-        place.pool->examined(*place.route, *mail.connection, mail.connection->peer_closed, CloseReason::peer_closed_idle,
-                             now_);
+        place.pool->examined(*place.route, *mail.connection, mail.connection->peer_closed,
+                             CloseReason::peer_closed_idle, now_);
         break;
       case Mail::tick:
         say(*place.route, " is woken");
@@ -555,7 +587,8 @@ class World final : public Performer {
     for (const auto& pool : pools_) {
       std::int64_t idle = 0;
       for (const Place& place : places_) idle += place.pool == pool.get() ? place.route->counters().idle : 0;
-      if (idle != pool->idle()) broken("the pool counts " + std::to_string(pool->idle()) + " idle, its routes " + std::to_string(idle));
+      if (idle != pool->idle())
+        broken("the pool counts " + std::to_string(pool->idle()) + " idle, its routes " + std::to_string(idle));
     }
     failures_now_ = 0;
   }
@@ -568,7 +601,8 @@ class World final : public Performer {
       std::int64_t later = 0;
       for (std::size_t k = i + 1; k < started_.size(); ++k) later += started_[k].place == place;
       if (c.open + c.dialing - later > order->limits.open_per_host) {
-        broken("more than " + std::to_string(order->limits.open_per_host) + " connections: " + place->route->describe());
+        broken("more than " + std::to_string(order->limits.open_per_host) +
+               " connections: " + place->route->describe());
       }
       if (order->reason != DialReason::aged && c.dialing - later > c.waiting) {
         broken("a dial that nobody waits for: " + place->route->describe());
@@ -619,8 +653,8 @@ class World final : public Performer {
   void expect_first_in_line(const Request& request, bool reused) {
     for (const auto& other : requests_) {
       if (other->number >= request.number) break;
-      if (other->place == request.place && other->state == Request::waiting && other->queued && other->deadline > now_ &&
-          !(reused && other->fresh)) {
+      if (other->place == request.place && other->state == Request::waiting && other->queued &&
+          other->deadline > now_ && !(reused && other->fresh)) {
         broken(name(request) + " overtakes " + name(*other));
       }
     }
@@ -631,8 +665,10 @@ class World final : public Performer {
     if (connection.user != nullptr) broken(name(connection) + " is given to two");
     if (connection.place != request.place) broken(name(connection) + " belongs to another route");
     if (connection.state != State::active || connection.closing) broken(name(connection) + " cannot be given away");
-    if (request.fresh && (connection.was_reused || connection.requests != 1)) broken(name(request) + " wanted a fresh one");
-    if (connection.was_reused && connection.invalidations != request.place->generation) broken("reused after invalidation");
+    if (request.fresh && (connection.was_reused || connection.requests != 1))
+      broken(name(request) + " wanted a fresh one");
+    if (connection.was_reused && connection.invalidations != request.place->generation)
+      broken("reused after invalidation");
     if (connection.was_reused && now_ >= connection.retire_at) broken(name(connection) + " is too old");
     if (connection.was_reused && connection.most_requests > 0 && connection.requests > connection.most_requests) {
       broken(name(connection) + " has carried enough");
@@ -701,7 +737,8 @@ class World final : public Performer {
 
   static CloseReason some_close(std::uint32_t which) {
     constexpr CloseReason reasons[] = {CloseReason::connection_close, CloseReason::early_body_close,
-                                       CloseReason::request_failed, CloseReason::request_timeout, CloseReason::parse_error};
+                                       CloseReason::request_failed, CloseReason::request_timeout,
+                                       CloseReason::parse_error};
     return reasons[which % 5];
   }
 
