@@ -155,10 +155,10 @@ void show_stats(const Transport& transport) {
 // Opens `total` connections and lets them go idle. Requests before the first reading pay for what there is once, such
 // as loops, threads and the TLS context.
 void measure_idle(Settings settings, long total) {
-  constexpr long callers = 4;
+  constexpr int callers = 4, spare = 64;  // two callers may dial where one would do
   // A library leaves most of RLIMIT_NOFILE to its process: a quarter is its own. This process has no other use for it.
-  trunkline::Engine::instance().budget().set_limit(total + callers);
-  settings.open = static_cast<int>(total + callers);
+  trunkline::Engine::instance().budget().set_limit(total + spare);
+  settings.open = static_cast<int>(total) + spare;
   const auto transport = Transport::shared(settings.options());
   const Client client(transport);
   const auto same = [&]() -> const Client& { return client; };

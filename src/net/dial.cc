@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <optional>
 #include <unordered_map>
 #include <utility>
 

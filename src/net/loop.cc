@@ -15,9 +15,6 @@
 namespace trunkline::net {
 namespace {
 
-std::uint32_t events_for(std::uint32_t interest) {
-  return EPOLLET | EPOLLRDHUP | ((interest & readable) != 0 ? EPOLLIN : 0U) | ((interest & writable) != 0 ? EPOLLOUT : 0U);
-}
 constexpr int events_per_turn = 256;
 constexpr std::size_t kept_task_capacity = 1024;
 // epoll's timeout does not count while the machine is suspended, but Clock does: a timer that became due meanwhile is
@@ -25,6 +22,13 @@ constexpr std::size_t kept_task_capacity = 1024;
 constexpr Clock::duration longest_sleep = std::chrono::seconds(30);
 
 thread_local Loop* current_loop = nullptr;
+
+std::uint32_t events_for(std::uint32_t interest) {
+  std::uint32_t epoll = EPOLLET | EPOLLRDHUP;
+  if (interest & readable) epoll |= EPOLLIN;
+  if (interest & writable) epoll |= EPOLLOUT;
+  return epoll;
+}
 
 std::uint32_t events_of(std::uint32_t epoll) {
   const bool broken = epoll & (EPOLLHUP | EPOLLERR);
@@ -306,7 +310,11 @@ Loop::Loop() : state_(std::make_shared<State>(*this)), now_(Clock::now()) { stat
 Loop::~Loop() {
   if (!state_->alive()) {
     // In a forked child: neither the thread nor the holder of any lock exists. Nothing can be destroyed safely.
-    new std::shared_ptr<State>(std::move(state_));
+    union Leaked {
+      std::shared_ptr<State> state;
+      ~Leaked() {}
+    };
+    [[maybe_unused]] Leaked leaked{std::move(state_)};
     return;
   }
   {

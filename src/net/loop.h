@@ -73,12 +73,15 @@ class Loop {
   class Mailbox;
   Mailbox mailbox() const;
 
-  // From any thread (epoll is thread-safe); the watcher must outlive its registration.
-  // An event may be in hand while another thread calls disarm or remove: it is still delivered. `writable` comes along
-  // with every `readable` while the socket has room.
-  bool add(int fd, Watcher& watcher, std::uint32_t interest = readable | writable);     // armed; false when the kernel refuses (errno), as at max_user_watches
-  void disarm(int fd, Watcher& watcher);  // no events, but one for a reset, while a blocking caller owns the socket
-  void arm(int fd, Watcher& watcher, std::uint32_t interest = readable | writable);     // events again; what happened meanwhile is reported
+  // From any thread (epoll is thread-safe); the watcher must outlive its registration. An event may be in hand while
+  // another thread calls disarm or remove: it is still delivered. With `writable` in the interest, it comes along with
+  // every `readable` while the socket has room. hung_up is always reported.
+  // add: false when the kernel refuses (errno), as at max_user_watches.
+  bool add(int fd, Watcher& watcher, std::uint32_t interest = readable | writable);
+  // No events, but one for a reset, while a blocking caller owns the socket.
+  void disarm(int fd, Watcher& watcher);
+  // Events again, or others; what happened meanwhile is reported.
+  void arm(int fd, Watcher& watcher, std::uint32_t interest = readable | writable);
   void remove(int fd);
 
   // On the loop's thread only.

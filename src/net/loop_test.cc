@@ -90,18 +90,18 @@ TEST(Loop, leaves_signals_to_the_programs_threads) {
 
 TEST(Loop, drops_what_is_still_posted_when_it_ends) {
   auto held = std::make_shared<int>(1);
+  std::promise<void> entered;
+  std::promise<void> go;
+  auto gate = go.get_future();
   {
     Loop loop;
-    std::promise<void> entered;
-    std::promise<void> go;
     loop.post([&] {
       entered.set_value();
-      go.get_future().wait();
+      gate.wait();
     });
     entered.get_future().wait();
-    std::thread ender([&] { go.set_value(); });
     for (int i = 0; i < 10; ++i) loop.post([held] {});
-    ender.join();
+    go.set_value();
   }
   EXPECT_EQ(held.use_count(), 1);
 }
@@ -111,10 +111,12 @@ TEST(Loop, can_be_destroyed_by_its_own_task) {
   auto future = gone.get_future();
   auto loop = std::make_unique<Loop>();
   Loop& raw = *loop;
-  // The promise is held by a task that comes after the end: it is dropped, and with it the promise's owner.
-  raw.post([owned = std::move(loop)]() mutable { owned.reset(); });
+  // The promise is kept by a task that comes after the end: it is dropped, and that tells.
   auto tell = std::shared_ptr<void>(nullptr, [&](void*) { gone.set_value(); });
-  raw.post([tell = std::move(tell)] { FAIL() << "ran after the loop was destroyed"; });
+  raw.post([&raw, owned = std::move(loop), after = std::move(tell)]() mutable {
+    raw.post([after = std::move(after)] { FAIL() << "ran after the loop was destroyed"; });
+    owned.reset();
+  });
   ASSERT_TRUE(arrived(future));
 }
 
@@ -305,6 +307,10 @@ class EventLog {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, 10s, [&] { return (seen_ & events) == events; });
   }
+  bool saw_any(std::uint32_t events) {
+    std::lock_guard lock(mutex_);
+    return (seen_ & events) != 0;
+  }
   void clear() {
     std::lock_guard lock(mutex_);
     seen_ = 0;
@@ -379,6 +385,20 @@ TEST(LoopSocket, is_silent_while_disarmed_and_tells_all_when_armed_again) {
   EXPECT_EQ(log.calls(), 0);
   loop.arm(stream->fd(), log.watcher());
   EXPECT_TRUE(log.saw(readable));
+  loop.remove(stream->fd());
+  on(loop, [] {});
+}
+
+TEST(LoopSocket, tells_of_room_to_write_only_when_that_is_wanted) {
+  Loop loop;
+  EventLog log;
+  auto [stream, peer] = peers::tcp_pair();
+  ASSERT_TRUE(loop.add(stream->fd(), log.watcher(), readable));
+  peer.send("x");
+  EXPECT_TRUE(log.saw(readable));
+  EXPECT_FALSE(log.saw_any(writable));
+  loop.arm(stream->fd(), log.watcher());
+  EXPECT_TRUE(log.saw(writable));
   loop.remove(stream->fd());
   on(loop, [] {});
 }

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
 
 #include "base/text.h"
+#include "net/certificate.h"
 #include "net/openssl.h"
 #include "net/tls.h"
 
@@ -499,55 +499,9 @@ void OpensslStream::free_ticket_buffers() {
   SSL_free_buffers(ssl_.get());
 }
 
-std::string subject_of(X509* certificate) {
-  BioPtr bio(BIO_new(BIO_s_mem()));
-  X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0, XN_FLAG_ONELINE & ~ASN1_STRFLGS_ESC_MSB);
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &text);
-  return size > 0 ? printable({text, static_cast<std::size_t>(size)}, 120) : "no subject";
-}
-
-// The names that the certificate is for: the first few.
-std::string names_of(X509* certificate) {
-  using Names = std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>>;
-  const Names names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
-  constexpr int most = 5;
-  const int count = names ? sk_GENERAL_NAME_num(names.get()) : 0;
-  std::string text;
-  for (int i = 0; i < std::min(count, most); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
-    std::string one;
-    if (name->type == GEN_DNS) {
-      one.assign(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
-                 static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName)));
-    } else if (name->type == GEN_IPADD) {
-      char address[INET6_ADDRSTRLEN] = "?";
-      const int size = ASN1_STRING_length(name->d.iPAddress);
-      if (size == 4 || size == 16) {
-        inet_ntop(size == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(name->d.iPAddress), address, sizeof address);
-      }
-      one = address;
-    } else {
-      continue;
-    }
-    if (!text.empty()) text += ", ";
-    text += printable(one, 64);
-  }
-  if (count > most) text += ", ...";
-  return text.empty() ? "no name at all (a common name does not count)" : text;
-}
-
 void OpensslStream::judge(X509_STORE_CTX* store) {
-  const int reason = X509_STORE_CTX_get_error(store);
-  X509* certificate = X509_STORE_CTX_get_current_cert(store);
   untrusted_ = true;
-  failure_ = X509_verify_cert_error_string(reason);
-  if (!certificate) return;
-  if (reason == X509_V_ERR_HOSTNAME_MISMATCH || reason == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-    failure_ = "the certificate is not for " + printable(name_.text) + " but for " + names_of(certificate);
-  } else {
-    failure_ += " (certificate: " + subject_of(certificate) + ")";
-  }
+  failure_ = certificate_complaint(store, name_.text);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class Performer {
   virtual void dial(Route& route, std::shared_ptr<const DialOrder> order) = 0;
   virtual void close(Route& route, Entry& entry) = 0;
   virtual void look(Route& route, Entry& entry) = 0;    // and then call Pool::examined
-  virtual void wake(Route& route, TimePoint when) = 0;  // call Pool::tick then, for an earlier `when` too if one stands
+  virtual void wake(Route& route, TimePoint when) = 0;  // call Pool::tick then; no call takes back another
 };
 
 class Pool : public std::enable_shared_from_this<Pool> {

@@ -567,7 +567,7 @@ void Route::drop_expired_waiters(TimePoint now, Actions& actions) {
 // --- the rest
 
 void Route::tick(TimePoint now, Actions& actions) {
-  wake_at_ = never;  // a timer that was moved here for a poke has forgotten what it stood for
+  if (wake_at_ <= now) wake_at_ = never;
   pump(nullptr, now, actions);
   if (served_.exchange(false)) {  // those who wanted it have left
     starved_ = false;

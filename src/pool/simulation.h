@@ -187,7 +187,7 @@ class World final : public Performer {
     if (when <= now_) {
       bag_.push_back({.kind = Mail::tick, .place = &place});
     } else {
-      place.timer = std::min(place.timer, when);
+      place.timers.push_back(when);
     }
   }
 
@@ -199,7 +199,7 @@ class World final : public Performer {
     int number = 0;
     Pool* pool = nullptr;
     std::shared_ptr<Route> route;
-    TimePoint timer = never;
+    std::vector<TimePoint> timers;
     bool closing = false;
     bool starved = false;  // before the step under way: in the budget's queue, not served yet
     bool in_turn = false;  // before the step under way: in the budget's queue or served
@@ -476,11 +476,15 @@ class World final : public Performer {
 
   void fire() {
     for (Place& place : places_) {
-      if (place.timer > now_) continue;
-      place.timer = never;
-      say(*place.route, "'s timer fires");
-      place.pool->tick(*place.route, now_);
-      check();
+      const auto due =
+          std::partition(place.timers.begin(), place.timers.end(), [&](TimePoint when) { return when > now_; });
+      const auto count = place.timers.end() - due;
+      place.timers.erase(due, place.timers.end());
+      for (auto i = count; i > 0 && law_.empty(); --i) {
+        say(*place.route, "'s timer fires");
+        place.pool->tick(*place.route, now_);
+        check();
+      }
     }
   }
 
@@ -528,7 +532,9 @@ class World final : public Performer {
         if (bag_.empty()) return;
         continue;
       }
-      for (const Place& place : places_) next = std::min(next, place.timer);
+      for (const Place& place : places_) {
+        for (const TimePoint when : place.timers) next = std::min(next, when);
+      }
       if (next > patience) {
         for (auto& request : requests_) {
           if (request->state == Request::waiting) return broken(name(*request) + " starves in a healthy world");
@@ -631,11 +637,14 @@ class World final : public Performer {
       eligible = eligible || !request->fresh;
       entitled = entitled || (!has_dial && c.open + c.dialing < request->limits->open_per_host);
     }
+    const auto ahead =
+        std::count_if(place.timers.begin(), place.timers.end(), [&](TimePoint when) { return when > now_; });
+    if (ahead > 8) broken("timers pile up");
     if (queued != c.waiting) broken("the queue has others than those who wait: " + route.describe());
     if (queued == 0) return;
     if (place.closing) return broken("somebody waits for a pool that has been shut down");
     if (eligible && route.can_evict()) broken("somebody waits beside an idle connection: " + route.describe());
-    if (entitled && c.waiting > c.dialing && place.timer == never && !route.starved() && !has_tick(place)) {
+    if (entitled && c.waiting > c.dialing && place.timers.empty() && !route.starved() && !has_tick(place)) {
       broken("nothing will wake those who wait: " + route.describe());
     }
   }
