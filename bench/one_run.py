@@ -46,14 +46,14 @@ def sockets_to(port):
 
 
 def microseconds(text):
-    number, unit = re.fullmatch(r"([\d.]+|-?nan)(us|ms|s)", text).groups()
-    return 0 if "nan" in number else float(number) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+    number, unit = re.fullmatch(r"([\d.]+|-?nan)(us|ms|s|m|h)", text).groups()
+    return 0 if "nan" in number else float(number) * {"us": 1, "ms": 1e3, "s": 1e6, "m": 6e7, "h": 3.6e9}[unit]
 
 
 def read_wrk(text):
-    requests, seconds = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
+    requests, duration = re.search(r"(\d+) requests in (\S+),", text).groups()
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", text)
-    return {"n": int(requests), "wall": float(seconds), "err": sum(map(int, errors.groups())) if errors else 0,
+    return {"n": int(requests), "wall": microseconds(duration) / 1e6, "err": sum(map(int, errors.groups())) if errors else 0,
             "p50": microseconds(re.search(r"50%\s+(\S+)", text)[1]),
             "p99": microseconds(re.search(r"99%\s+(\S+)", text)[1])}
 

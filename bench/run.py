@@ -45,15 +45,17 @@ def attempt(run, prefix, patience_seconds):
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=400)
         result = json.loads(done.stdout.splitlines()[-1])
-    except (subprocess.TimeoutExpired, IndexError, ValueError) as error:
-        result = {"failure": f"{type(error).__name__} {done.stderr[-300:] if 'done' in locals() else ''}"}
+    except subprocess.TimeoutExpired:
+        result = {"failure": "took longer than 400 s"}
+    except (IndexError, ValueError):
+        result = {"failure": f"exit {done.returncode}: {(done.stderr.strip().splitlines() or ['said nothing'])[-1]}"}
     result["dirty"] = result.get("other_cores", 1) > CLEAN_CORES
     return result
 
 
 def measure(run, prefix, quick):
     if quick:
-        run = dataclasses.replace(run, total=max(run.concurrency, run.total // 20))
+        run = dataclasses.replace(run, total=1 if run.program == "wrk" else max(run.concurrency, run.total // 20))
     for _ in range(1 if quick else 3):
         result = attempt(run, prefix, 0 if quick else 5)
         if not result["dirty"] and "failure" not in result:

@@ -34,11 +34,11 @@ TEST_F(AsioTest, calls_a_callback_on_its_own_executor) {
   const Client client = make_client();
   bool called = false;
   client.async_get(server.url("/callback"), asio::bind_executor(io_, [&](const Result<Response>& reply) {
-    EXPECT_TRUE(io_.get_executor().running_in_this_thread());
-    ASSERT_STATUS(reply, 200);
-    EXPECT_EQ(reply->body, "/callback");
-    called = true;
-  }));
+                     EXPECT_TRUE(io_.get_executor().running_in_this_thread());
+                     ASSERT_STATUS(reply, 200);
+                     EXPECT_EQ(reply->body, "/callback");
+                     called = true;
+                   }));
   EXPECT_FALSE(called);
   run();
   EXPECT_TRUE(called);
@@ -116,11 +116,12 @@ TEST_F(AsioTest, is_cancelled_through_its_slot) {
   const Client client = make_client();
   asio::cancellation_signal signal;
   bool called = false;
-  client.async_get(server.scenario("hold"),
-                   asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(io_, [&](const Result<Response>& reply) {
-                     EXPECT_FAILS(reply, ErrorCode::cancelled);
-                     called = true;
-                   })));
+  client.async_get(
+      server.scenario("hold"),
+      asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(io_, [&](const Result<Response>& reply) {
+                                     EXPECT_FAILS(reply, ErrorCode::cancelled);
+                                     called = true;
+                                   })));
   ASSERT_TRUE(server.wait_for("held", 1));
   signal.emit(asio::cancellation_type::terminal);
   run();

@@ -112,7 +112,8 @@ TEST_F(BodiesTest, informational_responses_are_told_to_the_tracer_and_not_to_the
     }
     int count(TraceEvent::Kind kind) {
       std::lock_guard lock(mutex);
-      return static_cast<int>(std::count_if(events.begin(), events.end(), [&](const auto& e) { return e.kind == kind; }));
+      return static_cast<int>(
+          std::count_if(events.begin(), events.end(), [&](const auto& e) { return e.kind == kind; }));
     }
   };
   Listener& server = serve();
@@ -455,7 +456,9 @@ TEST_F(BodiesTest, an_upgrade_that_is_declined_is_an_ordinary_response) {
 TEST_F(BodiesTest, an_upgraded_connection_that_is_not_taken_is_closed) {
   Listener& server = serve();
   const Client client = make_client();
-  { ASSERT_GOOD(client.open(get(server.scenario("upgrade")).upgrade("echo"))); }
+  {
+    ASSERT_GOOD(client.open(get(server.scenario("upgrade")).upgrade("echo")));
+  }
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
 }
 

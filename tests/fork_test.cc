@@ -112,7 +112,8 @@ TEST_F(ForkTest, F29_a_child_can_call_asynchronously) {
   ASSERT_STATUS(client.get(server.url()), 200);
   EXPECT_EQ(in_child([&] {
               std::promise<int> status;
-              client.start(get(server.url()), [&](const Result<Response>& reply) { status.set_value(status_of(reply)); });
+              client.start(get(server.url()),
+                           [&](const Result<Response>& reply) { status.set_value(status_of(reply)); });
               return status.get_future().get() == 200 ? 0 : 1;
             }),
             0);
@@ -124,7 +125,9 @@ TEST_F(ForkTest, F29_a_stream_that_was_open_at_the_fork_belongs_to_the_parent) {
   Result<ResponseStream> stream = client.open(get(server.scenario("big", "size=3000000")));
   ASSERT_GOOD(stream);
   EXPECT_EQ(in_child([&] {
-              { const ResponseStream dropped = std::move(*stream); }
+              {
+                const ResponseStream dropped = std::move(*stream);
+              }
               return status_of(client.get(server.url("/child"))) == 200 ? 0 : 1;
             }),
             0);

@@ -67,8 +67,8 @@ TEST_F(FramingTest, reads_every_way_to_delimit_a_body_however_the_bytes_are_cut)
   expect_body("HTTP/1.1 200\r\nContent-Length: 1\r\n\r\nx", "x", true);
   expect_body("HTTP/1.1 204 No Content\r\n\r\n", "", true);
   expect_body("HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", "", true);
-  expect_body("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + ok + "Content-Length: 1\r\n\r\nx", "x",
-              true);
+  expect_body("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nLink: x\r\n\r\n" + ok + "Content-Length: 1\r\n\r\nx",
+              "x", true);
   expect_body(ok + "Connection: close\r\nContent-Length: 2\r\n\r\nok", "ok", false);
 }
 
@@ -97,9 +97,8 @@ TEST_F(FramingTest, refuses_content_length_with_transfer_encoding) {
 }
 
 TEST_F(FramingTest, refuses_every_content_length_but_one_plain_number) {
-  for (const std::string_view value :
-       {"+1", "-1", "0x1", "1 ", "1, 1", "1,2", "1;", "", " ", "18446744073709551616", "99999999999999999999999", "1e3", "1.0",
-        "\t1x"}) {
+  for (const std::string_view value : {"+1", "-1", "0x1", "1 ", "1, 1", "1,2", "1;", "", " ", "18446744073709551616",
+                                       "99999999999999999999999", "1e3", "1.0", "\t1x"}) {
     if (value == "1 ") continue;  // spaces around a value are not part of it
     expect_refused(ok + "Content-Length: " + std::string(value) + "\r\n\r\nx");
   }
@@ -108,8 +107,8 @@ TEST_F(FramingTest, refuses_every_content_length_but_one_plain_number) {
 }
 
 TEST_F(FramingTest, refuses_every_transfer_encoding_but_chunked) {
-  for (const std::string_view value : {"identity", "gzip", "gzip, chunked", "chunked, chunked", "chunked, identity", "chunked,",
-                                       "xchunked", "chunked;q=1", "\"chunked\"", "", "chunked\v"}) {
+  for (const std::string_view value : {"identity", "gzip", "gzip, chunked", "chunked, chunked", "chunked, identity",
+                                       "chunked,", "xchunked", "chunked;q=1", "\"chunked\"", "", "chunked\v"}) {
     expect_refused(ok + "Transfer-Encoding: " + std::string(value) + "\r\n\r\n0\r\n\r\n");
   }
   expect_refused(ok + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
@@ -118,8 +117,8 @@ TEST_F(FramingTest, refuses_every_transfer_encoding_but_chunked) {
 
 TEST_F(FramingTest, refuses_field_lines_that_can_be_read_in_two_ways) {
   for (const std::string& line :
-       {"X-A : b"s, " X-A: b"s, "X-A: b\r\n folded"s, "X-A: b\r\n\tfolded"s, "X-A"s, ": b"s, "X A: b"s, "X-A\t: b"s, "X-A: a\0b"s,
-        "X-A: a\rb"s, "X-A: a\nX-B: b"s, "X-(A): b"s, "X-A: \x01"s}) {
+       {"X-A : b"s, " X-A: b"s, "X-A: b\r\n folded"s, "X-A: b\r\n\tfolded"s, "X-A"s, ": b"s, "X A: b"s, "X-A\t: b"s,
+        "X-A: a\0b"s, "X-A: a\rb"s, "X-A: a\nX-B: b"s, "X-(A): b"s, "X-A: \x01"s}) {
     expect_refused(ok + line + "\r\nContent-Length: 0\r\n\r\n");
   }
 }
@@ -136,18 +135,20 @@ TEST_F(FramingTest, refuses_chunk_lines_that_can_be_read_in_two_ways) {
   const std::string chunked = ok + "Transfer-Encoding: chunked\r\n\r\n";
   for (const std::string& body :
        {"5\nhello\r\n0\r\n\r\n"s, "5\r\nhello\n0\r\n\r\n"s, "5\r\nhello0\r\n\r\n"s, "5\r\nhelloX\r\n0\r\n\r\n"s,
-        "0x5\r\nhello\r\n0\r\n\r\n"s, "+5\r\nhello\r\n0\r\n\r\n"s, " 5\r\nhello\r\n0\r\n\r\n"s, "-5\r\nhello\r\n0\r\n\r\n"s,
-        "\r\nhello\r\n0\r\n\r\n"s, "G\r\nhello\r\n0\r\n\r\n"s, "FFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n"s,
-        "10000000000000000\r\nhello\r\n0\r\n\r\n"s, "5;a=\"b\nc\"\r\nhello\r\n0\r\n\r\n"s, "5;a\rb\r\nhello\r\n0\r\n\r\n"s,
-        "5;\0\r\nhello\r\n0\r\n\r\n"s, "0\n\n"s, "0\r\nX: y\n\r\n"s}) {
+        "0x5\r\nhello\r\n0\r\n\r\n"s, "+5\r\nhello\r\n0\r\n\r\n"s, " 5\r\nhello\r\n0\r\n\r\n"s,
+        "-5\r\nhello\r\n0\r\n\r\n"s, "\r\nhello\r\n0\r\n\r\n"s, "G\r\nhello\r\n0\r\n\r\n"s,
+        "FFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n"s, "10000000000000000\r\nhello\r\n0\r\n\r\n"s,
+        "5;a=\"b\nc\"\r\nhello\r\n0\r\n\r\n"s, "5;a\rb\r\nhello\r\n0\r\n\r\n"s, "5;\0\r\nhello\r\n0\r\n\r\n"s, "0\n\n"s,
+        "0\r\nX: y\n\r\n"s}) {
     expect_refused(chunked + body);
   }
 }
 
 TEST_F(FramingTest, refuses_trailers_that_frame_route_or_authorise) {
   const std::string start = ok + "Transfer-Encoding: chunked\r\n\r\n0\r\n";
-  for (const std::string_view field : {"Content-Length: 5", "Transfer-Encoding: chunked", "Host: evil", "Set-Cookie: a=b",
-                                       "Authorization: x", "Connection: close", "Content-Encoding: gzip", "Trailer: x"}) {
+  for (const std::string_view field :
+       {"Content-Length: 5", "Transfer-Encoding: chunked", "Host: evil", "Set-Cookie: a=b", "Authorization: x",
+        "Connection: close", "Content-Encoding: gzip", "Trailer: x"}) {
     expect_refused(start + std::string(field) + "\r\n\r\n");
   }
   expect_refused(start + "X-A : b\r\n\r\n");
@@ -193,7 +194,8 @@ TEST_F(FramingTest, a_response_that_ends_early_is_truncated_and_never_complete) 
 TEST_F(FramingTest, a_head_that_ends_early_is_an_error_of_the_connection) {
   Listener& server = serve();
   const Client client = make_client();
-  for (const std::string_view part : {"H", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"}) {
+  for (const std::string_view part :
+       {"H", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"}) {
     const Result<Response> reply = client.get(server.raw(part, "close=1"));
     ASSERT_FALSE(reply) << part;
     EXPECT_EQ(reply.error().kind, ErrorKind::disconnected) << describe(reply);

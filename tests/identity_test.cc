@@ -89,7 +89,9 @@ TEST_F(IdentityTest, another_authority_under_the_same_path_is_another_identity_w
 
 TEST_F(IdentityTest, an_authority_that_is_taken_from_a_set_is_gone_for_resumed_sessions_too) {
   Listener& server = serve({.certificate = &server_certificate()});
-  const auto trusting = [&](const std::string& pem) { return test_options().derive([&](Options& o) { o.tls.ca_pem = pem; }); };
+  const auto trusting = [&](const std::string& pem) {
+    return test_options().derive([&](Options& o) { o.tls.ca_pem = pem; });
+  };
   EXPECT_STATUS(ask(trusting(authority().pem() + other_authority().pem()), server.url()), 200);
   EXPECT_FAILS(ask(trusting(other_authority().pem()), server.url()), ErrorCode::tls_untrusted);
 }
@@ -121,7 +123,8 @@ TEST_F(IdentityTest, the_server_sees_the_certificate_that_the_caller_meant) {
   const Certificate alice = authority().issue({.common_name = "alice", .names = "DNS:alice"});
   const Certificate bob = authority().issue({.common_name = "bob", .names = "DNS:bob"});
   Listener& server = serve({.certificate = &server_certificate(), .client_ca = authority().file()});
-  for (int i = 0; i < 6; ++i) EXPECT_STATUS(ask(with_certificate(i % 2 == 0 ? alice : bob), server.url(i % 2 == 0 ? "/alice" : "/bob")), 200);
+  for (int i = 0; i < 6; ++i)
+    EXPECT_STATUS(ask(with_certificate(i % 2 == 0 ? alice : bob), server.url(i % 2 == 0 ? "/alice" : "/bob")), 200);
   const ServerLog log = server.log();
   for (const LoggedRequest& request : log.requests) {
     EXPECT_EQ("/" + log.connections.at(static_cast<std::size_t>(request.connection) - 1).client, request.target);
@@ -202,9 +205,8 @@ TEST_F(IdentityTest, clear_text_and_tls_on_one_port_never_meet) {
 TEST_F(IdentityTest, proxies_and_their_credentials_keep_connections_apart) {
   Listener& proxy = serve({.scenario = "proxy"});
   const auto through = [&](const std::string& user) {
-    return test_options().derive([&](Options& o) {
-      o.proxy = "http://" + user + "127.0.0.1:" + std::to_string(proxy.port());
-    });
+    return test_options().derive(
+        [&](Options& o) { o.proxy = "http://" + user + "127.0.0.1:" + std::to_string(proxy.port()); });
   };
   const std::string url = "http://origin.example/";
   expect_apart(through(""), through("alice:s3cret@"), proxy, url);
@@ -237,7 +239,8 @@ TEST_F(IdentityTest, timeouts_limits_and_other_settings_of_the_handle_share_sock
     o.response.header_count = 7;
     o.retry_stale = false;
     o.user_agent = "other";
-  }), server);
+  }),
+                  server);
 }
 
 TEST_F(IdentityTest, a_connection_outlives_the_handle_that_made_it) {
@@ -283,7 +286,8 @@ TEST_F(IdentityTest, no_two_options_have_one_fingerprint_however_they_are_crafte
   };
   for (std::size_t i = 0; i < fingerprints.size(); ++i) {
     EXPECT_EQ(fingerprints[i].size(), 64U);
-    for (std::size_t j = i + 1; j < fingerprints.size(); ++j) EXPECT_NE(fingerprints[i], fingerprints[j]) << i << " and " << j;
+    for (std::size_t j = i + 1; j < fingerprints.size(); ++j)
+      EXPECT_NE(fingerprints[i], fingerprints[j]) << i << " and " << j;
   }
 }
 
@@ -300,7 +304,8 @@ TEST_F(IdentityTest, secrets_are_in_no_key_label_or_message) {
   ASSERT_FALSE(refused);
   const Stats now = transport->stats();
   const std::string key_line = client_certificate().key.substr(30, 40);
-  for (const std::string& text : {now.to_json(), now.to_prometheus(), refused.error().describe(), transport->fingerprint()}) {
+  for (const std::string& text :
+       {now.to_json(), now.to_prometheus(), refused.error().describe(), transport->fingerprint()}) {
     EXPECT_EQ(text.find("s3cret"), std::string::npos) << text;
     EXPECT_EQ(text.find("czNjcmV0"), std::string::npos) << "in base64: " << text;
     EXPECT_EQ(text.find("PRIVATE KEY"), std::string::npos);
@@ -309,9 +314,8 @@ TEST_F(IdentityTest, secrets_are_in_no_key_label_or_message) {
 }
 
 TEST_F(IdentityTest, the_number_of_labels_is_bounded) {
-  const std::shared_ptr<Transport> transport = make_transport(test_options().derive([](Options& o) {
-    o.timeouts.connect = seconds(2);
-  }));
+  const std::shared_ptr<Transport> transport =
+      make_transport(test_options().derive([](Options& o) { o.timeouts.connect = seconds(2); }));
   for (int i = 1; i <= 150; ++i) {
     EXPECT_FALSE(Client(transport).get("http://127.0.9." + std::to_string(i) + ":1/"));
   }

@@ -18,8 +18,7 @@ TEST_P(FloodTest, ends_with_limit_exceeded_and_costs_the_connection) {
   EXPECT_FALSE(next->connection.reused);
 }
 
-INSTANTIATE_TEST_SUITE_P(Floods, FloodTest,
-                         ::testing::Values("fields", "line", "reason", "trailers", "extension"),
+INSTANTIATE_TEST_SUITE_P(Floods, FloodTest, ::testing::Values("fields", "line", "reason", "trailers", "extension"),
                          [](const auto& each) { return each.param; });
 
 TEST_F(LimitsTest, bounds_the_number_of_informational_responses) {
@@ -34,7 +33,8 @@ TEST_F(LimitsTest, bounds_are_the_options_own) {
   Listener& server = serve();
   const auto answer_with = [&](std::size_t fields, std::size_t length) {
     std::string bytes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
-    for (std::size_t i = 0; i < fields; ++i) bytes += "X-" + std::to_string(i) + ": " + std::string(length, 'v') + "\r\n";
+    for (std::size_t i = 0; i < fields; ++i)
+      bytes += "X-" + std::to_string(i) + ": " + std::string(length, 'v') + "\r\n";
     return server.raw(bytes + "\r\n");
   };
   const Client few = make_client(test_options().derive([](Options& o) { o.response.header_count = 5; }));
@@ -59,8 +59,8 @@ TEST_F(LimitsTest, informational_heads_final_head_and_trailers_share_one_budget)
   EXPECT_STATUS(client.get(server.raw(hints + hints + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")), 200);
   EXPECT_FAILS(client.get(server.raw(hints + hints + "HTTP/1.1 200 OK\r\n" + filler + "Content-Length: 0\r\n\r\n")),
                ErrorCode::limit_exceeded);
-  EXPECT_FAILS(client.get(server.raw(hints + "HTTP/1.1 200 OK\r\n" + filler + "Transfer-Encoding: chunked\r\n\r\n0\r\n" +
-                                     filler + "\r\n")),
+  EXPECT_FAILS(client.get(server.raw(hints + "HTTP/1.1 200 OK\r\n" + filler +
+                                     "Transfer-Encoding: chunked\r\n\r\n0\r\n" + filler + "\r\n")),
                ErrorCode::limit_exceeded);
 }
 

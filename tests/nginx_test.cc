@@ -81,7 +81,8 @@ TEST_F(NginxTest, F5_keepalive_timeout_and_its_hint_are_stayed_under) {
 
 TEST_F(NginxTest, speaks_tls_1_2_and_1_3_and_resumes) {
   for (const std::string version : {"TLSv1.2", "TLSv1.3"}) {
-    const Nginx nginx({.server = "ssl_session_cache shared:S:1m;", .certificate = &server_certificate(), .protocols = version});
+    const Nginx nginx(
+        {.server = "ssl_session_cache shared:S:1m;", .certificate = &server_certificate(), .protocols = version});
     const Client client = make_client(tls_options());
     load(client, nginx.url("/small"), 4, 50);
     ASSERT_STATUS(client.send(get(nginx.url("/large")).fresh_connection()), 200);

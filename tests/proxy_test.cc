@@ -8,7 +8,8 @@ namespace {
 class ProxyTest : public HttpTest {
  protected:
   static Options through(const Listener& proxy, const std::string& user = "") {
-    return tls_options().derive([&](Options& o) { o.proxy = "http://" + user + "127.0.0.1:" + std::to_string(proxy.port()); });
+    return tls_options().derive(
+        [&](Options& o) { o.proxy = "http://" + user + "127.0.0.1:" + std::to_string(proxy.port()); });
   }
 };
 
@@ -111,7 +112,8 @@ TEST_F(ProxyTest, is_never_read_from_the_environment) {
 
 TEST_F(ProxyTest, refuses_proxies_that_it_does_not_speak) {
   for (const std::string proxy : {"socks5://127.0.0.1:1", "https://127.0.0.1:1", "nonsense", "http://"}) {
-    const std::shared_ptr<Transport> transport = make_transport(test_options().derive([&](Options& o) { o.proxy = proxy; }));
+    const std::shared_ptr<Transport> transport =
+        make_transport(test_options().derive([&](Options& o) { o.proxy = proxy; }));
     const Result<Response> reply = Client(transport).get("http://127.0.0.1:1/");
     ASSERT_FALSE(reply) << proxy;
     EXPECT_EQ(reply.error().kind, ErrorKind::rejected) << proxy << ": " << describe(reply);

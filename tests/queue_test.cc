@@ -54,7 +54,8 @@ TEST_F(QueueTest, serves_in_the_order_of_arrival) {
   ASSERT_TRUE(eventually([&] { return done == waiting + 1; }));
   const ServerLog log = server.log();
   ASSERT_EQ(log.requests.size(), waiting + 1U);
-  for (int i = 0; i < waiting; ++i) EXPECT_EQ(log.requests[static_cast<std::size_t>(i) + 1].target, "/" + std::to_string(i));
+  for (int i = 0; i < waiting; ++i)
+    EXPECT_EQ(log.requests[static_cast<std::size_t>(i) + 1].target, "/" + std::to_string(i));
   EXPECT_EQ(log.accepts, 1);
 }
 
@@ -163,7 +164,8 @@ TEST_F(QueueTest, one_failed_dial_fails_one_waiter) {
 }
 
 TEST_F(QueueTest, connections_that_close_before_any_request_are_no_reason_to_give_up) {
-  Listener& server = serve({.scenario = "tls_close", .settings = {{"first", "1"}}, .certificate = &server_certificate()});
+  Listener& server =
+      serve({.scenario = "tls_close", .settings = {{"first", "1"}}, .certificate = &server_certificate()});
   const Client client = make_client(tls_options());
   // The first connection dies at once: whether before, under or after the request, the caller may ask again.
   const Result<Response> first = client.get(server.url());

@@ -50,7 +50,8 @@ struct Snapshot {
   std::int64_t idle = 0;
   std::string key;
 
-  explicit Snapshot(const Transport& transport, int port) : options(transport.options()), fingerprint(transport.fingerprint()) {
+  explicit Snapshot(const Transport& transport, int port)
+      : options(transport.options()), fingerprint(transport.fingerprint()) {
     const Stats stats = transport.stats();
     started = stats.requests.started;
     completed = stats.requests.completed;
@@ -65,7 +66,8 @@ TEST_F(RaceTest, F3_S2_an_unrelated_caller_is_untouched_by_anything_another_call
   Listener& mine = serve();
   Listener& theirs = serve({.certificate = &server_certificate()});
   Listener& proxy = serve({.scenario = "proxy"});
-  const std::shared_ptr<Transport> plain = shared_transport(Options().derive([](Options& o) { o.user_agent = "bystander"; }));
+  const std::shared_ptr<Transport> plain =
+      shared_transport(Options().derive([](Options& o) { o.user_agent = "bystander"; }));
   ASSERT_STATUS(Client(plain).get(mine.url()), 200);
   const Snapshot before(*plain, mine.port());
   const Options defaults_before = Options();
@@ -78,7 +80,8 @@ TEST_F(RaceTest, F3_S2_an_unrelated_caller_is_untouched_by_anything_another_call
       options.limits.idle_per_host = t + 1;
       options.limits.open_per_host = t + 1;
       options.user_agent = "caller " + std::to_string(i);
-      if (t % 3 == 0) options.proxy = "http://caller" + std::to_string(i) + ":s3cret@127.0.0.1:" + std::to_string(proxy.port());
+      if (t % 3 == 0)
+        options.proxy = "http://caller" + std::to_string(i) + ":s3cret@127.0.0.1:" + std::to_string(proxy.port());
       const std::shared_ptr<Transport> own = Transport::shared(options);
       const std::string url = t % 3 == 0 ? "http://origin.example/" : theirs.url();
       EXPECT_STATUS(Client(own).get(url), 200);
@@ -237,7 +240,8 @@ TEST_F(RaceTest, F27_after_chaos_all_gauges_are_zero_and_the_sums_match_the_serv
           client.start(std::move(request), [&](const Result<Response>& reply) { count(reply.has_value()); });
           break;
         default:
-          handles.push_back(client.start(std::move(request), [&](const Result<Response>& reply) { count(reply.has_value()); }));
+          handles.push_back(
+              client.start(std::move(request), [&](const Result<Response>& reply) { count(reply.has_value()); }));
           if (random() % 2 == 0) handles[random() % handles.size()].cancel();
       }
       if (random() % 50 == 0) transport->invalidate();

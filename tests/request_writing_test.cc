@@ -25,8 +25,9 @@ class RequestWritingTest : public HttpTest {
 TEST_F(RequestWritingTest, writes_method_target_host_and_fields_as_given) {
   Listener& server = serve();
   const Client client = make_client();
-  ASSERT_STATUS(client.send(get(server.url("/a/b%20c?x=1&y=%2F#never-sent")).header("X-One", "1").header("x-two", " t\two ")),
-                200);
+  ASSERT_STATUS(
+      client.send(get(server.url("/a/b%20c?x=1&y=%2F#never-sent")).header("X-One", "1").header("x-two", " t\two ")),
+      200);
   const LoggedRequest sent = last_of(server);
   EXPECT_EQ(sent.method, "GET");
   EXPECT_EQ(sent.target, "/a/b%20c?x=1&y=%2F");
@@ -109,8 +110,10 @@ TEST_F(RequestWritingTest, refuses_control_characters_anywhere_before_dialling) 
 TEST_F(RequestWritingTest, refuses_methods_and_names_that_are_no_tokens) {
   Listener& server = serve();
   make_transport();
-  for (const std::string& bad : {""s, "GE T"s, "GET\t"s, "G:T"s, "G\xc3\x84T"s, "(GET)"s}) expect_refused(Request(bad, server.url()));
-  for (const std::string& bad : {""s, "X A"s, "X:A"s, "X-\xc3\x84"s, "X[A]"s}) expect_refused(get(server.url()).header(bad, "s3cret"));
+  for (const std::string& bad : {""s, "GE T"s, "GET\t"s, "G:T"s, "G\xc3\x84T"s, "(GET)"s})
+    expect_refused(Request(bad, server.url()));
+  for (const std::string& bad : {""s, "X A"s, "X:A"s, "X-\xc3\x84"s, "X[A]"s})
+    expect_refused(get(server.url()).header(bad, "s3cret"));
   EXPECT_EQ(server.log().accepts, 0);
 }
 
@@ -125,7 +128,8 @@ TEST_F(RequestWritingTest, refuses_framing_that_contradicts_the_body) {
   expect_refused(get(server.url()).header("Content-Length", "1"));
   expect_refused(get(server.url()).header("Transfer-Encoding", "identity"));
   const auto unsized = std::make_shared<PatternSource>(3, false);
-  expect_refused(Request("POST", server.url()).body(std::shared_ptr<BodySource>(unsized)).header("Content-Length", "3"));
+  expect_refused(
+      Request("POST", server.url()).body(std::shared_ptr<BodySource>(unsized)).header("Content-Length", "3"));
   EXPECT_EQ(server.log().accepts, 0);
 }
 
@@ -150,8 +154,9 @@ TEST_F(RequestWritingTest, a_bad_trailer_fails_the_request_and_the_connection) {
   allow_malformed_requests();
   Listener& server = serve();
   const Client client = make_client();
-  for (const auto& [name, value] : {std::pair{"X-A\r\nEvil"s, "v"s}, std::pair{"X-A"s, "v\r\nEvil: 1"s}, std::pair{"Host"s, "evil"s},
-                                    std::pair{"Content-Length"s, "0"s}, std::pair{"Authorization"s, "s3cret"s}}) {
+  for (const auto& [name, value] :
+       {std::pair{"X-A\r\nEvil"s, "v"s}, std::pair{"X-A"s, "v\r\nEvil: 1"s}, std::pair{"Host"s, "evil"s},
+        std::pair{"Content-Length"s, "0"s}, std::pair{"Authorization"s, "s3cret"s}}) {
     const auto source = std::make_shared<ScriptedSource>();
     source->on_pull = [](std::span<char>, Callback<void()>) { return BodySource::Pull{.kind = BodySource::Pull::end}; };
     source->at_end.add(name, value);
@@ -182,9 +187,10 @@ TEST_F(RequestWritingTest, sends_trailers_after_a_chunked_body) {
 TEST_F(RequestWritingTest, refuses_urls_that_can_be_read_in_two_ways_and_names_that_fail_idna) {
   make_transport();
   for (const std::string& url :
-       {""s, "/path"s, "ftp://h/"s, "http://"s, "http:///x"s, "http://h:0/"s, "http://h:65536/"s, "http://h:+1/"s, "http://h:/x y"s,
-        "http://a b/"s, "http://a\\b/"s, "http://[::1/"s, "http://127.1/"s, "http://0x7f.1/"s, "http://m\xc3\xbcnchen.de/"s,
-        "http://" + std::string(64, 'a') + ".example/"s, "http://" + std::string(300, 'a') + "/"s, "http://a..b/"s}) {
+       {""s, "/path"s, "ftp://h/"s, "http://"s, "http:///x"s, "http://h:0/"s, "http://h:65536/"s, "http://h:+1/"s,
+        "http://h:/x y"s, "http://a b/"s, "http://a\\b/"s, "http://[::1/"s, "http://127.1/"s, "http://0x7f.1/"s,
+        "http://m\xc3\xbcnchen.de/"s, "http://" + std::string(64, 'a') + ".example/"s,
+        "http://" + std::string(300, 'a') + "/"s, "http://a..b/"s}) {
     SCOPED_TRACE(url);
     expect_refused(get(url), ErrorCode::invalid_url);
   }

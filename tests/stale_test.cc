@@ -150,7 +150,8 @@ TEST_F(StaleTest, F18_bytes_behind_a_response_never_become_the_next_one) {
     if (tls) how.certificate = &server_certificate();
     Listener& server = serve(how);
     const Client client = make_client(tls_options());
-    for (const std::string_view extra : {"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", "x", "\r\n", "HTTP/1.1 "}) {
+    for (const std::string_view extra :
+         {"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", "x", "\r\n", "HTTP/1.1 "}) {
       const int before = server.log().accepts;
       const Result<Response> first = client.get(server.scenario("stray", "b64=" + base64(extra)));
       ASSERT_STATUS(first, 200);

@@ -39,9 +39,8 @@ class TimeoutsTest : public HttpTest {
 
 TEST_F(TimeoutsTest, queue_bounds_the_wait_for_a_connection) {
   Listener& server = serve();
-  const Client client = make_client(with([](Timeouts& t) { t.queue = brief; }).derive([](Options& o) {
-    o.limits.open_per_host = 1;
-  }));
+  const Client client =
+      make_client(with([](Timeouts& t) { t.queue = brief; }).derive([](Options& o) { o.limits.open_per_host = 1; }));
   auto busy = in_background([&] { return client.get(server.scenario("hold")); });
   ASSERT_TRUE(server.wait_for("held", 1));
   expect_timeout(client.get(server.url()), ErrorCode::timeout_queue, Phase::queue, MaybeProcessed::no);
@@ -52,7 +51,9 @@ TEST_F(TimeoutsTest, queue_bounds_the_wait_for_a_connection) {
 
 // The resolver asks a name server that exists and never answers.
 TEST_F(TimeoutsTest, resolve_bounds_the_name_server) {
-  if (!inside_namespace("f=$(mktemp) && echo 'nameserver 127.0.0.53' >$f && mount --bind $f /etc/resolv.conf && rm $f", true)) return;
+  if (!inside_namespace("f=$(mktemp) && echo 'nameserver 127.0.0.53' >$f && mount --bind $f /etc/resolv.conf && rm $f",
+                        true))
+    return;
   const int silent = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -84,9 +85,8 @@ TEST_F(TimeoutsTest, F19_connect_bounds_the_tcp_handshake) {
 
 TEST_F(TimeoutsTest, F19_proxy_bounds_the_connect_request) {
   Listener& proxy = serve({.scenario = "proxy", .settings = {{"connect", "tarpit"}}});
-  const Client client = make_client(with([](Timeouts& t) { t.proxy = brief; }).derive([&](Options& o) {
-    o.proxy = proxy.url();
-  }));
+  const Client client =
+      make_client(with([](Timeouts& t) { t.proxy = brief; }).derive([&](Options& o) { o.proxy = proxy.url(); }));
   expect_timeout(client.get("https://127.0.0.1:1/"), ErrorCode::timeout_proxy, Phase::proxy, MaybeProcessed::no);
   EXPECT_TRUE(proxy.wait_for_exactly("open", 0));
 }
@@ -102,9 +102,8 @@ TEST_F(TimeoutsTest, F19_tls_inside_a_tunnel_is_bounded_too) {
   Listener& server = serve({.scenario = "tarpit", .certificate = &server_certificate()});
   do_not_compare(server);  // the proxy dials it
   Listener& proxy = serve({.scenario = "proxy"});
-  const Client client = make_client(with([](Timeouts& t) { t.tls = brief; }).derive([&](Options& o) {
-    o.proxy = proxy.url();
-  }));
+  const Client client =
+      make_client(with([](Timeouts& t) { t.tls = brief; }).derive([&](Options& o) { o.proxy = proxy.url(); }));
   expect_timeout(client.get(server.url()), ErrorCode::timeout_tls, Phase::tls, MaybeProcessed::no);
   EXPECT_TRUE(proxy.wait_for_exactly("open", 0));
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
@@ -176,8 +175,10 @@ TEST_F(TimeoutsTest, total_bounds_the_whole_call_wherever_it_is) {
   Listener& server = serve();
   const Client client = make_client();
   const auto limited = [&](std::string url) { return client.send(get(std::move(url)).total_timeout(brief)); };
-  expect_timeout(limited(server.scenario("hold")), ErrorCode::timeout_total, Phase::first_byte, MaybeProcessed::unknown);
-  expect_timeout(limited(server.scenario("hold", "after=head")), ErrorCode::timeout_total, Phase::body, MaybeProcessed::yes);
+  expect_timeout(limited(server.scenario("hold")), ErrorCode::timeout_total, Phase::first_byte,
+                 MaybeProcessed::unknown);
+  expect_timeout(limited(server.scenario("hold", "after=head")), ErrorCode::timeout_total, Phase::body,
+                 MaybeProcessed::yes);
   expect_timeout(limited(server.scenario("trickle", "size=1000&gap=0.02")), ErrorCode::timeout_total, Phase::body,
                  MaybeProcessed::yes);
 }

@@ -70,7 +70,8 @@ TEST_F(TlsTest, resumes_nothing_when_told_so) {
 
 TEST_F(TlsTest, refuses_versions_below_the_minimum) {
   Listener& old_server = serve({.certificate = &server_certificate(), .version = "1.2"});
-  const Client strict = make_client(tls_options().derive([](Options& o) { o.tls.minimum_version = TlsVersion::tls_1_3; }));
+  const Client strict =
+      make_client(tls_options().derive([](Options& o) { o.tls.minimum_version = TlsVersion::tls_1_3; }));
   const Result<Response> refused = strict.get(old_server.url());
   ASSERT_FAILS(refused, ErrorCode::tls_failed);
   EXPECT_EQ(refused.error().phase, Phase::tls);
@@ -81,9 +82,10 @@ TEST_F(TlsTest, refuses_versions_below_the_minimum) {
 class OpensslServer {
  public:
   explicit OpensslServer(std::vector<std::string> more) : port_(free_port()) {
-    std::vector<std::string> command{"openssl", "s_server", "-accept", "127.0.0.1:" + std::to_string(port_),
-                                     "-cert", server_certificate().certificate_file,
-                                     "-key", server_certificate().key_file};
+    std::vector<std::string> command{"openssl", "s_server",
+                                     "-accept", "127.0.0.1:" + std::to_string(port_),
+                                     "-cert",   server_certificate().certificate_file,
+                                     "-key",    server_certificate().key_file};
     command.insert(command.end(), more.begin(), more.end());
     process_ = std::make_unique<Process>(command);
     ready_ = !process_->read_until("ACCEPT\n").empty();
@@ -131,7 +133,8 @@ TEST_F(TlsTest, refuses_renegotiation) {
   server.process().send_signal(SIGTERM);
   std::string output;
   server.process().wait(&output);
-  EXPECT_EQ(output.find("-----BEGIN SSL SESSION PARAMETERS-----"), output.rfind("-----BEGIN SSL SESSION PARAMETERS-----"));
+  EXPECT_EQ(output.find("-----BEGIN SSL SESSION PARAMETERS-----"),
+            output.rfind("-----BEGIN SSL SESSION PARAMETERS-----"));
 }
 
 // --- names: subjectAltName only, wildcards in the left-most label only, addresses exactly
@@ -148,8 +151,8 @@ TEST_F(TlsTest, accepts_names_of_the_subject_alternative_name) {
 
 TEST_F(TlsTest, refuses_names_that_only_look_alike) {
   Listener& server = serve_names("DNS:one.test,DNS:*.wild.test,DNS:f*.part.test,DNS:a.*.inner.test,DNS:*");
-  for (const std::string host : {"two.test", "sub.one.test", "wild.test", "a.b.wild.test", "foo.part.test", "a.b.inner.test",
-                                 "onextest", "one.test.evil.test"}) {
+  for (const std::string host : {"two.test", "sub.one.test", "wild.test", "a.b.wild.test", "foo.part.test",
+                                 "a.b.inner.test", "onextest", "one.test.evil.test"}) {
     SCOPED_TRACE(host);
     expect_untrusted(ask(server, host));
   }
@@ -170,7 +173,8 @@ TEST_F(TlsTest, compares_addresses_exactly) {
 
 TEST_F(TlsTest, a_nul_in_a_name_ends_nothing) {
   using namespace std::string_literals;
-  certificates_.push_back(authority().issue({.common_name = "x", .names = "", .raw_dns_name = "localhost\0.evil.test"s}));
+  certificates_.push_back(
+      authority().issue({.common_name = "x", .names = "", .raw_dns_name = "localhost\0.evil.test"s}));
   expect_untrusted(ask(serve({.certificate = &certificates_.back()}), "localhost"));
 }
 
@@ -216,11 +220,11 @@ TEST_F(TlsTest, a_failed_verification_is_not_remembered_as_a_success) {
 }
 
 TEST_F(TlsTest, skip_verify_accepts_anything) {
-  certificates_.push_back(other_authority().issue({.common_name = "x", .names = "DNS:wrong.test", .valid_from_days = -9,
-                                                   .valid_until_days = -1}));
+  certificates_.push_back(other_authority().issue(
+      {.common_name = "x", .names = "DNS:wrong.test", .valid_from_days = -9, .valid_until_days = -1}));
   Listener& server = serve({.certificate = &certificates_.back()});
-  EXPECT_STATUS(make_client(test_options().derive([](Options& o) { o.tls.insecure_skip_verify = true; })).get(server.url()),
-                200);
+  EXPECT_STATUS(
+      make_client(test_options().derive([](Options& o) { o.tls.insecure_skip_verify = true; })).get(server.url()), 200);
 }
 
 TEST_F(TlsTest, takes_authorities_from_a_file_a_directory_or_memory) {
@@ -228,8 +232,11 @@ TEST_F(TlsTest, takes_authorities_from_a_file_a_directory_or_memory) {
   test_files().write("hashed/ca.pem", authority().pem());
   const std::string directory = (test_files().path() / "hashed").string();
   ASSERT_EQ(Process({"openssl", "rehash", directory}).wait(), 0);
-  EXPECT_STATUS(make_client(test_options().derive([&](Options& o) { o.tls.ca_directory = directory; })).get(server.url()), 200);
-  EXPECT_STATUS(make_client(test_options().derive([](Options& o) { o.tls.ca_file = authority().file(); })).get(server.url()), 200);
+  EXPECT_STATUS(
+      make_client(test_options().derive([&](Options& o) { o.tls.ca_directory = directory; })).get(server.url()), 200);
+  EXPECT_STATUS(
+      make_client(test_options().derive([](Options& o) { o.tls.ca_file = authority().file(); })).get(server.url()),
+      200);
   const std::string both = other_authority().pem() + authority().pem();
   EXPECT_STATUS(make_client(test_options().derive([&](Options& o) { o.tls.ca_pem = both; })).get(server.url()), 200);
 }
@@ -246,7 +253,8 @@ TEST_F(TlsTest, material_that_cannot_be_used_fails_every_request_with_the_reason
     EXPECT_FAILS(reply, ErrorCode::invalid_options);
     return reply ? "" : reply.error().message;
   };
-  EXPECT_NE(refused([](TlsOptions& t) { t.ca_file = "/does/not/exist.pem"; }).find("/does/not/exist.pem"), std::string::npos);
+  EXPECT_NE(refused([](TlsOptions& t) { t.ca_file = "/does/not/exist.pem"; }).find("/does/not/exist.pem"),
+            std::string::npos);
   refused([](TlsOptions& t) { t.certificate_file = "/does/not/exist.pem", t.key_file = "/neither.key"; });
   refused([](TlsOptions& t) { t.ca_file.clear(), t.ca_pem = "this is no PEM"; });
   refused([](TlsOptions& t) { t.certificate_pem = "nor this", t.key_pem = client_certificate().key; });
@@ -262,7 +270,8 @@ TEST_F(TlsTest, material_that_cannot_be_used_fails_every_request_with_the_reason
 
 TEST_F(TlsTest, shows_its_certificate_from_files_or_memory_to_a_server_that_asks) {
   for (const std::string version : {"1.2", "1.3"}) {
-    Listener& server = serve({.certificate = &server_certificate(), .client_ca = authority().file(), .version = version});
+    Listener& server =
+        serve({.certificate = &server_certificate(), .client_ca = authority().file(), .version = version});
     Options files = tls_options();
     files.tls.certificate_file = client_certificate().certificate_file;
     files.tls.key_file = client_certificate().key_file;
@@ -279,7 +288,8 @@ TEST_F(TlsTest, a_missing_or_foreign_client_certificate_is_an_error_that_says_so
   const Certificate foreign = other_authority().issue({.common_name = "stranger", .names = "DNS:stranger"});
   for (const std::string version : {"1.2", "1.3"}) {
     for (const Certificate* shown : {static_cast<const Certificate*>(nullptr), &foreign}) {
-      Listener& server = serve({.certificate = &server_certificate(), .client_ca = authority().file(), .version = version});
+      Listener& server =
+          serve({.certificate = &server_certificate(), .client_ca = authority().file(), .version = version});
       Options options = tls_options();
       if (shown != nullptr) options.tls.certificate_pem = shown->certificate, options.tls.key_pem = shown->key;
       const Result<Response> reply = make_client(options).get(server.url());
@@ -338,7 +348,8 @@ TEST_F(TlsTest, says_goodbye_before_it_closes) {
 TEST_F(TlsTest, takes_http_1_1_from_a_server_that_prefers_http_2) {
   Listener& server = serve({.certificate = &server_certificate(), .alpn = "h2,http/1.1"});
   for (const Protocol protocol : {Protocol::http1, Protocol::automatic}) {
-    const Result<Response> reply = make_client(tls_options().derive([&](Options& o) { o.protocol = protocol; })).get(server.url());
+    const Result<Response> reply =
+        make_client(tls_options().derive([&](Options& o) { o.protocol = protocol; })).get(server.url());
     ASSERT_STATUS(reply, 200);
     EXPECT_EQ(reply->connection.protocol, "http/1.1");
   }

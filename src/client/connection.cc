@@ -586,8 +586,8 @@ void Connection::on_timer() {
       return;
     case Mode::idle: {
       const TimePoint again = pool_->expire(*route_, *this, time);
-      // Gone, or leased meanwhile by a caller: then it must be looked after when it comes back.
-      if (state == pool::State::draining || state == pool::State::gone) return;
+      if (dialled_.stream == nullptr) return;  // closed, and this object with it
+      // `never`: leased meanwhile by a caller. It must be looked after when it comes back.
       loop_.set_timer(*this, again != never ? again : time + std::chrono::seconds(5));
       return;
     }

@@ -118,7 +118,8 @@ bool is_hex(char c, unsigned& value) {
 
 }  // namespace
 
-ResponseDecoder::ResponseDecoder(const DecoderLimits& limits) : limits_(limits) {
+void ResponseDecoder::set_limits(const DecoderLimits& limits) {
+  limits_ = limits;
   limits_.head_bytes = std::min(limits_.head_bytes, largest_block);
 }
 

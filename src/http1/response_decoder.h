@@ -48,9 +48,9 @@ class ResponseDecoder {
     error,          // error() says what; nothing may follow
   };
 
-  explicit ResponseDecoder(const DecoderLimits& limits = {});
+  explicit ResponseDecoder(const DecoderLimits& limits = {}) { set_limits(limits); }
 
-  void set_limits(const DecoderLimits& limits) { limits_ = limits; }  // before begin()
+  void set_limits(const DecoderLimits& limits);  // before begin()
 
   // Starts anew for the response to one request.
   void begin(const RequestFraming& request);

@@ -20,8 +20,8 @@ struct Certificate {
 struct CertificateRequest {
   std::string common_name = "localhost";
   std::string names = "DNS:localhost,IP:127.0.0.1,IP:::1";  // subjectAltName; empty: none
-  std::string raw_dns_name;   // one more DNS name, taken byte for byte
-  int valid_from_days = -1;   // from now
+  std::string raw_dns_name;                                 // one more DNS name, taken byte for byte
+  int valid_from_days = -1;                                 // from now
   int valid_until_days = 1;
 };
 
@@ -43,8 +43,8 @@ class Authority {
 };
 
 // Made once per process.
-const Authority& authority();          // the one that tests trust
-const Authority& other_authority();    // and one that they don't
+const Authority& authority();             // the one that tests trust
+const Authority& other_authority();       // and one that they don't
 const Certificate& server_certificate();  // localhost, 127.0.0.1 and ::1, by authority()
 const Certificate& client_certificate();  // "client", by authority()
 const TempDir& test_files();

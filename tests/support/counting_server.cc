@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ struct Client {
   int waiting_since_round = 0;
   std::string in;
   std::string out;
-  SteadyTime answer_at{};    // of the response in `out`, when delayed
+  SteadyTime answer_at{};  // of the response in `out`, when delayed
   SteadyTime idle_since{};
 };
 
@@ -236,7 +237,13 @@ CountingServer::CountingServer(const CountingOptions& options)
   getsockname(listening_, reinterpret_cast<sockaddr*>(&address), &length);
   port_ = ntohs(address.sin_port);
   for (int i = 0; i < options.threads; ++i) {
-    threads_.emplace_back([this] { Worker(*this).run(); });
+    threads_.emplace_back([this] {
+      sigset_t pipe;
+      sigemptyset(&pipe);
+      sigaddset(&pipe, SIGPIPE);
+      pthread_sigmask(SIG_BLOCK, &pipe, nullptr);  // OpenSSL writes without MSG_NOSIGNAL
+      Worker(*this).run();
+    });
   }
 }
 

@@ -17,15 +17,15 @@
 namespace trunkline::test {
 
 struct CountingOptions {
-  int port = 0;                                // 0: any
-  bool any_address = false;                    // all of 127.0.0.0/8 instead of 127.0.0.1
+  int port = 0;              // 0: any
+  bool any_address = false;  // all of 127.0.0.0/8 instead of 127.0.0.1
   int threads = 1;
-  const Certificate* certificate = nullptr;    // with one: TLS
-  std::string client_ca = {};                  // PEM file: a client certificate is required
-  std::chrono::milliseconds idle_close{0};     // closes connections that are idle for so long; 0: never
-  int requests_per_connection = 0;             // then it closes, with Connection: close; 0: never
-  std::chrono::microseconds delay{0};          // before each response
-  std::string more_fields = {};                // "Keep-Alive: timeout=5\r\n"
+  const Certificate* certificate = nullptr;  // with one: TLS
+  std::string client_ca = {};                // PEM file: a client certificate is required
+  std::chrono::milliseconds idle_close{0};   // closes connections that are idle for so long; 0: never
+  int requests_per_connection = 0;           // then it closes, with Connection: close; 0: never
+  std::chrono::microseconds delay{0};        // before each response
+  std::string more_fields = {};              // "Keep-Alive: timeout=5\r\n"
 };
 
 class CountingServer {

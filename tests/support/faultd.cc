@@ -144,9 +144,12 @@ Listener::Listener(const Serve& serve) : secure_(serve.certificate != nullptr) {
   for (const auto& [name, value] : serve.settings) settings[name] = value;
   request["settings"] = std::move(settings);
   if (serve.certificate != nullptr) {
-    request["tls"] = {{"certificate", serve.certificate->certificate_file}, {"key", serve.certificate->key_file},
-                      {"client_ca", serve.client_ca},                       {"version", serve.version},
-                      {"alpn", serve.alpn},                                 {"optional", serve.tls_optional}};
+    request["tls"] = {{"certificate", serve.certificate->certificate_file},
+                      {"key", serve.certificate->key_file},
+                      {"client_ca", serve.client_ca},
+                      {"version", serve.version},
+                      {"alpn", serve.alpn},
+                      {"optional", serve.tls_optional}};
   }
   port_ = static_cast<int>(ask("listen", 0, std::move(request)).at("port").as_int64());
 }

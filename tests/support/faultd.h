@@ -19,12 +19,12 @@ struct LoggedRequest {
   int number = 0;  // on that connection, from 1
   std::string method;
   std::string target;
-  std::string head;      // as received, without the empty line
-  std::string body;      // its first 64 KiB
+  std::string head;  // as received, without the empty line
+  std::string body;  // its first 64 KiB
   std::string trailers;
   std::vector<std::string> problems;  // what is wrong with it
   std::int64_t body_bytes = 0;
-  std::int64_t sent_bytes = 0;        // of the response's body, where the scenario counts them
+  std::int64_t sent_bytes = 0;  // of the response's body, where the scenario counts them
   bool complete = false;
 
   // The value of a field, or "(none)".
@@ -36,7 +36,7 @@ struct LoggedConnection {
   int requests = 0;
   int peer_port = 0;
   std::string peer;
-  std::string tls;     // "TLSv1.3", or empty
+  std::string tls;  // "TLSv1.3", or empty
   bool resumed = false;
   std::string sni;
   std::string alpn;
@@ -82,10 +82,10 @@ class Listener {
   // accepts, requests, open, held or bodies; false when half a minute was not enough.
   [[nodiscard]] bool wait_for(std::string_view what, std::int64_t at_least) const;
   [[nodiscard]] bool wait_for_exactly(std::string_view what, std::int64_t value) const;
-  void release(int count = 0) const;  // held requests, the oldest first; 0: all, and all that come
+  void release(int count = 0) const;        // held requests, the oldest first; 0: all, and all that come
   void tell(std::string_view order) const;  // all connections: fin, rst, cut or stray
   void set(std::string_view name, std::string_view value) const;
-  void up() const;    // of a listener with scenario `bound`
+  void up() const;  // of a listener with scenario `bound`
   void close() const;
 
  private:

@@ -93,7 +93,7 @@ class HttpTest : public ::testing::Test {
 };
 
 RouteStats route_of(const Stats& stats, int port);  // empty when there is none
-std::string brief(const Stats& stats);               // on one line, without routes
+std::string brief(const Stats& stats);              // on one line, without routes
 
 template <class Enum, std::size_t N>
 std::uint64_t count_of(const std::array<std::uint64_t, N>& counters, Enum which) {
@@ -161,7 +161,8 @@ template <class T>
   if (result) return ::testing::AssertionFailure() << "it succeeded instead of failing with " << to_string(code);
   const Error& error = result.error();
   if (error.code == code && error.kind == kind_of(code) && !error.message.empty()) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << "it failed otherwise than with " << to_string(code) << ": " << describe(error);
+  return ::testing::AssertionFailure() << "it failed otherwise than with " << to_string(code) << ": "
+                                       << describe(error);
 }
 
 }  // namespace trunkline::test
