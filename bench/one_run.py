@@ -54,15 +54,17 @@ def read_wrk(text):
     requests, duration = re.search(r"(\d+) requests in (\S+),", text).groups()
     errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+)", text)
     return {"n": int(requests), "wall": microseconds(duration) / 1e6, "err": sum(map(int, errors.groups())) if errors else 0,
-            "p50": microseconds(re.search(r"50%\s+(\S+)", text)[1]),
-            "p99": microseconds(re.search(r"99%\s+(\S+)", text)[1])}
+            "p50": microseconds(re.search(r"^ +50%\s+(\S+)", text, re.M)[1]),
+            "p99": microseconds(re.search(r"^ +99%\s+(\S+)", text, re.M)[1])}
 
 
 def run_wrk(run, client, _port):
     """wrk tells no CPU time; the kernel does, for the whole process, its start included."""
     text = client.stdout.read().decode()
-    _, _, usage = os.wait4(client.pid, 0)
-    client.returncode = 0
+    _, status, usage = os.wait4(client.pid, 0)
+    client.returncode = os.waitstatus_to_exitcode(status)
+    if client.returncode != 0 or " requests in " not in text:
+        return {"failure": f"wrk ended with {client.returncode}: {text.strip()[-200:]}"}
     return read_wrk(text) | {"ut": usage.ru_utime, "st": usage.ru_stime, "client_seconds": usage.ru_utime + usage.ru_stime}
 
 

@@ -52,7 +52,7 @@ class FetchRun {
       : flags_(flags),
         plan_(std::move(plan)),
         rules_(rules_of(flags, options)),
-        transports_(options, {flags.recreate_client, flags.isolated}, environment_of(flags)),
+        transports_(options, {.recreate = flags.recreate_client, .isolated = flags.isolated}, environment_of(flags)),
         out_(Output::to_stdout()) {}
 
   int run();

@@ -55,8 +55,8 @@ Exit codes: 0 the URL is good, 10 it is refused, 2 misuse, 23 the output cannot 
 }
 
 std::string load_help() {
-  return R"(Each of -c callers asks again as soon as it has its answer, until -n requests or -d time are over. Ctrl-C ends
-the run early and prints what there is. CPU is that of this process over the loop, user and system.
+  return R"(Each of -c callers asks again as soon as it has its answer, until -n requests or -d time are over.
+Ctrl-C ends the run early and prints what there is. CPU is that of this process over the loop, user and system.
 
 Modes
   shared     one client for all

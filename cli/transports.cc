@@ -6,7 +6,7 @@
 namespace trunkline::cli {
 
 Transports::Transports(Options options, Sharing sharing, Environment environment)
-    : options_(std::move(options)), sharing_(sharing), environment_(std::move(environment)) {}
+    : options_(std::move(options)), sharing_(std::move(sharing)), environment_(std::move(environment)) {}
 
 Options Transports::options_for(const std::string& url, bool other_origin, std::optional<Duration> total) const {
   Options options = options_;
@@ -26,12 +26,12 @@ Options Transports::options_for(const std::string& url, bool other_origin, std::
 std::shared_ptr<Transport> Transports::take(const std::string& url, bool other_origin, std::optional<Duration> total) {
   const Options options = options_for(url, other_origin, sharing_.recreate ? total : std::nullopt);
   if (sharing_.recreate) {
-    if (sharing_.isolated) return Transport::create(options);
-    return *recreated_.insert(Transport::shared(options)).first;
+    if (sharing_.isolated) return sharing_.create(options);
+    return *recreated_.insert(sharing_.shared(options)).first;
   }
   const std::string what_differs = options.proxy + (other_origin ? "\n!" : "\n");
   std::shared_ptr<Transport>& kept = kept_[what_differs];
-  if (!kept) kept = sharing_.isolated ? Transport::create(options) : Transport::shared(options);
+  if (!kept) kept = sharing_.isolated ? sharing_.create(options) : sharing_.shared(options);
   return kept;
 }
 

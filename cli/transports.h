@@ -1,6 +1,7 @@
 // Which transport a request uses: one for all, one from the cache for each, or a private one. Used on one thread.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,8 +16,12 @@
 namespace trunkline::cli {
 
 struct Sharing {
+  using Maker = std::function<std::shared_ptr<Transport>(const Options&)>;
+
   bool recreate = false;  // ask anew for each request, as a reconciler does
-  bool isolated = false;  // Transport::create instead of Transport::shared: nothing is shared
+  bool isolated = false;  // private transports: nothing is shared
+  Maker shared = &Transport::shared;
+  Maker create = &Transport::create;
 };
 
 class Transports {

@@ -1,5 +1,5 @@
-// F22: credentials that are renewed again and again, and the bounded cache of transports. In a program of its own, since
-// it fills the process-wide pool with routes.
+// F22: credentials that are renewed again and again, and the bounded cache of transports. In a program of its own,
+// since it fills the process-wide pool with routes.
 #include "support/http_test.h"
 
 namespace trunkline::test {

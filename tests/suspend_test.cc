@@ -1,5 +1,5 @@
-// F24: a machine that slept. This program's clock_gettime is its own, so that hours pass in a moment, for the clock that
-// goes on during suspension (CLOCK_BOOTTIME) only.
+// F24: a machine that slept. This program's clock_gettime is its own, so that hours pass in a moment, for the clock
+// that goes on during suspension (CLOCK_BOOTTIME) only.
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>

@@ -64,11 +64,11 @@ Scratch& Scratch::of_this_thread() {
   return scratch;
 }
 
-struct Loop::State {
+struct Loop::State : std::enable_shared_from_this<Loop::State> {
   explicit State(Loop& loop);
   ~State();
 
-  void start(std::shared_ptr<State> self);
+  void start();
   void post(Callback<void()> task);
   void wake();
   void run();
@@ -132,13 +132,13 @@ Loop::State::~State() {
   close_noted(epoll_fd);
 }
 
-void Loop::State::start(std::shared_ptr<State> self) {
+void Loop::State::start() {
   // The thread inherits the mask: the program's signals are handled on the program's threads.
   sigset_t every, before;
   sigfillset(&every);
   pthread_sigmask(SIG_SETMASK, &every, &before);
   try {
-    thread = std::thread([state = std::move(self)] { state->run(); });
+    thread = std::thread([state = shared_from_this()] { state->run(); });
   } catch (...) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     throw;
@@ -148,13 +148,16 @@ void Loop::State::start(std::shared_ptr<State> self) {
 
 void Loop::State::post(Callback<void()> task) {
   if (!alive()) return;
+  // Outside the lock the task may be running already, and it may destroy the Loop.
+  std::shared_ptr<State> sleeper;
   {
     std::lock_guard lock(mutex);
     if (stopped.load(std::memory_order_relaxed)) return;
     queue.push_back(std::move(task));
     has_tasks.store(true);
+    if (asleep.load() && asleep.exchange(false)) sleeper = shared_from_this();
   }
-  if (asleep.load() && asleep.exchange(false)) wake();
+  if (sleeper) sleeper->wake();
 }
 
 void Loop::State::wake() {
@@ -305,7 +308,7 @@ void Loop::State::unschedule(Timer& timer) {
   }
 }
 
-Loop::Loop() : state_(std::make_shared<State>(*this)), now_(Clock::now()) { state_->start(state_); }
+Loop::Loop() : state_(std::make_shared<State>(*this)), now_(Clock::now()) { state_->start(); }
 
 Loop::~Loop() {
   if (!state_->alive()) {

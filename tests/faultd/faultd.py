@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """faultd: an HTTP/1.1 server that misbehaves on purpose, and remembers what it saw.
 
-What it remembers is the oracle of the tests: a client may say that it reused a connection, the server knows. One process
-serves any number of listeners; each has its own port, TLS settings, behaviour and log. There are two kinds of faults:
+What it remembers is the oracle of the tests: a client may say that it reused a connection, the server knows. One
+process serves any number of listeners; each has its own port, TLS settings, behaviour and log. Two kinds of faults:
 
   - of a connection, chosen per listener by its scenario (LISTENERS below: `tarpit`, `proxy`, ...) and its settings
     (`idle=0.1`, `requests=10`, ...);
@@ -522,8 +522,9 @@ def hold(connection, request):
 def big(connection, request):
     """A body of size= bytes, sent as fast as it is taken; the log says how far it came. coding=chunked, close."""
     request.read_body()
-    size, chunked, to_close = request.number("size"), request.get("coding") == "chunked", request.get("coding") == "close"
-    framing = ("Transfer-Encoding: chunked" if chunked else "Connection: close" if to_close else f"Content-Length: {size}")
+    size, coding = request.number("size"), request.get("coding")
+    chunked, to_close = coding == "chunked", coding == "close"
+    framing = {"chunked": "Transfer-Encoding: chunked", "close": "Connection: close"}.get(coding, f"Content-Length: {size}")
     connection.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
     sent = 0
     while sent < size:
@@ -561,7 +562,8 @@ def early(connection, request):
     body = b"too much"
     end = request.get("end", "fin")
     close = "" if end == "keep" else "Connection: close\r\n"
-    connection.send(f"HTTP/1.1 {request.number('status', 413)} No\r\nContent-Length: {len(body)}\r\n{close}\r\n".encode() + body)
+    head = f"HTTP/1.1 {request.number('status', 413)} No\r\nContent-Length: {len(body)}\r\n{close}\r\n"
+    connection.send(head.encode() + body)
     if end == "keep":
         request.read_body()
         return

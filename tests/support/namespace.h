@@ -7,7 +7,8 @@
 namespace trunkline::test {
 
 // True inside. Outside it runs the calling test inside, fails or skips it as it went there, and returns false: the test
-// returns at once then. `prepare` is a shell command, run inside first. With `mounts`, files can be replaced by bind mounts.
+// returns at once then. `prepare` is a shell command, run inside first. With `mounts`, files can be replaced by bind
+// mounts.
 bool inside_namespace(const std::string& prepare, bool mounts = false);
 
 }  // namespace trunkline::test

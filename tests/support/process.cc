@@ -43,7 +43,8 @@ Process::Process(std::vector<std::string> arguments, std::vector<std::string> en
   std::vector<char*> envp = pointers(environment);
   std::array<int, 2> in{};
   std::array<int, 2> out{};
-  // Not a pipe, whose end would send us SIGPIPE: tests leave that signal alone, to see that the library never causes it.
+  // Not a pipe, whose end would send us SIGPIPE: tests leave that signal alone, to see that the library never causes
+  // it.
   must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in.data()) == 0, "socketpair");
   must(pipe2(out.data(), O_CLOEXEC) == 0, "pipe");
   const pid_t parent = getpid();

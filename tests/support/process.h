@@ -1,5 +1,5 @@
-// Other programs as peers: started with pipes, waited for by what they say, and killed when the test is over, however it
-// ends.
+// Other programs as peers: started with pipes, waited for by what they say, and killed when the test is over, however
+// it ends.
 #pragma once
 
 #include <sys/types.h>
