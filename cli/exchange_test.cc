@@ -31,7 +31,9 @@ class FakeTransport : public Transport {
     response.body = request.method() + " " + std::string(url->path());
     return response;
   }
-  Result<ResponseStream> open(Request&&) override { return Error(ErrorCode::unsupported, Phase::prepare, "no streams"); }
+  Result<ResponseStream> open(Request&&) override {
+    return Error(ErrorCode::unsupported, Phase::prepare, "no streams");
+  }
   CallHandle start(Request&& request, Callback<void(Result<Response>)> done) override {
     // Joined at once: the answer still comes on another thread, before anything reads the inbox.
     std::thread([&] { done(send(std::move(request))); }).join();

@@ -110,8 +110,7 @@ int main() {
 
   std::printf("  a pool per client ...\r");
   std::fflush(stdout);
-  const Outcome naive =
-      reconcile(server, [&] { return trunkline::Client{trunkline::Transport::create(options)}; });
+  const Outcome naive = reconcile(server, [&] { return trunkline::Client{trunkline::Transport::create(options)}; });
   std::printf("  the shared pool ...  \r");
   std::fflush(stdout);
   const Outcome shared = reconcile(server, [&] { return trunkline::Client{options}; });

@@ -1,5 +1,5 @@
-// Whole, byte by byte and cut in two, the same bytes must give the same events; nothing is read past an input, and what the
-// decoder gives out stays within its limits. The first byte chooses the request and the limits.
+// Whole, byte by byte and cut in two, the same bytes must give the same events; nothing is read past an input, and what
+// the decoder gives out stays within its limits. The first byte chooses the request and the limits.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

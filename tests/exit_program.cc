@@ -11,7 +11,7 @@ using namespace trunkline;
 
 namespace {
 
-std::string url;
+std::string& url = *new std::string;  // for threads that go on while statics are destroyed
 
 Options options() {
   return Options().derive([](Options& o) { o.tls.insecure_skip_verify = true; });
@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
     if (!static_client().get(url) || !isolated.get(url) || !Client(late.transport).get(url)) return 3;
   } else if (mode == "requests_in_flight") {
     for (int i = 0; i < 10; ++i) static_client().start(get(url), [](const Result<Response>&) {});
-    std::thread([] { (void)static_client().get(url); }).detach();
+    std::thread([client = static_client()] { (void)client.get(url); }).detach();
     say_ready();
     std::getchar();  // until the server has them
   } else if (mode == "stream_open") {
@@ -67,8 +67,8 @@ int main(int argc, char** argv) {
     late.armed = true;
   } else if (mode == "exit_while_others_call") {
     for (int i = 0; i < 8; ++i) {
-      std::thread([] {
-        for (;;) (void)static_client().get(url);
+      std::thread([client = static_client()] {
+        for (;;) (void)client.get(url);
       }).detach();
     }
     for (int i = 0; i < 50; ++i) {

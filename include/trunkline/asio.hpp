@@ -42,9 +42,8 @@ template <class Token>
 auto Client::async_send(Request request, Token&& token) const {
   return boost::asio::async_initiate<Token, void(Result<Response>)>(
       [round_tripper = round_tripper_](auto handler, Request moved) {
-        asio_adapter::initiate<Response>(std::move(handler), [&](auto done) {
-          return round_tripper->start(std::move(moved), std::move(done));
-        });
+        asio_adapter::initiate<Response>(
+            std::move(handler), [&](auto done) { return round_tripper->start(std::move(moved), std::move(done)); });
       },
       token, std::move(request));
 }

@@ -1,8 +1,8 @@
 // Request bodies that do not fit, or do not exist yet, in one string.
 #pragma once
 
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,8 +24,8 @@ class BodySource {
 
   struct Pull {
     enum Kind : unsigned char { bytes, later, end, failed } kind = end;
-    std::size_t size = 0;    // with `bytes`: how much of the buffer was filled, at least 1
-    std::string reason;      // with `failed`
+    std::size_t size = 0;  // with `bytes`: how much of the buffer was filled, at least 1
+    std::string reason;    // with `failed`
   };
   // Fills some of `into`. `later` means that nothing is there yet: call `resume` once, from any thread, when there is.
   virtual Pull pull(std::span<char> into, Callback<void()> resume) = 0;

@@ -30,22 +30,22 @@ enum class ErrorCode : unsigned char {
   invalid_url,
   invalid_request,
   invalid_options,
-  unsupported,            // a protocol or proxy kind that this version does not speak
-  queue_full,             // the bounded queue of the route has no room
-  no_sockets,             // the process's socket budget or file descriptors are used up
-  no_ports,               // no ephemeral port is left for this destination (EADDRNOTAVAIL)
-  route_down,             // several dials in a row failed; dials are paused for a moment
+  unsupported,  // a protocol or proxy kind that this version does not speak
+  queue_full,   // the bounded queue of the route has no room
+  no_sockets,   // the process's socket budget or file descriptors are used up
+  no_ports,     // no ephemeral port is left for this destination (EADDRNOTAVAIL)
+  route_down,   // several dials in a row failed; dials are paused for a moment
   resolve_failed,
   connect_failed,
   proxy_failed,
-  tls_failed,             // handshake failed
-  tls_untrusted,          // the certificate was not accepted
-  connection_closed,      // the peer closed before the response was complete
+  tls_failed,         // handshake failed
+  tls_untrusted,      // the certificate was not accepted
+  connection_closed,  // the peer closed before the response was complete
   connection_reset,
-  truncated_body,         // the response ended before its declared end, or TLS ended without close_notify
-  invalid_response,       // the peer's bytes are not HTTP
-  limit_exceeded,         // headers, informational responses or the body exceed a configured bound
-  body_source_failed,     // the caller's request body reported a failure
+  truncated_body,      // the response ended before its declared end, or TLS ended without close_notify
+  invalid_response,    // the peer's bytes are not HTTP
+  limit_exceeded,      // headers, informational responses or the body exceed a configured bound
+  body_source_failed,  // the caller's request body reported a failure
   timeout_queue,
   timeout_resolve,
   timeout_connect,
@@ -56,8 +56,8 @@ enum class ErrorCode : unsigned char {
   timeout_idle_read,
   timeout_total,
   cancelled,
-  transport_closed,       // the transport was shut down
-  last_,                  // the number of codes
+  transport_closed,  // the transport was shut down
+  last_,             // the number of codes
 };
 
 std::string_view to_string(ErrorKind kind);
@@ -71,10 +71,10 @@ struct Error {
   ErrorKind kind = ErrorKind::rejected;
   Phase phase = Phase::prepare;
   MaybeProcessed maybe_processed = MaybeProcessed::no;
-  std::string message;                     // a sentence a person can act on; never holds a secret
-  std::string route;                       // "http://host:port", empty before the URL was understood
-  std::string address;                     // the address tried, empty when none was
-  std::chrono::nanoseconds elapsed{0};     // from the start of the request to the failure
+  std::string message;                  // a sentence a person can act on; never holds a secret
+  std::string route;                    // "http://host:port", empty before the URL was understood
+  std::string address;                  // the address tried, empty when none was
+  std::chrono::nanoseconds elapsed{0};  // from the start of the request to the failure
 
   Error() = default;
   Error(ErrorCode code, Phase phase, std::string message);

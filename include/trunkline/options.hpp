@@ -18,17 +18,17 @@ enum class TlsVersion : unsigned char { tls_1_2, tls_1_3 };
 
 // All fields are [wire]. Files are read when the transport is made; their contents, not their paths, are the identity.
 struct TlsOptions {
-  std::string ca_file;               // PEM; trust these instead of the system's roots
-  std::string ca_directory;          // OpenSSL's hashed directory; trust these instead of the system's roots
-  std::string ca_pem;                // PEM in memory; trust these instead of the system's roots
-  std::string certificate_file;      // PEM chain shown to servers that ask for one
-  std::string certificate_pem;       // the same from memory
-  std::string key_file;              // PEM private key of that certificate
-  std::string key_pem;               // the same from memory; printed nowhere
-  std::string server_name;           // SNI and the name to verify, instead of the URL's host
-  bool insecure_skip_verify = false; // accept ANY certificate: no protection against an active attacker
+  std::string ca_file;                // PEM; trust these instead of the system's roots
+  std::string ca_directory;           // OpenSSL's hashed directory; trust these instead of the system's roots
+  std::string ca_pem;                 // PEM in memory; trust these instead of the system's roots
+  std::string certificate_file;       // PEM chain shown to servers that ask for one
+  std::string certificate_pem;        // the same from memory
+  std::string key_file;               // PEM private key of that certificate
+  std::string key_pem;                // the same from memory; printed nowhere
+  std::string server_name;            // SNI and the name to verify, instead of the URL's host
+  bool insecure_skip_verify = false;  // accept ANY certificate: no protection against an active attacker
   TlsVersion minimum_version = TlsVersion::tls_1_2;
-  bool session_resumption = true;    // tickets are kept per socket key and never cross it
+  bool session_resumption = true;  // tickets are kept per socket key and never cross it
 
   TlsOptions();
 };
@@ -44,11 +44,11 @@ enum class Protocol : unsigned char {
 // How many connections, and how long they live. The limits of the request that asks decide: transports that share
 // sockets do not merge their limits.
 struct PoolLimits {
-  int open_per_host = 64;       // connections to one socket key, busy or idle; further requests queue
-  int idle_per_host = 64;       // kept warm per socket key; more are closed when they come back
-  int idle_total = 1024;        // kept warm over all keys of the pool; beyond it the coldest go
-  int queue_per_host = 1024;    // requests that wait for a connection; one more fails with `queue_full`
-  int requests_per_connection = 9000;          // then the connection is replaced; 0: no limit
+  int open_per_host = 64;              // connections to one socket key, busy or idle; further requests queue
+  int idle_per_host = 64;              // kept warm per socket key; more are closed when they come back
+  int idle_total = 1024;               // kept warm over all keys of the pool; beyond it the coldest go
+  int queue_per_host = 1024;           // requests that wait for a connection; one more fails with `queue_full`
+  int requests_per_connection = 9000;  // then the connection is replaced; 0: no limit
   Duration idle_timeout = std::chrono::seconds(55);  // lowered by what the server says or is seen to do
   Duration max_age = std::chrono::minutes(10);       // spread by a fifth, so that pools do not renew in step; 0: none
 
@@ -57,15 +57,15 @@ struct PoolLimits {
 
 // Each is apart from the others. Zero means none, except for `connect`, `tls` and `proxy`, which are always bounded.
 struct Timeouts {
-  Duration queue = std::chrono::seconds(30);        // waiting for a connection, dialling included
+  Duration queue = std::chrono::seconds(30);  // waiting for a connection, dialling included
   Duration resolve = std::chrono::seconds(10);
-  Duration connect = std::chrono::seconds(10);      // all addresses together
-  Duration proxy = std::chrono::seconds(10);        // the proxy's CONNECT
+  Duration connect = std::chrono::seconds(10);  // all addresses together
+  Duration proxy = std::chrono::seconds(10);    // the proxy's CONNECT
   Duration tls = std::chrono::seconds(10);
-  Duration write_stall = std::chrono::seconds(30);  // the peer takes no bytes of the request
-  Duration first_byte = std::chrono::seconds(60);   // from the end of the request to the response's first byte
-  Duration idle_read = std::chrono::seconds(60);    // between two pieces of a response
-  Duration total = Duration::zero();                // the whole call, queue to last byte
+  Duration write_stall = std::chrono::seconds(30);     // the peer takes no bytes of the request
+  Duration first_byte = std::chrono::seconds(60);      // from the end of the request to the response's first byte
+  Duration idle_read = std::chrono::seconds(60);       // between two pieces of a response
+  Duration total = Duration::zero();                   // the whole call, queue to last byte
   Duration expect_continue = std::chrono::seconds(1);  // then the body is sent without the server's word
 
   Timeouts();
@@ -73,10 +73,10 @@ struct Timeouts {
 
 // Bounds on what a server may send.
 struct ResponseLimits {
-  std::size_t head_bytes = 64 * 1024;   // all heads and trailers of one response
+  std::size_t head_bytes = 64 * 1024;  // all heads and trailers of one response
   std::size_t line_bytes = 16 * 1024;
   std::size_t header_count = 200;
-  int informational = 10;               // 1xx before the final response
+  int informational = 10;                     // 1xx before the final response
   std::size_t body_bytes = 64 * 1024 * 1024;  // of a body that is read whole; a streamed one has no bound
 
   ResponseLimits();
@@ -101,18 +101,18 @@ struct Options {
     return copy;
   }
 
-  TlsOptions tls;                             // [wire]
-  Protocol protocol = Protocol::automatic;    // [wire]
-  std::string proxy;                          // [wire] "http://user:password@host:port"; empty: direct. Never read
-                                              // from the environment
-  std::string bind_address;                   // [wire] local IP address to dial from
+  TlsOptions tls;                           // [wire]
+  Protocol protocol = Protocol::automatic;  // [wire]
+  std::string proxy;                        // [wire] "http://user:password@host:port"; empty: direct. Never read
+                                            // from the environment
+  std::string bind_address;                 // [wire] local IP address to dial from
   // [wire] "host:port" dialled as an IP address instead of being resolved, as curl's --resolve.
   std::vector<std::pair<std::string, std::string>> resolve;
   PoolLimits limits;
   Timeouts timeouts;
   ResponseLimits response;
-  bool retry_stale = true;   // send again what a dying idle connection swallowed, where that is safe
-  std::string user_agent = "trunkline/0.1";   // empty: none
+  bool retry_stale = true;                   // send again what a dying idle connection swallowed, where that is safe
+  std::string user_agent = "trunkline/0.1";  // empty: none
 };
 
 }  // namespace trunkline

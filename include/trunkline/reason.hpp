@@ -21,7 +21,7 @@ inline constexpr int dial_reason_count = 9;
 
 // Why this request did not find a connection to reuse.
 enum class ReuseMiss : unsigned char {
-  none,          // it was reused
+  none,  // it was reused
   first_for_key,
   all_busy,
   idle_expired,
@@ -30,8 +30,8 @@ enum class ReuseMiss : unsigned char {
   peer_closed,
   max_age,
   max_requests,
-  draining,      // Connection: close, an early end, or invalidated
-  broken,        // an error ended the last one
+  draining,        // Connection: close, an early end, or invalidated
+  broken,          // an error ended the last one
   stale_on_write,  // an idle connection died under this very request, which is sent again
   forced,
 };
@@ -52,10 +52,10 @@ enum class CloseReason : unsigned char {
   request_timeout,
   cancelled,
   parse_error,
-  upgraded,          // handed over, then closed by its new owner
+  upgraded,  // handed over, then closed by its new owner
   invalidated,
-  shutdown,          // its transport or the process ended
-  stale_suspect,     // as old as one that turned out dead
+  shutdown,       // its transport or the process ended
+  stale_suspect,  // as old as one that turned out dead
 };
 inline constexpr int close_reason_count = 18;
 

@@ -27,7 +27,9 @@ class Request {
   Request& body(std::shared_ptr<BodySource> source) & { return source_ = std::move(source), has_body_ = true, *this; }
   Request&& body(std::shared_ptr<BodySource> source) && { return std::move(body(std::move(source))); }
   // Instead of the transport's; only for this request.
-  Request& timeouts(const Timeouts& timeouts) & { return timeouts_ = std::make_shared<const Timeouts>(timeouts), *this; }
+  Request& timeouts(const Timeouts& timeouts) & {
+    return timeouts_ = std::make_shared<const Timeouts>(timeouts), *this;
+  }
   Request&& timeouts(const Timeouts& value) && { return std::move(timeouts(value)); }
   Request& total_timeout(Duration limit) & { return total_timeout_ = limit, *this; }
   Request&& total_timeout(Duration limit) && { return std::move(total_timeout(limit)); }

@@ -15,9 +15,9 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : value_(std::move(value)) {}                                       // NOLINT: implicit on purpose
-  explicit Result(std::in_place_t) : value_(std::in_place) {}  // a value made by its default constructor
-  Result(Error error) : error_(std::make_unique<Error>(std::move(error))) {}          // NOLINT: implicit on purpose
+  Result(T value) : value_(std::move(value)) {}                               // NOLINT: implicit on purpose
+  explicit Result(std::in_place_t) : value_(std::in_place) {}                 // a value made by its default constructor
+  Result(Error error) : error_(std::make_unique<Error>(std::move(error))) {}  // NOLINT: implicit on purpose
   Result(Result&&) noexcept = default;
   Result& operator=(Result&&) noexcept = default;
   Result(const Result& other)

@@ -35,7 +35,7 @@ struct PoolCounters {
   std::uint64_t granted = 0;  // requests that got a connection, retries included
   std::uint64_t reused = 0;
   std::array<std::uint64_t, reuse_miss_count> misses{};
-  std::uint64_t queued = 0;   // requests that had to wait
+  std::uint64_t queued = 0;  // requests that had to wait
   std::int64_t waiting = 0;
   std::uint64_t queue_rejected = 0;
 
@@ -54,23 +54,23 @@ struct RequestCounters {
 };
 
 struct RouteStats {
-  std::string route;         // "https://host:port", with " via proxy" where one is used
-  std::string key;           // short hex of the socket key
+  std::string route;  // "https://host:port", with " via proxy" where one is used
+  std::string key;    // short hex of the socket key
   std::string protocol;
   PoolCounters counters;
   double learned_idle_seconds = 0;  // how long this server keeps idle connections, 0: not known
   double hinted_idle_seconds = 0;   // its Keep-Alive: timeout
   int samples = 0;
   std::optional<Error> last_dial_error;
-  std::string advice;        // a sentence, where the counters give one
+  std::string advice;  // a sentence, where the counters give one
 };
 
 struct Stats {
-  RequestCounters requests;  // of this transport
-  PoolCounters pool;         // of the pool that it shares
+  RequestCounters requests;        // of this transport
+  PoolCounters pool;               // of the pool that it shares
   std::vector<RouteStats> routes;  // of that pool, the busiest first, at most 100
   std::uint64_t routes_left_out = 0;
-  std::int64_t sockets_open = 0;   // of the process
+  std::int64_t sockets_open = 0;  // of the process
   std::int64_t sockets_limit = 0;
 
   // Which of the laws above does not hold, or empty.

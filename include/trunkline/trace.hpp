@@ -13,19 +13,19 @@ namespace trunkline {
 
 // The connection that carried a request.
 struct ConnectionInfo {
-  std::uint64_t id = 0;          // unique in the process; 0: none came about
+  std::uint64_t id = 0;  // unique in the process; 0: none came about
   bool reused = false;
   ReuseMiss reuse_miss = ReuseMiss::none;
   DialReason dial_reason = DialReason::first;  // why it was dialled, once
-  std::uint32_t requests = 0;    // that it has carried, this one included
-  std::string address;           // "192.0.2.1:443"
-  std::string_view protocol;     // "http/1.1"
-  std::string tls;               // "TLSv1.3 TLS_AES_256_GCM_SHA384", "... resumed"; empty in clear
+  std::uint32_t requests = 0;                  // that it has carried, this one included
+  std::string address;                         // "192.0.2.1:443"
+  std::string_view protocol;                   // "http/1.1"
+  std::string tls;                             // "TLSv1.3 TLS_AES_256_GCM_SHA384", "... resumed"; empty in clear
 };
 
 // The time each part took. Dialling parts are zero on a reused connection.
 struct RequestTimes {
-  Duration queue{0};       // until a connection was granted, dialling included
+  Duration queue{0};  // until a connection was granted, dialling included
   Duration resolve{0};
   Duration connect{0};
   Duration proxy{0};
@@ -36,15 +36,15 @@ struct RequestTimes {
 
 struct TraceEvent {
   enum Kind : unsigned char {
-    queued,      // no connection was free; detail: why
-    connected,   // a connection was granted; detail: "reused" or the reason of the miss
-    sent,        // the request is written
+    queued,         // no connection was free; detail: why
+    connected,      // a connection was granted; detail: "reused" or the reason of the miss
+    sent,           // the request is written
     informational,  // a 1xx; detail: the status
     first_byte,
-    retry,       // sent again; detail: why
-    done,        // detail: status or error
+    retry,  // sent again; detail: why
+    done,   // detail: status or error
   } kind = queued;
-  Duration at{0};            // since the start of the request
+  Duration at{0};  // since the start of the request
   std::uint64_t connection = 0;
   std::string detail;
 };

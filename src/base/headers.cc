@@ -8,8 +8,8 @@
 namespace trunkline {
 namespace {
 
-// ASCII capitals of eight bytes at once to small letters; other bytes stay. In each byte, adding carries into its high bit
-// what is at least 'A', and what is above 'Z'.
+// ASCII capitals of eight bytes at once to small letters; other bytes stay. In each byte, adding carries into its high
+// bit what is at least 'A', and what is above 'Z'.
 std::uint64_t lower(std::uint64_t word) {
   constexpr std::uint64_t ones = 0x0101010101010101;
   constexpr std::uint64_t high = 0x8080808080808080;

@@ -1,15 +1,22 @@
 #include "base/sha256.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <cstdlib>
 
+#include "base/per_thread.h"
+
 namespace trunkline {
 namespace {
 
-// EVP_sha256() makes OpenSSL 3.0 look the algorithm up, under a lock, at every init. One fetch for the process avoids it;
-// it is never freed, since digests may be computed while the process exits.
+// EVP_sha256() makes OpenSSL 3.0 look the algorithm up, under a lock, at every init. One fetch for the process avoids
+// it; it is never freed, since digests may be computed while the process exits.
 const EVP_MD* sha256_method() {
+  // Our threads may be in the middle of a handshake when the process exits: OpenSSL must not clean up under them. The
+  // first to say so decides, and every TLS context begins with a digest.
+  static const int no_cleanup = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+  static_cast<void>(no_cleanup);
   static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   return method;
 }
@@ -56,7 +63,8 @@ Sha256::Digest Sha256::finish() {
 }
 
 Sha256::Digest sha256(std::string_view bytes) {
-  thread_local Sha256 hash;  // keeps the context's memory, which OpenSSL allocates at every first init
+  struct Shared;
+  auto& hash = per_thread<Sha256, Shared>();  // keeps the context's memory, which OpenSSL allocates at every first init
   hash.update(bytes);
   return hash.finish();
 }

@@ -1,4 +1,5 @@
-// Text as people and other programs write it: durations, sizes, base64, JSON strings, and safe printing of unsafe bytes.
+// Text as people and other programs write it: durations, sizes, base64, JSON strings, and safe printing of unsafe
+// bytes.
 #pragma once
 
 #include <chrono>
@@ -10,15 +11,15 @@
 
 namespace trunkline {
 
-// "500ms", "30s", "1.5s", "5m", "1h30m", "2d"; a bare number is seconds. Units: ns us ms s m h d, larger before smaller.
-// Never negative. Refused: other units, signs, more than 9 decimals, more than 292 years.
+// "500ms", "30s", "1.5s", "5m", "1h30m", "2d"; a bare number is seconds. Units: ns us ms s m h d, larger before
+// smaller. Never negative. Refused: other units, signs, more than 9 decimals, more than 292 years.
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 // The shortest text that parse_duration reads as the same duration: "1.5s", "90m", "250us", "0s".
 std::string print_duration(std::chrono::nanoseconds duration);
 
-// "512", "64KiB", "1MB", "16k", "1.5GiB" in bytes. KiB, MiB, ... and bare k, m, g, t are powers of 1024, as in nginx and
-// curl; kB, MB, ... are powers of 1000. Upper and lower case mean the same.
+// "512", "64KiB", "1MB", "16k", "1.5GiB" in bytes. KiB, MiB, ... and bare k, m, g, t are powers of 1024, as in nginx
+// and curl; kB, MB, ... are powers of 1000. Upper and lower case mean the same.
 Result<std::uint64_t> parse_size(std::string_view text);
 
 // The largest binary unit that is exact: "64KiB", "1MiB", "1000B".
@@ -31,8 +32,8 @@ std::string base64(std::string_view bytes);
 std::string json_string(std::string_view bytes);
 void append_json_string(std::string& out, std::string_view bytes);
 
-// For messages and logs: what is not printable ASCII becomes \n, \r, \t or \xHH, so a peer cannot write to a terminal or
-// add lines to a log. Cut with "..." after `limit_bytes` of input.
+// For messages and logs: what is not printable ASCII becomes \n, \r, \t or \xHH, so a peer cannot write to a terminal
+// or add lines to a log. Cut with "..." after `limit_bytes` of input.
 std::string printable(std::string_view bytes, std::size_t limit_bytes = 256);
 
 // The length of the UTF-8 character at the start of `bytes`: 1 to 4, or 0 when it is not valid (RFC 3629).

@@ -69,7 +69,7 @@ std::optional<Error> Call::prepare() {
   if (transport_->closed()) {
     return Error(ErrorCode::transport_closed, Phase::prepare, "the transport has been drained");
   }
-  if (auto ready = transport_->ready(); !ready) return ready.error();
+  if (const Error* unusable = transport_->unusable()) return *unusable;
   if (options.protocol == Protocol::http2 || options.protocol == Protocol::h2c) {
     return Error(ErrorCode::unsupported, Phase::prepare,
                  "this version speaks HTTP/1.1 only: set Options::protocol to http1 or automatic");
@@ -83,9 +83,11 @@ std::optional<Error> Call::prepare() {
     return Error(ErrorCode::unsupported, Phase::prepare, "a WebSocket URL needs an upgrade, not a plain request");
   }
   if (request_.method() == "CONNECT") {
-    return Error(ErrorCode::invalid_request, Phase::prepare, "CONNECT is between a client and its proxy: set Options::proxy");
+    return Error(ErrorCode::invalid_request, Phase::prepare,
+                 "CONNECT is between a client and its proxy: set Options::proxy");
   }
-  if (auto ok = http1::check_request(request_.method(), target_->request_target, request_.headers()); !ok) return ok.error();
+  if (auto ok = http1::check_request(request_.method(), target_->request_target, request_.headers()); !ok)
+    return ok.error();
   std::optional<std::uint64_t> length;
   if (request_.has_body()) length = request_.source() ? request_.source()->length() : request_.body().size();
   if (auto ok = http1::check_framing(request_.headers(), request_.has_body(), length, request_.wants_upgrade()); !ok) {
@@ -466,9 +468,8 @@ void Call::on_lost(const Attempt& attempt) {
 }
 
 void Call::on_failure(Error error) {
-  if (!head_ready_ && transport_->options().retry_stale && may_retry(attempt_) &&
-      Clock::now() < total_deadline_ && (!request_.source() || request_.source()->rewind()) &&
-      transport_->spend_retry()) {
+  if (!head_ready_ && transport_->options().retry_stale && may_retry(attempt_) && Clock::now() < total_deadline_ &&
+      (!request_.source() || request_.source()->rewind()) && transport_->spend_retry()) {
     ++retries_;
     if (traced()) trace(TraceEvent::retry, error.message);
     // On a connection of its own: another idle one may be just as dead.
@@ -573,7 +574,8 @@ void Call::deliver() {
 
 void Call::count_end() {
   if (!std::exchange(counted_, false)) return;
-  if (traced()) trace(TraceEvent::done, error_ ? std::string(to_string(error_->code)) : std::to_string(response_.status));
+  if (traced())
+    trace(TraceEvent::done, error_ ? std::string(to_string(error_->code)) : std::to_string(response_.status));
   if (error_) {
     transport_->call_failed(error_->kind);
   } else {

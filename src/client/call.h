@@ -60,11 +60,11 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   void on_informational(const http1::ResponseHead& head);
   void on_first_byte();
   void on_head(http1::ResponseDecoder& decoder);
-  bool on_data(std::string_view data);  // false: the body is longer than allowed
-  void on_pause();                      // nothing more is wanted for now: hand out what is there
+  bool on_data(std::string_view data);           // false: the body is longer than allowed
+  void on_pause();                               // nothing more is wanted for now: hand out what is there
   void on_end(http1::ResponseDecoder& decoder);  // the response is complete; then the lease ends; then on_released
   void on_released();
-  void on_lost(const Attempt& attempt);          // the exchange failed; then the lease ends; then on_failure
+  void on_lost(const Attempt& attempt);  // the exchange failed; then the lease ends; then on_failure
   void on_failure(Error error);
 
   bool on_connection(const Connection* connection) const { return connection_ == connection; }
@@ -116,12 +116,12 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   Request request_;
   Kind kind_;
   bool blocking_ = false;
-  bool starting_ = false;        // inside the caller's start(): callbacks must wait
+  bool starting_ = false;  // inside the caller's start(): callbacks must wait
   bool timer_used_ = false;
   bool cancelled_ = false;
   bool upgraded_ = false;
   bool satisfied_ = false;
-  bool again_ = false;           // blocking: the request is to be sent once more
+  bool again_ = false;  // blocking: the request is to be sent once more
   bool head_ready_ = false;
   bool head_delivered_ = false;  // the caller of a stream has it
   bool done_ = false;            // the callback, or the blocking call, has its result
@@ -131,13 +131,13 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   bool wants_close_ = false;
   bool idempotent_ = false;
 
-  std::shared_ptr<const Target> target_;     // where it goes
-  pool::Route* route_ = nullptr;             // target_'s
-  pool::Pool* pool_ = nullptr;               // transport_'s
+  std::shared_ptr<const Target> target_;  // where it goes
+  pool::Route* route_ = nullptr;          // target_'s
+  pool::Pool* pool_ = nullptr;            // transport_'s
   Connection* connection_ = nullptr;
-  Connection* granted_ = nullptr;            // blocking: by the pool, for the waiting thread
-  std::atomic<net::Loop*> home_{nullptr};    // whose thread may touch this call, unless it is blocking
-  std::shared_ptr<Call> self_;               // while a callback is owed
+  Connection* granted_ = nullptr;          // blocking: by the pool, for the waiting thread
+  std::atomic<net::Loop*> home_{nullptr};  // whose thread may touch this call, unless it is blocking
+  std::shared_ptr<Call> self_;             // while a callback is owed
   Attempt attempt_;
 
   TimePoint started_{};
@@ -145,8 +145,8 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   std::size_t body_limit_ = 0;
   int retries_ = 0;
 
-  Result<Response> result_;    // its response grows while it comes
-  Response& response_;         // in result_
+  Result<Response> result_;  // its response grows while it comes
+  Response& response_;       // in result_
   std::unique_ptr<Error> error_;
   std::span<char> into_;
   std::size_t read_bytes_ = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/per_thread.h"
 #include "client/call.h"
 
 namespace trunkline {
@@ -75,7 +76,8 @@ void Connection::begin(Call& call, bool by_caller) {
 
   const Request& request = call.request();
   const http1::RequestHead head = call.head();
-  thread_local std::string head_text;
+  struct HeadText;
+  auto& head_text = per_thread<std::string, HeadText>();
   head_text.clear();
   http1::encode_head(head, head_text);
   awaiting_continue_ = head.expect_continue;
@@ -178,7 +180,8 @@ void Connection::write_some() {
 bool Connection::gather_body() {
   const Request& request = call_->request();
   const bool chunked = !call_->head().content_length.has_value();
-  thread_local std::unique_ptr<char[]> piece = std::make_unique_for_overwrite<char[]>(source_piece);
+  struct Piece;
+  auto& piece = per_thread<std::array<char, source_piece>, Piece>();
   Callback<void()> resume;
   if (in_caller_mode()) {
     const int event = call_->source_event_fd();
@@ -195,7 +198,7 @@ bool Connection::gather_body() {
       });
     };
   }
-  const BodySource::Pull pull = request.source()->pull({piece.get(), source_piece}, std::move(resume));
+  const BodySource::Pull pull = request.source()->pull(piece, std::move(resume));
   awaiting_source_ = pull.kind == BodySource::Pull::later;
   switch (pull.kind) {
     case BodySource::Pull::later:
@@ -205,7 +208,7 @@ bool Connection::gather_body() {
            CloseReason::cancelled);
       return true;
     case BodySource::Pull::bytes: {
-      const std::string_view bytes(piece.get(), std::min(pull.size, source_piece));
+      const std::string_view bytes(piece.data(), std::min(pull.size, piece.size()));
       if (chunked) {
         http1::encode_chunk_prefix(bytes.size(), out_);
         out_.append(bytes).append("\r\n");
@@ -257,9 +260,7 @@ std::uint64_t Connection::bytes_sent_in_exchange() const { return dialled_.strea
 
 // --- receiving
 
-bool Connection::reading_wanted() const {
-  return !decoder_.head_seen() || call_->wants_body() || at_end();
-}
+bool Connection::reading_wanted() const { return !decoder_.head_seen() || call_->wants_body() || at_end(); }
 
 // Everything has come; only the decoder's word is missing.
 bool Connection::at_end() const {
@@ -357,9 +358,16 @@ bool Connection::feed(std::string_view bytes) {
 bool Connection::take_head() {
   using Body = http1::ResponseDecoder::Body;
   Call& call = *call_;
-  if (decoder_.keep_alive_timeout() >= 0 && decoder_.keep_alive_timeout() != hinted_seconds_) {
-    hinted_seconds_ = decoder_.keep_alive_timeout();
-    pool_->hint(*route_, std::chrono::seconds(hinted_seconds_));
+  if (const int hint = decoder_.keep_alive_timeout(); hint >= 0 && hint != hinted_seconds_.load()) {
+    hinted_seconds_.store(hint);
+    pool_->hint(*route_, std::chrono::seconds(hint));
+    if (in_caller_mode()) {
+      // The timer is the loop's, and stands where the options' own limit put it. The connection may be gone by then.
+      if (!self_) self_ = std::make_shared<Connection*>(this);
+      loop_.post([self = self_] {
+        if (*self != nullptr) (*self)->on_timer();
+      });
+    }
   }
   const int status = decoder_.head().status;
   if (!all_sent_ && !decoder_.upgraded() && (status >= 300 || awaiting_continue_)) {
@@ -472,7 +480,9 @@ void Connection::end_lease(bool keep, CloseReason reason) {
   if (keep && caller) {
     loop_.arm(stream().fd(), *this, net::readable);
   } else if (keep) {
-    loop_.set_timer(*this, limits.idle_timeout > Duration::zero() ? time + limits.idle_timeout : never);
+    Duration idle = limits.idle_timeout > Duration::zero() ? limits.idle_timeout : Duration(std::chrono::hours(1));
+    if (hinted_seconds_.load() > 0) idle = std::min<Duration>(idle, unwatched());
+    loop_.set_timer(*this, time + idle);
   }
   // From here on it may be anybody's.
   pool_->release(*route_, *this, keep, reason, limits, time);
@@ -582,16 +592,23 @@ void Connection::on_timer() {
       return;
     case Mode::caller:
       // Its thread minds its own time limits; come back for the idle ones.
-      loop_.set_timer(*this, time + std::chrono::seconds(5));
+      loop_.set_timer(*this, time + unwatched());
       return;
     case Mode::idle: {
       const TimePoint again = pool_->expire(*route_, *this, time);
       if (dialled_.stream == nullptr) return;  // closed, and this object with it
       // `never`: leased meanwhile by a caller. It must be looked after when it comes back.
-      loop_.set_timer(*this, again != never ? again : time + std::chrono::seconds(5));
+      loop_.set_timer(*this, again != never ? again : time + unwatched());
       return;
     }
   }
+}
+
+// How long a connection that was busy in another thread's hands may go without a look at its idle limit.
+Duration Connection::unwatched() const {
+  const int hint = hinted_seconds_.load();
+  return hint > 0 ? std::min<Duration>(std::chrono::milliseconds(500) * hint, std::chrono::seconds(5))
+                  : std::chrono::seconds(5);
 }
 
 // The deadline has passed.
@@ -658,6 +675,7 @@ void Connection::look() {
 }
 
 void Connection::shut() {
+  if (self_) *self_ = nullptr;
   stream().farewell();
   loop_.remove(stream().fd());
   dialled_.stream.reset();

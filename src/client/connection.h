@@ -47,8 +47,8 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   bool in_caller_mode() const { return mode_.load(std::memory_order_relaxed) == Mode::caller; }
 
   // The owner's business, in either mode.
-  void resume_reading();   // the call wants more body
-  void resume_writing();   // the body source has more
+  void resume_reading();           // the call wants more body
+  void resume_writing();           // the body source has more
   void abort(CloseReason reason);  // ends the lease at once; the call has been detached
   // The caller dropped the body: reads a small rest so that the connection lives, otherwise closes.
   void discard_rest();
@@ -60,10 +60,9 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   // Driven by the loop.
   void on_events(std::uint32_t events) override;
   void on_timer() override;
-  void look();      // idle and marked as examined: what did the peer do?
-  void shut();      // draining: closes the socket and ends this object
+  void look();                        // idle and marked as examined: what did the peer do?
+  void shut();                        // draining: closes the socket and ends this object
   bool watch(Duration idle_timeout);  // registers with the loop, once; false when the kernel refuses
-
 
  private:
   enum class Mode : unsigned char { idle, loop, caller };
@@ -85,6 +84,7 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   void set_deadline(Duration limit, ErrorCode code);
   bool reading_wanted() const;
   TimePoint now() const;
+  Duration unwatched() const;
   Error failure(ErrorCode code, std::string message) const;
   std::uint64_t bytes_sent_in_exchange() const;
 
@@ -97,24 +97,25 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   // The exchange.
   Call* call_ = nullptr;
   http1::ResponseDecoder decoder_;
-  std::string out_;             // of the request, what the socket would not take yet (head, or a piece from a source)
-  std::string held_;            // of the response, received but not asked for yet
+  std::string out_;   // of the request, what the socket would not take yet (head, or a piece from a source)
+  std::string held_;  // of the response, received but not asked for yet
   std::size_t out_offset_ = 0;
-  std::size_t body_offset_ = 0; // of a body in one string
+  std::size_t body_offset_ = 0;  // of a body in one string
   std::uint64_t sent_before_ = 0;
-  std::uint64_t source_left_ = 0;   // of a body source that told its length
+  std::uint64_t source_left_ = 0;  // of a body source that told its length
   TimePoint deadline_ = never;
-  PoolLimits pool_limits_;      // of the call, which may be gone when the lease ends
+  PoolLimits pool_limits_;  // of the call, which may be gone when the lease ends
   std::size_t discard_left_ = 0;
-  int hinted_seconds_ = -1;
+  std::atomic<int> hinted_seconds_{-1};  // by the server; read by the loop for its timer
+  std::shared_ptr<Connection*> self_;    // for a task that may come late; null in it once the connection is gone
   ErrorCode deadline_code_ = ErrorCode::timeout_total;
-  bool sending_body_ = false;   // the head is gone, the body may follow
+  bool sending_body_ = false;  // the head is gone, the body may follow
   bool source_done_ = false;
   bool awaiting_source_ = false;
   bool awaiting_continue_ = false;
   bool all_sent_ = false;
-  bool send_failed_ = false;    // the peer takes no more; it may still have answered
-  bool peer_closed_ = false;    // its FIN came with, or behind, the response
+  bool send_failed_ = false;      // the peer takes no more; it may still have answered
+  bool peer_closed_ = false;      // its FIN came with, or behind, the response
   bool may_be_readable_ = false;  // an edge has come that nobody has acted upon
   bool discarding_ = false;
   bool wants_writable_ = false;

@@ -30,7 +30,8 @@ Engine::Engine()
     : generation_(net::fork_generation()), budget_(pool::Budget::limit_of_this_process()), shared_pool_(make_pool()) {}
 
 std::shared_ptr<pool::Pool> Engine::make_pool() {
-  auto made = std::make_shared<pool::Pool>(budget_, *this, static_cast<std::uint32_t>(Clock::now().time_since_epoch().count()));
+  auto made =
+      std::make_shared<pool::Pool>(budget_, *this, static_cast<std::uint32_t>(Clock::now().time_since_epoch().count()));
   budget_.enroll(made);
   return made;
 }
@@ -64,7 +65,8 @@ void Engine::dial(pool::Route& route, std::shared_ptr<const pool::DialOrder> ord
   }
 }
 
-void Engine::dial_on(net::Loop& loop, std::shared_ptr<pool::Route> route, std::shared_ptr<const pool::DialOrder> order) {
+void Engine::dial_on(net::Loop& loop, std::shared_ptr<pool::Route> route,
+                     std::shared_ptr<const pool::DialOrder> order) {
   const auto& destination = static_cast<const Destination&>(*route->attachment);
   const Timeouts& timeouts = order->timeouts;
   const net::DialLimits limits{timeouts.resolve, timeouts.connect, timeouts.proxy, timeouts.tls};
@@ -76,9 +78,9 @@ void Engine::dial_on(net::Loop& loop, std::shared_ptr<pool::Route> route, std::s
               }
               auto connection = std::make_unique<Connection>(loop, pool, route, std::move(*dialled));
               if (!connection->watch(order->limits.idle_timeout)) {
-                pool->dial_failed(*route,
-                                  Error(ErrorCode::no_sockets, Phase::connect, "the kernel watches no more descriptors"),
-                                  loop.now());
+                pool->dial_failed(
+                    *route, Error(ErrorCode::no_sockets, Phase::connect, "the kernel watches no more descriptors"),
+                    loop.now());
                 return;
               }
               // From now on the pool knows it; shut() ends it.

@@ -22,6 +22,7 @@ class Destination final : public pool::Attachment {
  public:
   std::shared_ptr<const net::DialTarget> target;
   std::weak_ptr<pool::Pool> pool;
+  std::atomic<int> transports{0};        // that use this route: with the last, its idle connections go
   std::string proxy_authorization_line;  // "Proxy-Authorization: ...\r\n", for plain requests through a proxy
 };
 

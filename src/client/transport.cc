@@ -1,11 +1,11 @@
 #include <algorithm>
 
+#include "base/text.h"
 #include "client/advice.h"
 #include "client/call.h"
 #include "client/check.h"
 #include "client/engine.h"
 #include "client/transport_impl.h"
-#include "base/text.h"
 #include "net/descriptors.h"
 
 namespace trunkline {
@@ -16,7 +16,6 @@ constexpr int retry_cost = 100;
 constexpr int retry_gain = 20;    // one retry for five requests
 constexpr int retry_most = 1000;  // and ten at once after a quiet time
 constexpr std::size_t most_routes_in_stats = 100;
-
 
 }  // namespace
 
@@ -43,9 +42,9 @@ TransportImpl::~TransportImpl() {
   }
   // Sockets that only this transport could still use are closed; others stay warm for those who share them.
   targets_.clear();
-  for (auto& [origin, route] : routes_) {
-    constexpr long held_by_the_pool_and_us = 3;
-    if (route.use_count() <= held_by_the_pool_and_us) pool_->invalidate(*route, now);
+  for (const auto& [origin, route] : routes_) {
+    auto& destination = static_cast<Destination&>(*route->attachment);
+    if (destination.transports.fetch_sub(1) == 1) pool_->invalidate(*route, now);
   }
 }
 
@@ -72,6 +71,11 @@ std::shared_ptr<Transport> Transport::create(const Options& options) {
 
 Result<void> TransportImpl::ready() const {
   if (unusable_) return *unusable_;
+  const TlsOptions& tls = options_.tls;
+  const bool own_material = !tls.ca_file.empty() || !tls.ca_directory.empty() || !tls.ca_pem.empty() ||
+                            !tls.certificate_file.empty() || !tls.certificate_pem.empty();
+  if (!own_material) return {};
+  if (auto context = tls_->get(); !context) return context.error();
   return {};
 }
 
@@ -138,8 +142,8 @@ Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string
 }
 
 Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url) {
-  thread_local std::string origin;
-  origin.assign(url.secure() ? "https://" : "http://").append(url.host());
+  std::string origin(url.secure() ? "https://" : "http://");
+  origin.append(url.host());
   if (!url.zone().empty()) origin.append("%").append(url.zone());
   origin.append(":").append(std::to_string(url.port()));
   std::lock_guard lock(mutex_);
@@ -149,11 +153,16 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url) {
     targets_.assign(targets_.size(), nullptr);
     std::erase_if(routes_, [](const auto& item) {
       std::lock_guard route_lock(item.second->mutex);
-      return item.second->empty();
+      if (!item.second->empty()) return false;
+      static_cast<Destination&>(*item.second->attachment).transports.fetch_sub(1);
+      return true;
     });
   }
   Result<std::shared_ptr<pool::Route>> route = add_route(url, origin);
-  if (route) routes_.emplace(origin, *route);
+  if (route) {
+    routes_.emplace(origin, *route);
+    static_cast<Destination&>(*(*route)->attachment).transports.fetch_add(1);
+  }
   return route;
 }
 
@@ -185,8 +194,7 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
     via->host = proxy->host();
     via->port = proxy->port();
     if (proxy->has_userinfo()) {
-      via->authorization =
-          "Basic " + base64(std::string(proxy->user()) + ":" + std::string(proxy->password()));
+      via->authorization = "Basic " + base64(std::string(proxy->user()) + ":" + std::string(proxy->password()));
       authorization_line = "Proxy-Authorization: " + via->authorization + "\r\n";
     }
     name += " via " + proxy->origin();

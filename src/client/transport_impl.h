@@ -22,11 +22,11 @@ class Destination;
 
 // A URL as this transport understands it.
 struct Target {
-  std::string text;            // as it was given
+  std::string text;  // as it was given
   Url url;
   std::shared_ptr<pool::Route> route;
-  std::string request_target;  // path and query; with a proxy and without a tunnel, the whole URL
-  std::string_view extra_head; // Proxy-Authorization, for a plain request through a proxy; the route's
+  std::string request_target;   // path and query; with a proxy and without a tunnel, the whole URL
+  std::string_view extra_head;  // Proxy-Authorization, for a plain request through a proxy; the route's
   bool websocket = false;
 };
 
@@ -51,6 +51,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   // For calls.
   Result<std::shared_ptr<const Target>> target_of(const std::string& url);
   const std::shared_ptr<pool::Pool>& pool() const { return pool_; }
+  const Error* unusable() const { return unusable_.get(); }
   bool closed() const { return closed_.load(std::memory_order_relaxed); }
   void call_started();
   void call_completed();

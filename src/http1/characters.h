@@ -1,4 +1,5 @@
-// The character classes of RFC 9110 section 5.6.2 and 5.5, as tables and vector tricks: every byte of every head passes here.
+// The character classes of RFC 9110 section 5.6.2 and 5.5, as tables and vector tricks: every byte of every head passes
+// here.
 #pragma once
 
 #include <array>
@@ -73,8 +74,8 @@ inline const char* find_control(const char* p, const char* end) {
   return p;
 }
 
-// `text` and `lower`, which must be small letters and "-" only, without case. For text without control characters, where
-// the bit that makes letters small maps nothing else onto them; inlined, it is a few loads and no loop.
+// `text` and `lower`, which must be small letters and "-" only, without case. For text without control characters,
+// where the bit that makes letters small maps nothing else onto them; inlined, it is a few loads and no loop.
 [[gnu::always_inline]] inline bool matches(std::string_view text, std::string_view lower) {
   const auto differs = [&]<class Word>(std::size_t at, Word small) {
     Word ours;

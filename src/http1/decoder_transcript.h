@@ -1,5 +1,5 @@
-// For tests and fuzzing: what a decoder said about some bytes, as text, so that two ways of cutting the same bytes can be
-// compared and failures read well. Data that came in pieces is joined.
+// For tests and fuzzing: what a decoder said about some bytes, as text, so that two ways of cutting the same bytes can
+// be compared and failures read well. Data that came in pieces is joined.
 #pragma once
 
 #include <cstdlib>

@@ -1,4 +1,5 @@
-// Requests to bytes, refusing whatever could smuggle: control characters, ambiguous framing, fields that are ours to set.
+// Requests to bytes, refusing whatever could smuggle: control characters, ambiguous framing, fields that are ours to
+// set.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +14,13 @@ namespace trunkline::http1 {
 
 struct RequestHead {
   std::string_view method;
-  std::string_view target;      // origin-form, absolute-form, authority-form (CONNECT) or "*"
-  std::string_view host;        // the authority for Host:, unless the caller's headers hold a valid one
+  std::string_view target;  // origin-form, absolute-form, authority-form (CONNECT) or "*"
+  std::string_view host;    // the authority for Host:, unless the caller's headers hold a valid one
   const Headers* headers = nullptr;
-  std::string_view user_agent;  // sent unless the caller's headers hold one or this is empty
-  std::string_view extra;       // complete "Name: value\r\n" lines that the transport itself adds (proxy credentials)
-  bool upgrade = false;         // keep the caller's Upgrade and Connection: upgrade
-  bool expect_continue = false; // add Expect: 100-continue
+  std::string_view user_agent;   // sent unless the caller's headers hold one or this is empty
+  std::string_view extra;        // complete "Name: value\r\n" lines that the transport itself adds (proxy credentials)
+  bool upgrade = false;          // keep the caller's Upgrade and Connection: upgrade
+  bool expect_continue = false;  // add Expect: 100-continue
   bool has_body = false;
   std::optional<std::uint64_t> content_length;  // with has_body and none: chunked
 };

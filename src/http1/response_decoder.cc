@@ -1,6 +1,6 @@
-// A block (a head, or the trailers) is parsed line by line. When all of it is in the input, it is parsed there and copied
-// once, into its Headers; otherwise its bytes gather in partial_ and parsing goes on at the line that was incomplete.
-// A line is judged only when its LF is there, so the verdict does not depend on how the bytes were cut.
+// A block (a head, or the trailers) is parsed line by line. When all of it is in the input, it is parsed there and
+// copied once, into its Headers; otherwise its bytes gather in partial_ and parsing goes on at the line that was
+// incomplete. A line is judged only when its LF is there, so the verdict does not depend on how the bytes were cut.
 #include "http1/response_decoder.h"
 
 #include <algorithm>

@@ -15,24 +15,24 @@ namespace trunkline::http1 {
 
 // Bounds on what a peer may send before we stop listening to it.
 struct DecoderLimits {
-  std::size_t head_bytes = 64 * 1024;   // status lines and fields of all heads (1xx, final) and trailers together
-  std::size_t line_bytes = 16 * 1024;   // one line
-  std::size_t field_count = 200;        // over all heads and trailers of one response
-  int informational = 10;               // 1xx responses before the final one
-  std::size_t chunk_line_bytes = 256;   // a chunk-size line with its extensions
+  std::size_t head_bytes = 64 * 1024;  // status lines and fields of all heads (1xx, final) and trailers together
+  std::size_t line_bytes = 16 * 1024;  // one line
+  std::size_t field_count = 200;       // over all heads and trailers of one response
+  int informational = 10;              // 1xx responses before the final one
+  std::size_t chunk_line_bytes = 256;  // a chunk-size line with its extensions
   std::size_t chunk_extension_bytes = 16 * 1024;  // extensions of one response together
 };
 
 // What the request was, as far as it decides how its response is framed.
 struct RequestFraming {
-  bool head = false;       // HEAD: the response has no body
-  bool connect = false;    // CONNECT: a 2xx has no body and ends HTTP
-  bool upgrade = false;    // an Upgrade was asked for: 101 is allowed and ends HTTP
+  bool head = false;     // HEAD: the response has no body
+  bool connect = false;  // CONNECT: a 2xx has no body and ends HTTP
+  bool upgrade = false;  // an Upgrade was asked for: 101 is allowed and ends HTTP
 };
 
 struct ResponseHead {
   int status = 0;
-  int minor_version = 1;   // of HTTP/1.x
+  int minor_version = 1;  // of HTTP/1.x
   std::string reason;
   Headers headers;
 };
@@ -70,11 +70,11 @@ class ResponseDecoder {
 
   enum class Body : unsigned char { none, length, chunked, until_close };
   Body body() const { return body_; }
-  std::uint64_t content_length() const { return content_length_; }      // when body() is `length`
-  std::uint64_t remaining() const { return remaining_; }                // of a `length` body (or chunk), still to come
-  bool started() const { return started_; }                            // any byte of this response was seen
-  bool head_seen() const { return head_done_; }                        // the final head was delivered
-  bool upgraded() const { return upgraded_; }                           // 101, or 2xx to CONNECT: what follows is not HTTP
+  std::uint64_t content_length() const { return content_length_; }  // when body() is `length`
+  std::uint64_t remaining() const { return remaining_; }            // of a `length` body (or chunk), still to come
+  bool started() const { return started_; }                         // any byte of this response was seen
+  bool head_seen() const { return head_done_; }                     // the final head was delivered
+  bool upgraded() const { return upgraded_; }                       // 101, or 2xx to CONNECT: what follows is not HTTP
   // After `end`: the connection may carry another request (HTTP/1.1, no Connection: close, delimited body, ...).
   bool keep_alive() const { return keep_alive_; }
   // Seconds of a "Keep-Alive: timeout=N" hint, or -1.
@@ -82,12 +82,12 @@ class ResponseDecoder {
 
  private:
   enum class State : unsigned char {
-    head,         // status line and fields, of an informational or the final response
+    head,  // status line and fields, of an informational or the final response
     length_body,
     close_body,
     chunk_size,
     chunk_data,
-    chunk_cr,     // CR after the data of a chunk
+    chunk_cr,  // CR after the data of a chunk
     chunk_lf,
     trailers,
     done,
@@ -133,9 +133,9 @@ class ResponseDecoder {
   std::string partial_;
   std::vector<Headers::Slot> slots_;  // fields of the block being read
   Framing framing_;
-  std::size_t line_start_ = 0;        // in the block being read: the lines before it are parsed
-  std::size_t block_size_ = 0;        // of the block that is complete
-  std::size_t head_bytes_used_ = 0;   // by the blocks before
+  std::size_t line_start_ = 0;       // in the block being read: the lines before it are parsed
+  std::size_t block_size_ = 0;       // of the block that is complete
+  std::size_t head_bytes_used_ = 0;  // by the blocks before
   std::size_t fields_used_ = 0;
   std::size_t extension_bytes_used_ = 0;
   int informational_seen_ = 0;

@@ -53,7 +53,7 @@ std::string names_of(X509* certificate) {
 
 std::string certificate_complaint(X509_STORE_CTX* store, const std::string& wanted) {
   const int reason = X509_STORE_CTX_get_error(store);
-  const std::string sentence = X509_verify_cert_error_string(reason);
+  std::string sentence = X509_verify_cert_error_string(reason);
   X509* certificate = X509_STORE_CTX_get_current_cert(store);
   if (!certificate) return sentence;
   if (reason == X509_V_ERR_HOSTNAME_MISMATCH || reason == X509_V_ERR_IP_ADDRESS_MISMATCH) {

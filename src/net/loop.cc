@@ -10,6 +10,7 @@
 #include <csignal>
 #include <system_error>
 
+#include "base/per_thread.h"
 #include "net/descriptors.h"
 
 namespace trunkline::net {
@@ -59,10 +60,7 @@ bool control(int epoll_fd, int operation, int fd, std::uint32_t events, Watcher*
 
 }  // namespace
 
-Scratch& Scratch::of_this_thread() {
-  thread_local Scratch scratch;
-  return scratch;
-}
+Scratch& Scratch::of_this_thread() { return per_thread<Scratch, Scratch>(); }
 
 struct Loop::State : std::enable_shared_from_this<Loop::State> {
   explicit State(Loop& loop);

@@ -69,7 +69,8 @@ class Loop {
   // thread does not exist, they are dropped.
   void post(Callback<void()> task);
 
-  // A way to post that may outlive the loop, for what runs elsewhere and comes back late. Dropped when the loop is gone.
+  // A way to post that may outlive the loop, for what runs elsewhere and comes back late. What comes too late is
+  // dropped.
   class Mailbox;
   Mailbox mailbox() const;
 

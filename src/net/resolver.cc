@@ -31,7 +31,8 @@ constexpr auto keep_failure = std::chrono::seconds(1);  // enough against a stor
 constexpr std::size_t name_limit = 4096;
 constexpr std::size_t host_length_limit = 255;
 
-// Threads for what blocks. Never stopped: a look-up cannot be interrupted, and a process must be able to exit meanwhile.
+// Threads for what blocks. Never stopped: a look-up cannot be interrupted, and a process must be able to exit during
+// one.
 struct Workers {
   std::mutex mutex;
   std::condition_variable changed;
@@ -174,7 +175,8 @@ std::vector<Address> interleave(const addrinfo* list) {
 Answer look_up(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  // No AI_ADDRCONFIG: it hides loopback addresses on machines without a network. A family without a route fails at once.
+  // No AI_ADDRCONFIG: it hides loopback addresses on machines without a network. A family without a route fails at
+  // once anyway.
   addrinfo* list = nullptr;
   const int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
   if (code == EAI_SYSTEM) return failure(host, std::error_code(errno, std::generic_category()).message());

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/per_thread.h"
 #include "base/text.h"
 #include "net/certificate.h"
 #include "net/openssl.h"
@@ -17,8 +18,8 @@ constexpr std::size_t record_size = 16 * 1024;  // the most plaintext that one T
 constexpr std::size_t kept_limit = 64 * 1024;
 // Records that the peer makes us answer (key updates) while it does not read. Above what write() may keep.
 constexpr std::size_t answers_limit = 2 * kept_limit;
-// Records without one byte of data (tickets, key updates): nobody honest sends a megabyte of those at once.
-constexpr std::size_t silent_limit = 1024 * 1024;
+// Records without one byte of data (tickets, key updates): nobody honest sends this much at once.
+constexpr std::size_t silent_limit = 256 * 1024;
 
 class OpensslCategory final : public std::error_category {
  public:
@@ -113,8 +114,8 @@ class OpensslStream final : public TlsStream {
 
 OpensslStream* stream_of(const SSL* ssl) { return static_cast<OpensslStream*>(SSL_get_app_data(ssl)); }
 
-// A BIO between OpenSSL and the stream's own buffers: OpenSSL's socket BIO would cost two more reads per record, and its
-// memory BIO a copy and a buffer per connection.
+// A BIO between OpenSSL and the stream's own buffers: OpenSSL's socket BIO would cost two more reads per record, and
+// its memory BIO a copy and a buffer per connection.
 int bio_read(BIO* bio, char* out, int size) {
   BIO_clear_retry_flags(bio);
   const int taken = static_cast<OpensslStream*>(BIO_get_data(bio))->take_ciphertext(out, size);
@@ -387,7 +388,8 @@ void OpensslStream::keep_rest() {
 
 // The next at most record_size bytes. Small parts are put together, because each record costs 29 bytes and a tag.
 std::string_view OpensslStream::next_piece(std::span<const std::string_view>& parts, std::size_t& offset) const {
-  thread_local std::unique_ptr<char[]> gathered;
+  struct Gathered;
+  auto& gathered = per_thread<std::unique_ptr<char[]>, Gathered>();
   const std::string_view rest = parts[0].substr(offset);
   if (parts.size() == 1 || rest.size() >= record_size) {
     const std::string_view piece = rest.substr(0, record_size);

@@ -734,12 +734,12 @@ TEST(TlsStream, gives_the_good_bytes_before_a_forged_record) {
 TEST(TlsStream, ends_a_peer_that_sends_records_without_data_and_without_end) {
   MemoryConnection connection;
   ASSERT_TRUE(connection.shake()) << connection.client->failure();
-  for (int i = 0; i < 12'000; ++i) {
+  for (int i = 0; i < 2'500; ++i) {
     SSL_new_session_ticket(connection.server.ssl());
     SSL_do_handshake(connection.server.ssl());
   }
   connection.server.exchange(*connection.wire);
-  ASSERT_GT(connection.wire->incoming.size(), 20 * Scratch::size);
+  ASSERT_GT(connection.wire->incoming.size(), 300'000u);
   EXPECT_EQ(connection.client->read(Scratch::of_this_thread()).io, Io::failed);
 }
 
@@ -747,6 +747,7 @@ TEST(TlsStream, ends_a_peer_that_asks_for_new_keys_and_does_not_read_the_answers
   MemoryConnection connection;
   ASSERT_TRUE(connection.shake()) << connection.client->failure();
   connection.wire->room = 0;
+  write_text(*connection.client, numbers(200'000));  // which keeps as much as it may
   Io io = Io::again;
   for (int i = 0; i < 50 && io == Io::again; ++i) {
     for (int n = 0; n < 200; ++n) {

@@ -19,8 +19,8 @@ class IdleLimit {
   // For how long a connection may be idle and still be trusted: `configured`, lowered by what is known.
   std::chrono::nanoseconds effective(std::chrono::nanoseconds configured, TimePoint now) const;
 
-  std::chrono::nanoseconds hinted() const { return hinted_; }                // zero: none
-  std::chrono::nanoseconds learned(TimePoint now) const;                      // zero: not known
+  std::chrono::nanoseconds hinted() const { return hinted_; }  // zero: none
+  std::chrono::nanoseconds learned(TimePoint now) const;       // zero: not known
   int samples(TimePoint now) const;
 
  private:

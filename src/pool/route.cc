@@ -249,7 +249,7 @@ void Route::make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Act
   ++counters_.idle;
   if (entry.peer_spoke) {
     entry.peer_spoke = false;
-    entry.examined = true;
+    mark_examined(entry, true);
     actions.push_back({.kind = Action::look, .entry = &entry});
   }
   if (counters_.idle > limits.idle_per_host) evict_oldest(now, CloseReason::evicted_host, actions);
@@ -259,7 +259,7 @@ void Route::unlink_idle(Entry& entry) {
   (entry.newer != nullptr ? entry.newer->older : newest_) = entry.older;
   (entry.older != nullptr ? entry.older->newer : oldest_) = entry.newer;
   entry.newer = entry.older = nullptr;
-  entry.examined = false;
+  mark_examined(entry, false);
   --counters_.idle;
 }
 
@@ -297,7 +297,8 @@ void Route::pump(const Waiter* asking, TimePoint now, Actions& actions) {
   if (first_ == nullptr || closing_) return;
   drop_expired_waiters(now, actions);
   if (asking != nullptr && !asking->queued) asking = nullptr;
-  while (first_ != nullptr && waiting_ > dialing_) {
+  // What is being looked at is back in a moment, or gone; either way pump() is called again.
+  while (first_ != nullptr && waiting_ > dialing_ + examining_) {
     const Waiter* const cause = asking != nullptr ? asking : entitled();
     if (cause == nullptr || open_ + dialing_ >= cause->limits->open_per_host) {
       make_room(cause != nullptr ? *cause->limits : *first_->limits, now, actions);
@@ -461,12 +462,19 @@ bool Route::down(TimePoint now) const {
 
 // --- idle connections
 
+void Route::mark_examined(Entry& entry, bool examined) {
+  examining_ += static_cast<int>(examined) - static_cast<int>(entry.examined);
+  entry.examined = examined;
+}
+
 bool Route::examine(Entry& entry) {
   if (entry.state != State::idle) {
     entry.peer_spoke = true;  // looked at when it comes back, if its user has not seen it by then
     return false;
   }
-  return !std::exchange(entry.examined, true);
+  if (entry.examined) return false;
+  mark_examined(entry, true);
+  return true;
 }
 
 void Route::examined(Entry& entry, bool close, CloseReason reason, TimePoint now, Actions& actions) {
@@ -485,7 +493,7 @@ void Route::examined(Entry& entry, bool close, CloseReason reason, TimePoint now
     pump(nullptr, now, actions);
     return;
   }
-  entry.examined = false;
+  mark_examined(entry, false);
   if (taker(true, now, actions) != nullptr) {
     unlink_idle(entry);
     hand_out(entry, true, now, actions);

@@ -121,6 +121,7 @@ class Route : public std::enable_shared_from_this<Route> {
   }
   int heat(TimePoint now) const;                  // how much it is reused, halving every few minutes
   bool can_evict() const;                         // something is idle and not being examined
+  int examining() const { return examining_; }    // idle connections that are being looked at
   bool starved() const { return starved_; }       // waits for a socket of the process, or has just been served
   bool served() const { return served_.load(); }  // one is taken for it, and counted by the budget
   TimePoint last_used() const { return last_used_; }
@@ -141,6 +142,7 @@ class Route : public std::enable_shared_from_this<Route> {
   bool hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions);
   void make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions);
   void unlink_idle(Entry& entry);
+  void mark_examined(Entry& entry, bool examined);
   void drain(Entry& entry, CloseReason reason, Actions& actions);
   void enqueue(Waiter& waiter);
   void unlink(Waiter& waiter);
@@ -172,6 +174,7 @@ class Route : public std::enable_shared_from_this<Route> {
   int waiting_ = 0;
   int open_ = 0;  // idle, active, upgraded and draining
   int dialing_ = 0;
+  int examining_ = 0;  // of the idle
 
   int gate_ = 1;                           // dials that may be under way at once; doubles with each success
   int failures_ = 0;                       // dials that failed in a row

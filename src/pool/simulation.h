@@ -631,7 +631,7 @@ class World final : public Performer {
     std::int64_t queued = 0;
     for (const auto& request : requests_) {
       if (request->place != &place || request->state != Request::waiting) continue;
-      const bool has_dial = queued++ < c.dialing;
+      const bool has_dial = queued++ < c.dialing + route.examining();
       if (!request->queued) broken(name(*request) + " was lost");
       if (request->deadline <= now_) continue;
       eligible = eligible || !request->fresh;
@@ -644,7 +644,8 @@ class World final : public Performer {
     if (queued == 0) return;
     if (place.closing) return broken("somebody waits for a pool that has been shut down");
     if (eligible && route.can_evict()) broken("somebody waits beside an idle connection: " + route.describe());
-    if (entitled && c.waiting > c.dialing && place.timers.empty() && !route.starved() && !has_tick(place)) {
+    if (entitled && c.waiting > c.dialing + route.examining() && place.timers.empty() && !route.starved() &&
+        !has_tick(place)) {
       broken("nothing will wake those who wait: " + route.describe());
     }
   }

@@ -184,7 +184,8 @@ void append_number(std::string& out, unsigned value, int base) {
   out.append(digits.data(), end.ptr);
 }
 
-// RFC 5952: no leading zeros, lower case, the first longest run of at least two zero groups as "::", mapped IPv4 dotted.
+// RFC 5952: no leading zeros, lower case, the first longest run of at least two zero groups as "::", mapped IPv4
+// dotted.
 std::string print_ipv6(const Ipv6Groups& groups) {
   std::string text;
   const bool mapped =
