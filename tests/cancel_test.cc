@@ -179,6 +179,33 @@ TEST_F(CancelTest, the_callback_is_never_called_from_inside_start) {
   }
 }
 
+TEST_F(CancelTest, a_blocking_call_inside_a_callback_is_refused_instead_of_stopping_the_loop) {
+  Listener& server = serve();
+  const Client client = make_client();
+  std::promise<Result<Response>> inner;
+  client.start(get(server.url()), [&](const Result<Response>&) { inner.set_value(client.get(server.url())); });
+  EXPECT_FAILS(inner.get_future().get(), ErrorCode::invalid_request);
+  EXPECT_STATUS(client.get(server.url()), 200);
+}
+
+TEST_F(CancelTest, a_callback_may_start_the_next_call) {
+  Listener& server = serve();
+  const Client client = make_client();
+  std::promise<int> done;
+  std::function<void(int)> next = [&](int left) {
+    client.start(get(server.url()), [&, left](const Result<Response>& reply) {
+      if (!reply || left == 0) {
+        done.set_value(left);
+      } else {
+        next(left - 1);
+      }
+    });
+  };
+  next(200);
+  EXPECT_EQ(done.get_future().get(), 0);
+  EXPECT_EQ(server.log().accepts, 1);
+}
+
 TEST_F(CancelTest, cancels_that_race_with_everything_complete_every_call_exactly_once) {
   CountingServer& server = count({.delay = std::chrono::microseconds(300)});
   const Client client = make_client(test_options().derive([](Options& o) { o.limits.open_per_host = 4; }));

@@ -49,6 +49,15 @@ TEST_F(RequestWritingTest, writes_an_empty_path_as_a_slash_and_leaves_userinfo_o
   EXPECT_EQ(sent.field("Authorization"), "(none)");
 }
 
+TEST_F(RequestWritingTest, speaks_to_ipv6_addresses_with_brackets_in_the_host_field) {
+  Listener& server = serve({.settings = {{"host", "::1"}}});
+  const Client client = make_client();
+  const Result<Response> reply = client.get(server.url("[::1]", "/six"));
+  ASSERT_STATUS(reply, 200);
+  EXPECT_EQ(reply->connection.address, "[::1]:" + std::to_string(server.port()));
+  EXPECT_EQ(last_of(server).field("Host"), "[::1]:" + std::to_string(server.port()));
+}
+
 TEST_F(RequestWritingTest, takes_user_agent_and_host_from_the_caller) {
   Listener& server = serve();
   const Client client = make_client();

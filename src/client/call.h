@@ -31,7 +31,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   enum class Kind : unsigned char { whole, stream };
 
   Call(std::shared_ptr<TransportImpl> transport, Request&& request, Kind kind);
-  ~Call();
+  ~Call() override;
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 

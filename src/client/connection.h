@@ -27,7 +27,7 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
  public:
   Connection(net::Loop& loop, std::shared_ptr<pool::Pool> pool, std::shared_ptr<pool::Route> route,
              net::Dialled dialled);
-  ~Connection();
+  ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 

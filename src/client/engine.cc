@@ -57,16 +57,14 @@ void Engine::fail(pool::Waiter& waiter, pool::Route& route, ErrorCode code, std:
 void Engine::dial(pool::Route& route, std::shared_ptr<const pool::DialOrder> order) {
   net::Loop& loop = next_loop();
   if (loop.on_this_thread()) {
-    dial_on(loop, route.shared_from_this(), std::move(order));
+    dial_on(loop, route.shared_from_this(), order);
   } else {
-    loop.post([this, &loop, route = route.shared_from_this(), order = std::move(order)]() mutable {
-      dial_on(loop, std::move(route), std::move(order));
-    });
+    loop.post([&loop, route = route.shared_from_this(), order = std::move(order)] { dial_on(loop, route, order); });
   }
 }
 
-void Engine::dial_on(net::Loop& loop, std::shared_ptr<pool::Route> route,
-                     std::shared_ptr<const pool::DialOrder> order) {
+void Engine::dial_on(net::Loop& loop, const std::shared_ptr<pool::Route>& route,
+                     const std::shared_ptr<const pool::DialOrder>& order) {
   const auto& destination = static_cast<const Destination&>(*route->attachment);
   const Timeouts& timeouts = order->timeouts;
   const net::DialLimits limits{timeouts.resolve, timeouts.connect, timeouts.proxy, timeouts.tls};

@@ -54,7 +54,8 @@ class Engine final : public pool::Performer {
   Engine();
 
  private:
-  void dial_on(net::Loop& loop, std::shared_ptr<pool::Route> route, std::shared_ptr<const pool::DialOrder> order);
+  static void dial_on(net::Loop& loop, const std::shared_ptr<pool::Route>& route,
+                      const std::shared_ptr<const pool::DialOrder>& order);
   struct Cached {
     std::shared_ptr<TransportImpl> transport;
     TimePoint last_asked{};

@@ -197,8 +197,7 @@ bool Pool::evict_one(TimePoint now) {
       if (i + 1 >= looks && !candidates.empty()) break;
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   bool evicted = false;
   for (const auto& [heat, victim] : candidates) {
     decide(*victim, now,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <thread>
 
 namespace trunkline::test {
@@ -98,6 +99,13 @@ void HttpTest::expect_quiet_counters() {
              now.pool.open == now.pool.idle + now.pool.upgraded && now.broken_law().empty();
     };
     EXPECT_TRUE(eventually(quiet)) << brief(made.transport->stats());
+    // The closed sets of reasons leave nothing out.
+    const PoolCounters pool = made.transport->stats().pool;
+    const auto sum = [](const auto& reasons) {
+      return std::accumulate(reasons.begin(), reasons.end(), std::uint64_t{0});
+    };
+    EXPECT_EQ(pool.dials_started, sum(pool.dials_by_reason)) << brief(made.transport->stats());
+    EXPECT_EQ(pool.granted, pool.reused + sum(pool.misses)) << brief(made.transport->stats());
   }
 }
 
