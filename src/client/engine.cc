@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t most_transports = 256;
 constexpr auto transport_grace = std::chrono::seconds(60);
 
-// One loop carries some 200,000 requests per second; more only help programs that need more than one core for I/O.
+// One is right for most clients; more help programs that need more than one core for their I/O.
 std::size_t loop_count() {
   const char* wanted = std::getenv("TRUNKLINE_LOOPS");
   const int count = wanted != nullptr ? std::atoi(wanted) : 1;

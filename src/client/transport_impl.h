@@ -74,7 +74,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
 
   mutable std::mutex mutex_;  // targets_, routes_, reborn_
   // Programs send to the same URLs again and again: what a text led to stands in the slot of its hash, until another
-  // text wants the slot. Saves parsing and looking up, a sixth of all the instructions of a request.
+  // text wants the slot. It saves parsing and looking up.
   std::vector<std::shared_ptr<const Target>> targets_;
   std::unordered_map<std::string, std::shared_ptr<pool::Route>> routes_;
   std::shared_ptr<TransportImpl> reborn_;  // in a forked child, what stands for this isolated transport
