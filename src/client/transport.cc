@@ -215,28 +215,26 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
 // --- counters
 
 void TransportImpl::call_started() {
-  started_.fetch_add(1, std::memory_order_relaxed);
-  in_flight_.fetch_add(1, std::memory_order_relaxed);
+  {
+    std::lock_guard lock(counters_mutex_);
+    ++counters_.started;
+    ++counters_.in_flight;
+  }
   if (const int tokens = retry_tokens_.load(std::memory_order_relaxed); tokens < retry_most) {
     retry_tokens_.store(std::min(retry_most, tokens + retry_gain), std::memory_order_relaxed);
   }
 }
 
 void TransportImpl::call_completed() {
-  completed_.fetch_add(1, std::memory_order_relaxed);
-  call_ended();
+  std::lock_guard lock(counters_mutex_);
+  ++counters_.completed;
+  if (--counters_.in_flight == 0 && closed()) drained_.notify_all();
 }
 
 void TransportImpl::call_failed(ErrorKind kind) {
-  failed_[static_cast<std::size_t>(kind)].fetch_add(1, std::memory_order_relaxed);
-  call_ended();
-}
-
-void TransportImpl::call_ended() {
-  if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) == 1 && closed()) {
-    std::lock_guard lock(drain_mutex_);
-    drained_.notify_all();
-  }
+  std::lock_guard lock(counters_mutex_);
+  ++counters_.failed[static_cast<std::size_t>(kind)];
+  if (--counters_.in_flight == 0 && closed()) drained_.notify_all();
 }
 
 bool TransportImpl::spend_retry() {
@@ -244,17 +242,17 @@ bool TransportImpl::spend_retry() {
     retry_tokens_.fetch_add(retry_cost, std::memory_order_relaxed);
     return false;
   }
-  retries_.fetch_add(1, std::memory_order_relaxed);
+  std::lock_guard lock(counters_mutex_);
+  ++counters_.retries;
   return true;
 }
 
 Stats TransportImpl::stats() const {
   Stats stats;
-  stats.requests.started = started_.load();
-  stats.requests.completed = completed_.load();
-  for (std::size_t i = 0; i < failed_.size(); ++i) stats.requests.failed[i] = failed_[i].load();
-  stats.requests.in_flight = in_flight_.load();
-  stats.requests.retries = retries_.load();
+  {
+    std::lock_guard lock(counters_mutex_);
+    stats.requests = counters_;
+  }
   if (pool_) pool_->collect(stats, most_routes_in_stats, Clock::now());
   for (RouteStats& route : stats.routes) {
     route.protocol = "http/1.1";
@@ -287,8 +285,8 @@ bool TransportImpl::drain(Duration limit) {
   Engine::instance().forget(*this);
   bool all = false;
   {
-    std::unique_lock lock(drain_mutex_);
-    all = drained_.wait_for(lock, limit, [this] { return in_flight_.load(std::memory_order_acquire) == 0; });
+    std::unique_lock lock(counters_mutex_);
+    all = drained_.wait_for(lock, limit, [this] { return counters_.in_flight == 0; });
   }
   if (own_pool_) {
     pool_->shut_down(Clock::now());

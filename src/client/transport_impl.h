@@ -62,7 +62,6 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   Result<std::shared_ptr<pool::Route>> route_for(const Url& url);
   Result<std::shared_ptr<pool::Route>> add_route(const Url& url, const std::string& origin);
   std::shared_ptr<TransportImpl> living();
-  void call_ended();
 
   const Options options_;
   const Identity identity_;
@@ -80,14 +79,11 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   std::shared_ptr<TransportImpl> reborn_;  // in a forked child, what stands for this isolated transport
 
   std::atomic<bool> closed_{false};
-  std::atomic<std::uint64_t> started_{0};
-  std::atomic<std::uint64_t> completed_{0};
-  std::array<std::atomic<std::uint64_t>, error_kind_count> failed_{};
-  std::atomic<std::int64_t> in_flight_{0};
-  std::atomic<std::uint64_t> retries_{0};
+  // One lock for all, so that a snapshot adds up at any moment; it costs what the atomics of its counters would.
+  mutable std::mutex counters_mutex_;
+  RequestCounters counters_;
   std::atomic<int> retry_tokens_{1000};  // hundredths
-  mutable std::mutex drain_mutex_;
-  std::condition_variable drained_;
+  std::condition_variable drained_;      // with counters_mutex_: nothing is in flight any more
 };
 
 }  // namespace trunkline
