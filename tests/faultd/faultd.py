@@ -524,7 +524,8 @@ def big(connection, request):
     request.read_body()
     size, coding = request.number("size"), request.get("coding")
     chunked, to_close = coding == "chunked", coding == "close"
-    framing = {"chunked": "Transfer-Encoding: chunked", "close": "Connection: close"}.get(coding, f"Content-Length: {size}")
+    framing = {"chunked": "Transfer-Encoding: chunked", "close": "Connection: close"}
+    framing = framing.get(coding, f"Content-Length: {size}")
     connection.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
     sent = 0
     while sent < size:
@@ -653,7 +654,7 @@ def unanswered(connection, request):
 
 
 def truncated(connection, request):
-    """A body that ends early: coding=length | chunked | close; end=fin (close_notify with TLS) | cut (FIN only) | rst."""
+    """A body that ends early: coding=length | chunked | close; end=fin (close_notify with TLS), cut (FIN only) or rst."""
     request.read_body()
     head = {"length": b"Content-Length: 100\r\n\r\n", "chunked": b"Transfer-Encoding: chunked\r\n\r\n14\r\n",
             "close": b"Connection: close\r\n\r\n"}[request.get("coding", "length")]
@@ -701,8 +702,9 @@ def answer(connection, request):
 
 
 def http(connection):
-    """Serves requests; `slow_tls` does so after a handshake that waits for the test's word. Settings: idle=T (closes after T idle seconds; idle_rst=1: with RST), requests=N (then closes;
-    announce=0: without saying so), hint=N (Keep-Alive: timeout=N)."""
+    """Serves requests; `slow_tls` does so after a handshake that waits for the test's word, `bound` refuses connections
+    until it is told `up`. Settings: idle=T (closes after T idle seconds; idle_rst=1: with RST), requests=N (then
+    closes; announce=0: without saying so), hint=N (Keep-Alive: timeout=N)."""
     while True:
         request = connection.read_request()
         answer(connection, request)
