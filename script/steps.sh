@@ -28,6 +28,9 @@ step() {
   fi
   if [[ $status -ne 0 ]]; then
     tail -n 60 "$log"
+    echo '--- what failed, from the whole log:'
+    grep -nE -A6 ': Failure$|: error: |ERROR: |WARNING: ThreadSanitizer|runtime error: |SUMMARY: |^\[  FAILED  \] .*ms\)' "$log" |
+      cut -c1-240 | head -n 60 || true
     echo "$passed passed, $failed failed"
     echo "script/test: FAILED at step $name (log: $log)"
     exit 1

@@ -355,9 +355,8 @@ void Call::run_blocking() {
         break;
     }
     if (entry == nullptr) return;
-    auto& connection = static_cast<Connection&>(*entry);
-    begin_on(connection);
-    connection.drive(*this);
+    begin_on(static_cast<Connection&>(*entry));
+    if (connection_ != nullptr) connection_->drive(*this);  // sending may have failed, and the connection be gone
   } while (again_);
 }
 
