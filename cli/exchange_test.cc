@@ -34,12 +34,12 @@ class FakeTransport : public Transport {
   Result<ResponseStream> open(Request&&) override {
     return Error(ErrorCode::unsupported, Phase::prepare, "no streams");
   }
-  CallHandle start(Request&& request, Callback<void(Result<Response>)> done) override {
+  CallHandle start(Request&& request, Callback<void(Result<Response>)>&& done) override {
     // Joined at once: the answer still comes on another thread, before anything reads the inbox.
     std::thread([&] { done(send(std::move(request))); }).join();
     return {};
   }
-  CallHandle start_open(Request&&, Callback<void(Result<ResponseStream>)>) override { return {}; }
+  CallHandle start_open(Request&&, Callback<void(Result<ResponseStream>)>&&) override { return {}; }
   Result<void> ready() const override { return {}; }
   const Options& options() const override { return options_; }
   const std::string& fingerprint() const override { return fingerprint_; }

@@ -85,8 +85,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   if (!trunkline::http1::check_request(head.method, head.target, headers)) return 0;
   if (!trunkline::http1::check_framing(headers, head.has_body, head.content_length, head.upgrade)) return 0;
-  std::string written;
-  trunkline::http1::encode_head(head, written);
+  std::string buffer;
+  const std::string written(trunkline::http1::encode_head(head, buffer));
 
   std::string_view rest = written;
   const std::string_view request_line = take_line(rest, written);

@@ -126,12 +126,12 @@ TEST_F(RaceTest, S2_a_round_tripper_that_the_caller_supplies_is_used_as_it_is) {
       response.status = 299;
       return response;
     }
-    CallHandle start(Request&&, Callback<void(Result<Response>)> done) override {
+    CallHandle start(Request&&, Callback<void(Result<Response>)>&& done) override {
       ++starts;
       done(Response());
       return {};
     }
-    CallHandle start_open(Request&&, Callback<void(Result<ResponseStream>)>) override { return {}; }
+    CallHandle start_open(Request&&, Callback<void(Result<ResponseStream>)>&&) override { return {}; }
   };
   const auto recorder = std::make_shared<Recorder>();
   const Client client{std::shared_ptr<RoundTripper>(recorder)};

@@ -1,9 +1,12 @@
 // Header fields in the order they were sent. Names compare without case, as HTTP says; values are kept as they are.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,7 +14,8 @@
 
 namespace trunkline {
 
-// All bytes live in one string and every field is four numbers, so a response's headers cost two allocations.
+// All of it lives in one string, the text first and then four numbers for each field: a response's headers cost one
+// allocation.
 class Headers {
  public:
   struct Field {
@@ -19,7 +23,28 @@ class Headers {
     std::string_view value;
   };
 
+  // For codecs: where a field stands in a text.
+  struct Slot {
+    std::uint32_t name;
+    std::uint32_t name_length;
+    std::uint32_t value;
+    std::uint32_t value_length;
+  };
+
   Headers() = default;
+  Headers(const Headers&) = default;
+  Headers& operator=(const Headers&) = default;
+  Headers(Headers&& other) noexcept
+      : bytes_(std::move(other.bytes_)),
+        text_size_(std::exchange(other.text_size_, 0)),
+        count_(std::exchange(other.count_, 0)) {}
+  Headers& operator=(Headers&& other) noexcept {
+    bytes_ = std::move(other.bytes_);
+    text_size_ = std::exchange(other.text_size_, 0);
+    count_ = std::exchange(other.count_, 0);
+    return *this;
+  }
+  ~Headers() = default;
   Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
 
   void add(std::string_view name, std::string_view value);  // appends, keeping others of that name
@@ -31,12 +56,11 @@ class Headers {
   bool contains(std::string_view name) const { return get(name).has_value(); }
   std::vector<std::string_view> get_all(std::string_view name) const;
 
-  std::size_t size() const { return fields_.size(); }
-  bool empty() const { return fields_.empty(); }
+  std::size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
   Field operator[](std::size_t index) const {
-    const Slot& slot = fields_[index];
-    return {std::string_view(bytes_).substr(slot.name, slot.name_length),
-            std::string_view(bytes_).substr(slot.value, slot.value_length)};
+    const Slot found = slot(index);
+    return {{bytes_.data() + found.name, found.name_length}, {bytes_.data() + found.value, found.value_length}};
   }
 
   class Iterator {
@@ -56,19 +80,20 @@ class Headers {
   Iterator begin() const { return {this, 0}; }
   Iterator end() const { return {this, size()}; }
 
-  // For codecs: takes a message head as its bytes and points fields into it, so that nothing is copied twice.
-  // Offsets count from the start of `bytes`.
-  struct Slot {
-    std::uint32_t name;
-    std::uint32_t name_length;
-    std::uint32_t value;
-    std::uint32_t value_length;
-  };
-  static Headers adopt(std::string bytes, std::vector<Slot> fields);
+  // For codecs: a message head as it came, and where its fields are in it.
+  static Headers adopt(std::string_view text, std::span<const Slot> fields);
 
  private:
-  std::string bytes_;
-  std::vector<Slot> fields_;
+  Slot slot(std::size_t index) const {
+    assert(index < count_);
+    Slot slot;
+    std::memcpy(&slot, bytes_.data() + text_size_ + index * sizeof slot, sizeof slot);
+    return slot;
+  }
+
+  std::string bytes_;  // the text, and behind it a Slot for each field
+  std::uint32_t text_size_ = 0;
+  std::uint32_t count_ = 0;
 };
 
 // ASCII without case: header names, schemes and host names.

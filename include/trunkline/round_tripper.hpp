@@ -31,8 +31,8 @@ class RoundTripper {
   virtual Result<Response> send(Request&& request) = 0;
 
   // `done` is called exactly once, on a loop thread, and never from inside this call. It must not block.
-  virtual CallHandle start(Request&& request, Callback<void(Result<Response>)> done) = 0;
-  virtual CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)> done) = 0;
+  virtual CallHandle start(Request&& request, Callback<void(Result<Response>)>&& done) = 0;
+  virtual CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)>&& done) = 0;
 };
 
 }  // namespace trunkline

@@ -19,8 +19,9 @@ struct ConnectionInfo {
   DialReason dial_reason = DialReason::first;  // why it was dialled, once
   std::uint32_t requests = 0;                  // that it has carried, this one included
   std::string address;                         // "192.0.2.1:443"
-  std::string_view protocol;                   // "http/1.1"
-  std::string tls;                             // "TLSv1.3 TLS_AES_256_GCM_SHA384", "... resumed"; empty in clear
+  // These two are of a few texts that live as long as the process.
+  std::string_view protocol;  // "http/1.1"
+  std::string_view tls;       // "TLSv1.3 TLS_AES_256_GCM_SHA384", "... resumed"; empty in clear
 };
 
 // The time each part took. Dialling parts are zero on a reused connection.

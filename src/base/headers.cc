@@ -25,9 +25,13 @@ std::uint64_t load(const char* bytes, std::size_t count) {
   return word;
 }
 
-bool points_into(std::string_view part, const std::string& whole) {
+bool points_into(std::string_view part, std::string_view whole) {
   const std::less<const char*> before;
   return !part.empty() && !before(part.data(), whole.data()) && before(part.data(), whole.data() + whole.size());
+}
+
+std::string_view as_bytes(std::span<const Headers::Slot> slots) {
+  return {reinterpret_cast<const char*>(slots.data()), slots.size_bytes()};
 }
 
 }  // namespace
@@ -53,26 +57,28 @@ bool equals_ignore_case(std::string_view a, std::string_view b) {
 }
 
 Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
-  std::size_t bytes = 0;
+  std::size_t bytes = fields.size() * sizeof(Slot);
   for (const auto& [name, value] : fields) bytes += name.size() + value.size();
   bytes_.reserve(bytes);
-  fields_.reserve(fields.size());
   for (const auto& [name, value] : fields) add(name, value);
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
-  // headers.add("X", *headers.get("Y")) must work although the append may move the bytes.
+  // headers.add("X", *headers.get("Y")) must work although the bytes move.
   if (points_into(name, bytes_) || points_into(value, bytes_)) {
     const std::string own_name(name);
     const std::string own_value(value);
     return add(own_name, own_value);
   }
-  assert(bytes_.size() + name.size() + value.size() <= std::numeric_limits<std::uint32_t>::max());
-  const auto start = static_cast<std::uint32_t>(bytes_.size());
+  assert(text_size_ + name.size() + value.size() <= std::numeric_limits<std::uint32_t>::max());
   const auto name_length = static_cast<std::uint32_t>(name.size());
-  bytes_ += name;
-  bytes_ += value;
-  fields_.push_back({start, name_length, start + name_length, static_cast<std::uint32_t>(value.size())});
+  const auto value_length = static_cast<std::uint32_t>(value.size());
+  const Slot slot{text_size_, name_length, text_size_ + name_length, value_length};
+  bytes_.insert(text_size_, name);
+  bytes_.insert(text_size_ + name_length, value);
+  bytes_ += as_bytes({&slot, 1});
+  text_size_ += name_length + value_length;
+  ++count_;
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
@@ -83,37 +89,27 @@ void Headers::set(std::string_view name, std::string_view value) {
 }
 
 void Headers::remove(std::string_view name) {
-  std::string own_name;
-  if (points_into(name, bytes_)) name = own_name = name;
-  std::size_t live_bytes = 0;
-  std::size_t kept = 0;
-  for (const Slot& slot : fields_) {
-    if (equals_ignore_case(std::string_view(bytes_).substr(slot.name, slot.name_length), name)) continue;
-    live_bytes += slot.name_length + slot.value_length;
-    fields_[kept++] = slot;
+  if (!contains(name)) return;
+  // Anew, without its bytes: set() in a loop does not grow.
+  Headers others;
+  others.bytes_.reserve(bytes_.size());
+  for (const Field field : *this) {
+    if (!equals_ignore_case(field.name, name)) others.add(field.name, field.value);
   }
-  if (kept == fields_.size()) return;
-  fields_.resize(kept);
-  // Bytes of removed fields stay until they outweigh the others, so that set() in a loop does not grow without end.
-  if (bytes_.size() > 2 * live_bytes + 256) {
-    Headers compact;
-    compact.bytes_.reserve(live_bytes);
-    compact.fields_.reserve(kept);
-    for (const Field field : *this) compact.add(field.name, field.value);
-    *this = std::move(compact);
-  }
+  *this = std::move(others);
 }
 
 void Headers::clear() {
   bytes_.clear();
-  fields_.clear();
+  text_size_ = count_ = 0;
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {
-  for (const Slot& slot : fields_) {
-    if (slot.name_length != name.size()) continue;
-    if (equals_ignore_case(std::string_view(bytes_).substr(slot.name, slot.name_length), name)) {
-      return std::string_view(bytes_).substr(slot.value, slot.value_length);
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Slot field = slot(i);
+    if (field.name_length != name.size()) continue;
+    if (equals_ignore_case({bytes_.data() + field.name, field.name_length}, name)) {
+      return std::string_view(bytes_.data() + field.value, field.value_length);
     }
   }
   return std::nullopt;
@@ -127,10 +123,12 @@ std::vector<std::string_view> Headers::get_all(std::string_view name) const {
   return values;
 }
 
-Headers Headers::adopt(std::string bytes, std::vector<Slot> fields) {
+Headers Headers::adopt(std::string_view text, std::span<const Slot> fields) {
   Headers headers;
-  headers.bytes_ = std::move(bytes);
-  headers.fields_ = std::move(fields);
+  headers.bytes_.reserve(text.size() + fields.size_bytes());
+  headers.bytes_.append(text).append(as_bytes(fields));
+  headers.text_size_ = static_cast<std::uint32_t>(text.size());
+  headers.count_ = static_cast<std::uint32_t>(fields.size());
   return headers;
 }
 

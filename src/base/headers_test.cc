@@ -68,8 +68,16 @@ TEST(Headers, copies_are_independent) {
 }
 
 TEST(Headers, adopts_bytes_of_a_codec) {
-  const Headers headers = Headers::adopt("X: y\r\nZ: \r\n", {{0, 1, 3, 1}, {6, 1, 9, 0}});
+  const std::array<Headers::Slot, 2> slots{{{0, 1, 3, 1}, {6, 1, 9, 0}}};
+  Headers headers = Headers::adopt("X: y\r\nZ: \r\n", slots);
   EXPECT_EQ(listed(headers), "X=y;Z=;");
+  headers.add("A", "b");
+  EXPECT_EQ(listed(headers), "X=y;Z=;A=b;");
+  const Headers taken = std::move(headers);
+  EXPECT_EQ(listed(taken), "X=y;Z=;A=b;");
+  EXPECT_TRUE(headers.empty());  // NOLINT: moved from on purpose, and still in order
+  headers.add("C", "d");
+  EXPECT_EQ(listed(headers), "C=d;");
 }
 
 TEST(Headers, compares_ascii_without_case_and_nothing_else) {

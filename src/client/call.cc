@@ -86,17 +86,19 @@ std::optional<Error> Call::prepare() {
     return Error(ErrorCode::invalid_request, Phase::prepare,
                  "CONNECT is between a client and its proxy: set Options::proxy");
   }
-  if (auto ok = http1::check_request(request_.method(), target_->request_target, request_.headers()); !ok)
-    return ok.error();
-  std::optional<std::uint64_t> length;
-  if (request_.has_body()) length = request_.source() ? request_.source()->length() : request_.body().size();
-  if (auto ok = http1::check_framing(request_.headers(), request_.has_body(), length, request_.wants_upgrade()); !ok) {
-    return ok.error();
+  if (auto ok = http1::check_head(request_.method(), request_.headers()); !ok) return ok.error();
+  if (!request_.headers().empty() || request_.wants_upgrade()) {
+    std::optional<std::uint64_t> length;
+    if (request_.has_body()) length = request_.source() ? request_.source()->length() : request_.body().size();
+    if (auto ok = http1::check_framing(request_.headers(), request_.has_body(), length, request_.wants_upgrade());
+        !ok) {
+      return ok.error();
+    }
+    if (const auto connection = request_.headers().get("Connection")) {
+      wants_close_ = equals_ignore_case(*connection, "close");
+    }
   }
   idempotent_ = request_.is_idempotent() || is_idempotent(request_.method());
-  if (const auto connection = request_.headers().get("Connection")) {
-    wants_close_ = equals_ignore_case(*connection, "close");
-  }
   Waiter::limits = &options.limits;
   Waiter::deadline = std::min(after(started_, limits().queue), total_deadline_);
   Waiter::fresh = request_.wants_fresh_connection();
@@ -110,6 +112,7 @@ http1::RequestHead Call::head() const {
   head.host = target_->url.authority();
   head.headers = &request_.headers();
   head.user_agent = transport_->options().user_agent;
+  head.usual = target_->usual_start;
   head.extra = target_->extra_head;
   head.upgrade = request_.wants_upgrade();
   head.has_body = request_.has_body();
@@ -136,13 +139,13 @@ void Call::trace(TraceEvent::Kind kind, std::string detail) {
 
 // --- with a callback
 
-void Call::start(Callback<void(Result<Response>)> done) {
+void Call::start(Callback<void(Result<Response>)>&& done) {
   done_whole_ = std::move(done);
   launch();
 }
 
-void Call::start_stream(Callback<void(Result<ResponseStream>)> done) {
-  done_stream_ = std::move(done);
+void Call::start_stream(Callback<void(Result<ResponseStream>)>&& done) {
+  stream_callbacks().opened = std::move(done);
   launch();
 }
 
@@ -258,7 +261,7 @@ void Call::begin_on(Connection& connection) {
   info.requests = connection.requests;
   info.address = dialled.address;
   info.protocol = "http/1.1";
-  info.tls = dialled.tls;
+  info.tls = connection.tls();
   RequestTimes& times = response_.times;
   times.queue = (blocking_ ? Clock::now() : home().now()) - started_;
   if (times.queue < Duration::zero()) times.queue = Duration::zero();  // a turn's clock is a little behind
@@ -555,14 +558,14 @@ void Call::deliver() {
   cancel_queue_timer();
   const std::shared_ptr<Call> keep = std::move(self_);
   if (kind_ == Kind::whole) {
-    auto done = std::move(done_whole_);
     if (error_) {
-      done(std::move(*error_));
+      done_whole_(std::move(*error_));
     } else {
-      done(std::move(result_));
+      done_whole_(std::move(result_));
     }
+    done_whole_.reset();  // what it holds may hold this call
   } else {
-    auto done = std::move(done_stream_);
+    auto done = std::move(stream_callbacks().opened);
     if (error_ && !head_ready_) {
       done(std::move(*error_));
     } else {
@@ -587,6 +590,11 @@ ResponseStream Call::make_stream() {
 }
 
 // --- an open stream
+
+Call::StreamCallbacks& Call::stream_callbacks() {
+  if (!stream_callbacks_) stream_callbacks_ = std::make_unique<StreamCallbacks>();
+  return *stream_callbacks_;
+}
 
 Result<std::size_t> Call::read_result() {
   const std::size_t size = std::exchange(read_bytes_, 0);
@@ -627,7 +635,7 @@ void Call::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> 
   }
   home().post([self = shared_from_this(), into, done = std::move(done)]() mutable {
     self->into_ = into;
-    self->done_read_ = std::move(done);
+    self->stream_callbacks().read = std::move(done);
     self->start_read_on_loop();
   });
 }
@@ -650,7 +658,7 @@ void Call::finish_read() {
   satisfied_ = true;
   if (!reading_) return;
   reading_ = false;
-  auto done = std::move(done_read_);
+  auto done = std::move(stream_callbacks().read);
   if (done) done(read_result());
 }
 

@@ -39,8 +39,8 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   Result<Response> run_whole();
   Result<ResponseStream> run_stream();
   // With a callback; from any thread.
-  void start(Callback<void(Result<Response>)> done);
-  void start_stream(Callback<void(Result<ResponseStream>)> done);
+  void start(Callback<void(Result<Response>)>&& done);
+  void start_stream(Callback<void(Result<ResponseStream>)>&& done);
 
   // Of an open stream.
   Result<std::size_t> read(std::span<char> into);
@@ -93,6 +93,12 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   void on_timer() override;
 
  private:
+  // Of a stream that is opened or read with callbacks.
+  struct StreamCallbacks {
+    Callback<void(Result<ResponseStream>)> opened;
+    Callback<void(Result<std::size_t>)> read;
+  };
+
   std::optional<Error> prepare();
   void launch();
   void attempt_on_loop();
@@ -105,6 +111,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   void complete(std::optional<Error> error);
   void deliver();
   void count_end();
+  StreamCallbacks& stream_callbacks();
   void start_read_on_loop();
   void finish_read();
   Result<std::size_t> read_result();
@@ -154,8 +161,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   std::atomic<std::uint32_t> wake_{0};  // blocking, in the queue: 0 waiting, 1 granted, 2 failed
 
   Callback<void(Result<Response>)> done_whole_;
-  Callback<void(Result<ResponseStream>)> done_stream_;
-  Callback<void(Result<std::size_t>)> done_read_;
+  std::unique_ptr<StreamCallbacks> stream_callbacks_;
 };
 
 }  // namespace trunkline

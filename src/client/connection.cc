@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
+#include <set>
 
 #include "base/per_thread.h"
 #include "client/call.h"
@@ -32,11 +34,24 @@ http1::DecoderLimits decoder_limits(const ResponseLimits& limits) {
   return result;
 }
 
+// There are as many texts as ciphers; every response of a connection refers to one.
+std::string_view kept_for_ever(const std::string& text) {
+  if (text.empty()) return {};
+  static std::mutex mutex;
+  static auto& texts = *new std::set<std::string>;  // never destroyed: the last response may outlive everything
+  std::lock_guard lock(mutex);
+  return *texts.insert(text).first;
+}
+
 }  // namespace
 
 Connection::Connection(net::Loop& loop, std::shared_ptr<pool::Pool> pool, std::shared_ptr<pool::Route> route,
                        net::Dialled dialled)
-    : loop_(loop), pool_(std::move(pool)), route_(std::move(route)), dialled_(std::move(dialled)) {
+    : loop_(loop),
+      pool_(std::move(pool)),
+      route_(std::move(route)),
+      dialled_(std::move(dialled)),
+      tls_(kept_for_ever(dialled_.tls)) {
   id = next_connection_id.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -77,9 +92,7 @@ void Connection::begin(Call& call, bool by_caller) {
   const Request& request = call.request();
   const http1::RequestHead head = call.head();
   struct HeadText;
-  auto& head_text = per_thread<std::string, HeadText>();
-  head_text.clear();
-  http1::encode_head(head, head_text);
+  const std::string_view head_text = http1::encode_head(head, per_thread<std::string, HeadText>());
   awaiting_continue_ = head.expect_continue;
   if (request.source() && head.content_length) source_left_ = *head.content_length;
 

@@ -35,6 +35,7 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   pool::Pool& pool() { return *pool_; }
   pool::Route& route() { return *route_; }
   const net::Dialled& dialled() const { return dialled_; }
+  std::string_view tls() const { return tls_; }  // ConnectionInfo::tls
   net::Stream& stream() { return *dialled_.stream; }
 
   // Starts the exchange of `call`, which leased this connection. In loop mode on the loop's thread; `by_caller` on the
@@ -92,6 +93,7 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   std::shared_ptr<pool::Pool> pool_;
   std::shared_ptr<pool::Route> route_;
   net::Dialled dialled_;
+  std::string_view tls_;
   std::atomic<Mode> mode_{Mode::idle};
 
   // The exchange.

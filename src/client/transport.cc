@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
+#include "base/recycled.h"
 #include "base/text.h"
 #include "client/advice.h"
 #include "client/call.h"
@@ -16,6 +19,22 @@ constexpr int retry_cost = 100;
 constexpr int retry_gain = 20;    // one retry for five requests
 constexpr int retry_most = 1000;  // and ten at once after a quiet time
 constexpr std::size_t most_routes_in_stats = 100;
+
+// For a cache: whoever makes texts collide makes them be parsed again, no more.
+std::size_t quick_hash(std::string_view text) {
+  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
+  std::uint64_t hash = text.size();
+  const auto mix = [&hash](std::uint64_t word) { hash = (std::rotl(hash, 5) ^ word) * odd; };
+  std::uint64_t word = 0;
+  if (text.size() < sizeof word) return 0;  // no URL that can be used is so short
+  for (std::size_t at = 0; at + sizeof word < text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    mix(word);
+  }
+  std::memcpy(&word, text.data() + text.size() - sizeof word, sizeof word);
+  mix(word);
+  return hash >> 32;
+}
 
 }  // namespace
 
@@ -92,21 +111,21 @@ std::shared_ptr<TransportImpl> TransportImpl::living() {
 }
 
 Result<Response> TransportImpl::send(Request&& request) {
-  return std::make_shared<Call>(living(), std::move(request), Call::Kind::whole)->run_whole();
+  return std::allocate_shared<Call>(Recycled<Call>(), living(), std::move(request), Call::Kind::whole)->run_whole();
 }
 
 Result<ResponseStream> TransportImpl::open(Request&& request) {
-  return std::make_shared<Call>(living(), std::move(request), Call::Kind::stream)->run_stream();
+  return std::allocate_shared<Call>(Recycled<Call>(), living(), std::move(request), Call::Kind::stream)->run_stream();
 }
 
-CallHandle TransportImpl::start(Request&& request, Callback<void(Result<Response>)> done) {
-  auto call = std::make_shared<Call>(living(), std::move(request), Call::Kind::whole);
+CallHandle TransportImpl::start(Request&& request, Callback<void(Result<Response>)>&& done) {
+  auto call = std::allocate_shared<Call>(Recycled<Call>(), living(), std::move(request), Call::Kind::whole);
   call->start(std::move(done));
   return CallHandle(call);
 }
 
-CallHandle TransportImpl::start_open(Request&& request, Callback<void(Result<ResponseStream>)> done) {
-  auto call = std::make_shared<Call>(living(), std::move(request), Call::Kind::stream);
+CallHandle TransportImpl::start_open(Request&& request, Callback<void(Result<ResponseStream>)>&& done) {
+  auto call = std::allocate_shared<Call>(Recycled<Call>(), living(), std::move(request), Call::Kind::stream);
   call->start_stream(std::move(done));
   return CallHandle(call);
 }
@@ -115,7 +134,7 @@ CallHandle TransportImpl::start_open(Request&& request, Callback<void(Result<Res
 
 Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string& url) {
   constexpr std::size_t slots = 1024;
-  const std::size_t slot = std::hash<std::string>{}(url) % slots;
+  const std::size_t slot = quick_hash(url) % slots;
   {
     std::lock_guard lock(mutex_);
     if (targets_.empty()) targets_.resize(slots);
@@ -136,6 +155,8 @@ Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string
     target->extra_head = destination.proxy_authorization_line;
   }
   target->request_target += target->url.target();
+  if (auto sound = http1::check_target(target->request_target); !sound) return sound.error();
+  target->usual_start = http1::usual_start(target->request_target, target->url.authority(), options_.user_agent);
   std::lock_guard lock(mutex_);
   targets_[slot] = target;
   return std::shared_ptr<const Target>(std::move(target));
@@ -215,26 +236,39 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
 // --- counters
 
 void TransportImpl::call_started() {
-  {
-    std::lock_guard lock(counters_mutex_);
-    ++counters_.started;
-    ++counters_.in_flight;
-  }
+  started_.fetch_add(1);
   if (const int tokens = retry_tokens_.load(std::memory_order_relaxed); tokens < retry_most) {
     retry_tokens_.store(std::min(retry_most, tokens + retry_gain), std::memory_order_relaxed);
   }
 }
 
 void TransportImpl::call_completed() {
-  std::lock_guard lock(counters_mutex_);
-  ++counters_.completed;
-  if (--counters_.in_flight == 0 && closed()) drained_.notify_all();
+  completed_.fetch_add(1);
+  if (closed_.load()) call_ended();
 }
 
 void TransportImpl::call_failed(ErrorKind kind) {
-  std::lock_guard lock(counters_mutex_);
-  ++counters_.failed[static_cast<std::size_t>(kind)];
-  if (--counters_.in_flight == 0 && closed()) drained_.notify_all();
+  failed_[static_cast<std::size_t>(kind)].fetch_add(1);
+  if (closed_.load()) call_ended();
+}
+
+// drain() says that it is closed and then counts; a call counts itself and then asks whether it is closed. So one of
+// them sees the other.
+void TransportImpl::call_ended() {
+  std::lock_guard lock(drained_mutex_);
+  drained_.notify_all();
+}
+
+// Ends are read before starts: a call that starts or ends meanwhile is in flight, and never missing.
+RequestCounters TransportImpl::request_counters() const {
+  RequestCounters counters;
+  counters.completed = completed_.load();
+  std::uint64_t ended = counters.completed;
+  for (std::size_t i = 0; i < failed_.size(); ++i) ended += counters.failed[i] = failed_[i].load();
+  counters.retries = retries_.load();
+  counters.started = started_.load();
+  counters.in_flight = counters.started - ended;
+  return counters;
 }
 
 bool TransportImpl::spend_retry() {
@@ -242,17 +276,13 @@ bool TransportImpl::spend_retry() {
     retry_tokens_.fetch_add(retry_cost, std::memory_order_relaxed);
     return false;
   }
-  std::lock_guard lock(counters_mutex_);
-  ++counters_.retries;
+  retries_.fetch_add(1);
   return true;
 }
 
 Stats TransportImpl::stats() const {
   Stats stats;
-  {
-    std::lock_guard lock(counters_mutex_);
-    stats.requests = counters_;
-  }
+  stats.requests = request_counters();
   if (pool_) pool_->collect(stats, most_routes_in_stats, Clock::now());
   for (RouteStats& route : stats.routes) {
     route.protocol = "http/1.1";
@@ -285,8 +315,8 @@ bool TransportImpl::drain(Duration limit) {
   Engine::instance().forget(*this);
   bool all = false;
   {
-    std::unique_lock lock(counters_mutex_);
-    all = drained_.wait_for(lock, limit, [this] { return counters_.in_flight == 0; });
+    std::unique_lock lock(drained_mutex_);
+    all = drained_.wait_for(lock, limit, [this] { return request_counters().in_flight == 0; });
   }
   if (own_pool_) {
     pool_->shut_down(Clock::now());

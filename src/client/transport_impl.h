@@ -26,6 +26,7 @@ struct Target {
   Url url;
   std::shared_ptr<pool::Route> route;
   std::string request_target;   // path and query; with a proxy and without a tunnel, the whole URL
+  std::string usual_start;      // of a request's head: http1::usual_start
   std::string_view extra_head;  // Proxy-Authorization, for a plain request through a proxy; the route's
   bool websocket = false;
 };
@@ -39,8 +40,8 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
 
   Result<ResponseStream> open(Request&& request) override;
   Result<Response> send(Request&& request) override;
-  CallHandle start(Request&& request, Callback<void(Result<Response>)> done) override;
-  CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)> done) override;
+  CallHandle start(Request&& request, Callback<void(Result<Response>)>&& done) override;
+  CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)>&& done) override;
   Result<void> ready() const override;
   const Options& options() const override { return options_; }
   const std::string& fingerprint() const override { return identity_.handle; }
@@ -59,6 +60,8 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   bool spend_retry();  // from a budget of one in five, so that retries cannot double an outage
 
  private:
+  RequestCounters request_counters() const;
+  void call_ended();
   Result<std::shared_ptr<pool::Route>> route_for(const Url& url);
   Result<std::shared_ptr<pool::Route>> add_route(const Url& url, const std::string& origin);
   std::shared_ptr<TransportImpl> living();
@@ -79,11 +82,12 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   std::shared_ptr<TransportImpl> reborn_;  // in a forked child, what stands for this isolated transport
 
   std::atomic<bool> closed_{false};
-  // One lock for all, so that a snapshot adds up at any moment; it costs what the atomics of its counters would.
-  mutable std::mutex counters_mutex_;
-  RequestCounters counters_;
+  // What is in flight is never counted, but follows from these: so a snapshot always adds up (see request_counters).
+  std::atomic<std::uint64_t> started_{0}, completed_{0}, retries_{0};
+  std::array<std::atomic<std::uint64_t>, error_kind_count> failed_{};
   std::atomic<int> retry_tokens_{1000};  // hundredths
-  std::condition_variable drained_;      // with counters_mutex_: nothing is in flight any more
+  std::mutex drained_mutex_;
+  std::condition_variable drained_;  // nothing is in flight any more
 };
 
 }  // namespace trunkline

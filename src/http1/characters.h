@@ -59,7 +59,8 @@ inline const char* find_control(const char* p, const char* end) {
 #if defined(__SSE2__)
   while (end - p >= 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i controls = _mm_or_si128(in_range(bytes, 0, 0x1F), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F)));
+    const __m128i below_space = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+    const __m128i controls = _mm_or_si128(below_space, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7F)));
     const auto stops = static_cast<unsigned>(_mm_movemask_epi8(controls));
     if (stops == 0) {
       p += 16;

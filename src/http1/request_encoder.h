@@ -17,7 +17,9 @@ struct RequestHead {
   std::string_view target;  // origin-form, absolute-form, authority-form (CONNECT) or "*"
   std::string_view host;    // the authority for Host:, unless the caller's headers hold a valid one
   const Headers* headers = nullptr;
-  std::string_view user_agent;   // sent unless the caller's headers hold one or this is empty
+  std::string_view user_agent;  // sent unless the caller's headers hold one or this is empty
+  // What usual_start() made of target, host and user_agent, when many requests have the same; or empty.
+  std::string_view usual;
   std::string_view extra;        // complete "Name: value\r\n" lines that the transport itself adds (proxy credentials)
   bool upgrade = false;          // keep the caller's Upgrade and Connection: upgrade
   bool expect_continue = false;  // add Expect: 100-continue
@@ -27,11 +29,18 @@ struct RequestHead {
 
 // Is it a request we would ever send? Checked before anything is dialled. Messages name the field, never its value.
 Result<void> check_request(std::string_view method, std::string_view target, const Headers& headers);
+// Its parts: a target is checked once for many requests.
+Result<void> check_target(std::string_view target);
+Result<void> check_head(std::string_view method, const Headers& headers);
 
-// Appends the head, through the empty line, to `out`. The request must have passed check_request.
+// What stands between the method and the caller's fields when they hold neither Host nor User-Agent.
+std::string usual_start(std::string_view target, std::string_view host, std::string_view user_agent);
+
+// The head, through the empty line, at the start of `buffer`, which grows as it must and keeps its size: a buffer that
+// is used again costs nothing. The request must have passed check_request.
 // Content-Length or Transfer-Encoding is written by us; a caller's own Content-Length must agree (check it in
 // check_framing) and is not written twice.
-void encode_head(const RequestHead& request, std::string& out);
+std::string_view encode_head(const RequestHead& request, std::string& buffer);
 
 // A caller's Content-Length, Transfer-Encoding, Connection, Host, Expect against the body that will be sent.
 Result<void> check_framing(const Headers& headers, bool has_body, std::optional<std::uint64_t> content_length,

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/per_thread.h"
 #include "base/text.h"
 #include "http1/characters.h"
 
@@ -17,7 +18,6 @@ namespace {
 
 constexpr std::string_view version_prefix = "HTTP/1.";
 constexpr std::size_t largest_block = 1U << 30;  // offsets of fields have 32 bits
-constexpr std::size_t usual_field_count = 16;
 constexpr int longest_keep_alive_hint = 24 * 3600;
 
 // Fields that frame, route or authorise a message or say how to read it have no meaning after it (RFC 9110 section
@@ -206,9 +206,16 @@ ResponseDecoder::Event ResponseDecoder::next_data(std::string_view& input) {
 ResponseDecoder::Event ResponseDecoder::next_block(std::string_view& input) {
   started_ = true;
   Step step = Step::incomplete;
-  if (partial_.empty()) {
-    step = parse_block(input);
+  // An idle connection owns no buffer: the slots are the thread's, but for a block that comes in pieces.
+  struct SpareSlots;
+  auto& spare_slots = per_thread<std::vector<Headers::Slot>, SpareSlots>();
+  const bool whole = partial_.empty();
+  std::vector<Headers::Slot>& slots = whole ? spare_slots : slots_;
+  if (whole) {
+    slots.clear();
+    step = parse_block(input, slots);
     if (step == Step::incomplete) {
+      slots_ = slots;
       partial_ = input;
       input = {};
     }
@@ -219,35 +226,31 @@ ResponseDecoder::Event ResponseDecoder::next_block(std::string_view& input) {
           lf == nullptr ? input.size() : static_cast<std::size_t>(static_cast<const char*>(lf) - input.data()) + 1;
       partial_.append(input, 0, size);
       input.remove_prefix(size);
-      step = parse_block(partial_);
+      step = parse_block(partial_, slots);
     }
   }
   if (step == Step::failed) return Event::error;
   if (step == Step::incomplete) return Event::need_more;
 
   head_bytes_used_ += block_size_;
-  fields_used_ += slots_.size();
+  fields_used_ += slots.size();
   Headers& fields = state_ == State::trailers ? trailers_ : head_.headers;
-  if (!partial_.empty()) {
-    take_block(std::exchange(partial_, {}), fields);
+  if (slots.empty()) {
+    fields.clear();
   } else {
-    if (slots_.empty()) {
-      fields.clear();
-    } else {
-      take_block(std::string(input.substr(0, block_size_)), fields);
-    }
-    input.remove_prefix(block_size_);
+    fields = Headers::adopt(whole ? input.substr(0, block_size_) : partial_, slots);
   }
-  slots_.clear();
+  if (whole) {
+    input.remove_prefix(block_size_);
+  } else {
+    std::string().swap(partial_);
+    std::vector<Headers::Slot>().swap(slots_);
+  }
   line_start_ = 0;
   return state_ == State::trailers ? complete() : complete_head();
 }
 
-void ResponseDecoder::take_block(std::string bytes, Headers& fields) {
-  fields = Headers::adopt(std::move(bytes), std::exchange(slots_, {}));
-}
-
-ResponseDecoder::Step ResponseDecoder::parse_block(std::string_view block) {
+ResponseDecoder::Step ResponseDecoder::parse_block(std::string_view block, std::vector<Headers::Slot>& slots) {
   const char* const begin = block.data();
   const char* const end = begin + block.size();
   const bool is_trailers = state_ == State::trailers;
@@ -276,9 +279,9 @@ ResponseDecoder::Step ResponseDecoder::parse_block(std::string_view block) {
       block_size_ = static_cast<std::size_t>(next - begin);
       return Step::complete;
     }
-    if (slots_.size() == field_budget) return refuse_field_count();
+    if (slots.size() == field_budget) return refuse_field_count();
     const auto offset = [begin](const char* at) { return static_cast<std::uint32_t>(at - begin); };
-    slots_.push_back({offset(line), field.name_length, offset(field.value), field.value_length});
+    slots.push_back({offset(line), field.name_length, offset(field.value), field.value_length});
     const std::string_view name(line, field.name_length);
     if (is_trailers) {
       if (is_forbidden_trailer(name)) return refuse_trailer(name);
@@ -350,7 +353,6 @@ const char* ResponseDecoder::parse_status_line(const char* p, const char* end) {
   head_.status = (p[2] - '0') * 100 + (p[3] - '0') * 10 + (p[4] - '0');
   head_.reason.assign(reason, cr);
   framing_ = {};
-  slots_.reserve(usual_field_count);
   return cr + 2;
 }
 

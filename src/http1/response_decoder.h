@@ -106,14 +106,13 @@ class ResponseDecoder {
   };
 
   Event next_block(std::string_view& input);
-  Step parse_block(std::string_view block);
+  Step parse_block(std::string_view block, std::vector<Headers::Slot>& slots);
   Step judge_line(const char* begin, const char* line, const char* end);
   Step refuse_field_count();
   Step refuse_trailer(std::string_view name);
   const char* parse_status_line(const char* p, const char* end);
   bool note_field(std::string_view name, std::string_view value);
   bool check_start(std::string_view block);
-  void take_block(std::string bytes, Headers& fields);
   Event complete_head();
   Event complete_final_head();
   Event next_data(std::string_view& input);
@@ -131,7 +130,7 @@ class ResponseDecoder {
   std::unique_ptr<Error> error_;
   // A head, trailer section or chunk line that came in pieces, as far as it came.
   std::string partial_;
-  std::vector<Headers::Slot> slots_;  // fields of the block being read
+  std::vector<Headers::Slot> slots_;  // its fields, as far as they came
   Framing framing_;
   std::size_t line_start_ = 0;       // in the block being read: the lines before it are parsed
   std::size_t block_size_ = 0;       // of the block that is complete

@@ -359,7 +359,8 @@ void Dial::begin_proxy() {
   head.method = "CONNECT";
   head.target = head.host = tunnel_end;
   head.extra = credentials;
-  http1::encode_head(head, outgoing_);
+  std::string buffer;
+  outgoing_ = http1::encode_head(head, buffer);
 
   http1::DecoderLimits limits;
   limits.head_bytes = proxy_head_limit;
