@@ -74,9 +74,8 @@ std::string describe_request(const Request& request, const std::string& user_age
   head.expect_continue = request.wants_continue();
   head.has_body = request.has_body();
   head.content_length = length_of_body(request);
-  std::string bytes;
-  http1::encode_head(head, bytes);
-  return marked(bytes, "> ", secrecy);
+  std::string buffer;
+  return marked(http1::encode_head(head, buffer), "> ", secrecy);
 }
 
 std::string describe_response(const ResponseHead& head, const Secrecy& secrecy) {

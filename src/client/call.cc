@@ -1,14 +1,13 @@
 #include "client/call.h"
 
-#include <linux/futex.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
+#include "base/futex.h"
 #include "client/connection.h"
 #include "client/engine.h"
 #include "client/transport_impl.h"
@@ -19,22 +18,9 @@ namespace trunkline {
 
 namespace {
 
-// std::atomic::wait of libstdc++ 12 spins, and costs up to twice the CPU of the futex itself.
-void futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t value, TimePoint until) {
-  timespec limit{};
-  timespec* timeout = nullptr;
-  if (until != never) {
-    const auto left = std::max<Duration>(until - Clock::now(), Duration::zero());
-    limit.tv_sec = std::chrono::duration_cast<std::chrono::seconds>(left).count();
-    limit.tv_nsec = (left % std::chrono::seconds(1)).count();
-    timeout = &limit;
-  }
-  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, timeout, nullptr, 0);
-}
-
-void futex_wake(std::atomic<std::uint32_t>& word, std::uint32_t value) {
+void set_and_wake(std::atomic<std::uint32_t>& word, std::uint32_t value) {
   word.store(value, std::memory_order_release);
-  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+  futex_wake_one(word);
 }
 
 enum : std::uint32_t { waiting = 0, granted_word = 1, failed_word = 2 };
@@ -173,9 +159,18 @@ void Call::launch() {
   starting_ = false;
 }
 
+// As the pool's; but a connection that a caller has just given back, and the peer closed since, is no connection.
+pool::Route::Outcome Call::acquire(TimePoint now, pool::Entry*& entry) {
+  for (;;) {
+    const pool::Route::Outcome outcome = pool_->acquire(*route_, *this, now, entry);
+    if (outcome != pool::Route::Outcome::granted || static_cast<Connection&>(*entry).still_there()) return outcome;
+    pool_->release(*route_, *entry, false, CloseReason::peer_closed_idle, *Waiter::limits, now);
+  }
+}
+
 void Call::attempt_on_loop() {
   pool::Entry* entry = nullptr;
-  switch (pool_->acquire(*route_, *this, home().now(), entry)) {
+  switch (acquire(home().now(), entry)) {
     case pool::Route::Outcome::granted:
       begin_on(static_cast<Connection&>(*entry));
       return;
@@ -201,7 +196,7 @@ void Call::attempt_on_loop() {
 void Call::granted(Connection& connection) {
   if (blocking_) {
     granted_ = &connection;
-    futex_wake(wake_, granted_word);
+    set_and_wake(wake_, granted_word);
     return;
   }
   net::Loop& from = home();
@@ -224,7 +219,7 @@ void Call::granted(Connection& connection) {
 void Call::wait_failed(pool::Route&, ErrorCode code, const std::shared_ptr<const Error>& cause) {
   if (blocking_) {
     error_ = std::make_unique<Error>(wait_error(code, cause));
-    futex_wake(wake_, failed_word);
+    set_and_wake(wake_, failed_word);
     return;
   }
   home().post([self = shared_from_this(), error = wait_error(code, cause)]() mutable {
@@ -340,7 +335,7 @@ void Call::run_blocking() {
     again_ = false;
     wake_.store(waiting, std::memory_order_relaxed);
     pool::Entry* entry = nullptr;
-    switch (pool_->acquire(*route_, *this, Clock::now(), entry)) {
+    switch (acquire(Clock::now(), entry)) {
       case pool::Route::Outcome::granted:
         break;
       case pool::Route::Outcome::queued:
@@ -622,7 +617,7 @@ Result<std::size_t> Call::read(std::span<char> into) {
   std::atomic<std::uint32_t> word{waiting};
   start_read(into, [&](Result<std::size_t> got) {
     result.emplace(std::move(got));
-    futex_wake(word, granted_word);
+    set_and_wake(word, granted_word);
   });
   while (word.load(std::memory_order_acquire) == waiting) futex_wait(word, waiting, never);
   return std::move(*result);
@@ -692,7 +687,7 @@ Result<UpgradedConnection> Call::take_connection() {
     std::atomic<std::uint32_t> word{waiting};
     connection->loop().post([&] {
       take();
-      futex_wake(word, granted_word);
+      set_and_wake(word, granted_word);
     });
     while (word.load(std::memory_order_acquire) == waiting) futex_wait(word, waiting, never);
   }

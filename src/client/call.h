@@ -101,6 +101,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
 
   std::optional<Error> prepare();
   void launch();
+  pool::Route::Outcome acquire(TimePoint now, pool::Entry*& entry);
   void attempt_on_loop();
   void begin_on(Connection& connection);
   void run_blocking();

@@ -10,6 +10,7 @@
 
 #include "base/per_thread.h"
 #include "client/call.h"
+#include "client/late_watch.h"
 
 namespace trunkline {
 
@@ -45,13 +46,14 @@ std::string_view kept_for_ever(const std::string& text) {
 
 }  // namespace
 
-Connection::Connection(net::Loop& loop, std::shared_ptr<pool::Pool> pool, std::shared_ptr<pool::Route> route,
-                       net::Dialled dialled)
+Connection::Connection(net::Loop& loop, LateWatch& late_watch, std::shared_ptr<pool::Pool> pool,
+                       std::shared_ptr<pool::Route> route, net::Dialled dialled)
     : loop_(loop),
       pool_(std::move(pool)),
       route_(std::move(route)),
       dialled_(std::move(dialled)),
-      tls_(kept_for_ever(dialled_.tls)) {
+      tls_(kept_for_ever(dialled_.tls)),
+      late_watch_(late_watch) {
   id = next_connection_id.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -75,6 +77,7 @@ void Connection::begin(Call& call, bool by_caller) {
     set_caller_mode();
   } else {
     mode_.store(Mode::loop, std::memory_order_relaxed);
+    if (quiet_since_.load(std::memory_order_relaxed) != heard) listen(net::readable);
   }
   pool_limits_ = call.pool_limits();
   decoder_.set_limits(decoder_limits(call.response_limits()));
@@ -184,7 +187,7 @@ void Connection::write_some() {
     wants_writable_ = true;
     set_deadline(call_->limits().write_stall, ErrorCode::timeout_write);
     if (mode_.load(std::memory_order_relaxed) == Mode::loop) {
-      loop_.arm(stream().fd(), *this, net::readable | net::writable);
+      listen(net::readable | net::writable);
     }
   }
 }
@@ -288,7 +291,10 @@ bool Connection::read_some() {
     const std::string bytes = std::exchange(held_, {});
     return feed(bytes);
   }
-  const net::ReadResult result = stream().read(net::Scratch::of_this_thread());
+  return read_result(stream().read(net::Scratch::of_this_thread()));
+}
+
+bool Connection::read_result(const net::ReadResult& result) {
   switch (result.io) {
     case Io::ok:
       if (result.drained && !peer_closed_) may_be_readable_ = false;
@@ -491,7 +497,8 @@ void Connection::end_lease(bool keep, CloseReason reason) {
   deadline_ = never;
   mode_.store(Mode::idle, std::memory_order_relaxed);
   if (keep && caller) {
-    loop_.arm(stream().fd(), *this, net::readable);
+    quiet_since_.store(time.time_since_epoch().count());
+    if (!with_late_watch_.exchange(true)) late_watch_.add(*this);
   } else if (keep) {
     Duration idle = limits.idle_timeout > Duration::zero() ? limits.idle_timeout : Duration(std::chrono::hours(1));
     if (hinted_seconds_.load() > 0) idle = std::min<Duration>(idle, unwatched());
@@ -689,6 +696,7 @@ void Connection::look() {
 
 void Connection::shut() {
   if (self_) *self_ = nullptr;
+  if (with_late_watch_.load()) late_watch_.forget(*this);
   stream().farewell();
   loop_.remove(stream().fd());
   dialled_.stream.reset();
@@ -708,20 +716,52 @@ void Connection::resume_reading() {
 
 void Connection::set_caller_mode() {
   mode_.store(Mode::caller, std::memory_order_relaxed);
-  loop_.disarm(stream().fd(), *this);
+  if (quiet_since_.exchange(unheard) == heard) loop_.disarm(stream().fd(), *this);
+}
+
+void Connection::listen(std::uint32_t interest) {
+  quiet_since_.store(heard);
+  loop_.arm(stream().fd(), *this, interest);
+}
+
+// What the loop has not heard, this thread looks for: after a TLS ticket there may be nothing for us.
+bool Connection::still_there() {
+  if (quiet_since_.load(std::memory_order_relaxed) == heard) return true;
+  return stream().read(net::Scratch::of_this_thread()).io == Io::again;
+}
+
+bool Connection::watch_if_quiet(TimePoint quiet_before) {
+  std::int64_t since = quiet_since_.load();
+  if (since >= 0 && since <= quiet_before.time_since_epoch().count()) {
+    // A caller who takes it between these two lines finds it heard, and his disarm may come before this: then the loop
+    // hears events that are not its business, and looks when the connection comes back.
+    if (quiet_since_.compare_exchange_strong(since, heard)) loop_.arm(stream().fd(), *this, net::readable);
+    since = quiet_since_.load();
+  }
+  if (since >= 0) return false;
+  // Heard, or in a caller's hands, who brings it again; unless he has just done so and believed that it is here.
+  with_late_watch_.store(false);
+  return quiet_since_.load() < 0 || with_late_watch_.exchange(true);
 }
 
 void Connection::hand_to_loop() {
   mode_.store(Mode::loop, std::memory_order_relaxed);
   may_be_readable_ = true;
-  loop_.arm(stream().fd(), *this, wants_writable_ ? net::readable | net::writable : net::readable);
+  listen(wants_writable_ ? net::readable | net::writable : net::readable);
 }
 
 // Once the exchange has ended, this object is somebody else's: only `call` may be asked.
+// Usually the request has been sent and the response is all there is to wait for: one receive then does what poll() and
+// a receive would. Where there is more to wait for, or the time limit is near, it is poll().
 void Connection::drive(Call& call) {
   while (call.on_connection(this) && !call.satisfied()) {
     if ((may_be_readable_ || !held_.empty() || at_end()) && reading_wanted()) {
       if (read_some() || !call.on_connection(this) || call.satisfied()) continue;
+    }
+    if (!wants_writable_ && !awaiting_source_ && reading_wanted() && !peer_closed_ &&
+        (deadline_ == never || deadline_ - Clock::now() > 2 * net::Stream::waiting_limit)) {
+      read_result(stream().read_waiting(net::Scratch::of_this_thread()));
+      continue;
     }
     std::array<pollfd, 2> fds{};
     fds[0].fd = stream().fd();

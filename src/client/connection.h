@@ -22,11 +22,12 @@
 namespace trunkline {
 
 class Call;
+class LateWatch;
 
 class Connection final : public pool::Entry, public net::Watcher, public net::Timer {
  public:
-  Connection(net::Loop& loop, std::shared_ptr<pool::Pool> pool, std::shared_ptr<pool::Route> route,
-             net::Dialled dialled);
+  Connection(net::Loop& loop, LateWatch& late_watch, std::shared_ptr<pool::Pool> pool,
+             std::shared_ptr<pool::Route> route, net::Dialled dialled);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -43,6 +44,8 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   void begin(Call& call, bool by_caller);
   // Caller mode: moves bytes until `call` has what it waits for, or a time limit passes.
   void drive(Call& call);
+  // Leased anew, before begin(): false when the peer has closed or spoken and the loop was not listening.
+  bool still_there();
   // Caller mode becomes loop mode; returns at once.
   void hand_to_loop();
   bool in_caller_mode() const { return mode_.load(std::memory_order_relaxed) == Mode::caller; }
@@ -61,7 +64,9 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   // Driven by the loop.
   void on_events(std::uint32_t events) override;
   void on_timer() override;
-  void look();                        // idle and marked as examined: what did the peer do?
+  void look();  // idle and marked as examined: what did the peer do?
+  // LateWatch's: listens again when it has been idle since before that moment. True: not its concern any more.
+  bool watch_if_quiet(TimePoint quiet_before);
   void shut();                        // draining: closes the socket and ends this object
   bool watch(Duration idle_timeout);  // registers with the loop, once; false when the kernel refuses
 
@@ -69,6 +74,8 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   enum class Mode : unsigned char { idle, loop, caller };
 
   void set_caller_mode();
+  void listen(std::uint32_t interest);
+  bool read_result(const net::ReadResult& result);
   bool read_some();  // false: nothing more to be had now, or the exchange is over
   bool read_discarded();
   bool feed(std::string_view bytes);
@@ -95,6 +102,14 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   net::Dialled dialled_;
   std::string_view tls_;
   std::atomic<Mode> mode_{Mode::idle};
+
+  // Whether the loop hears this socket's events. Not, while a caller has it and until LateWatch has seen it idle for a
+  // moment: then this is `unheard`, or the time since when it has been idle.
+  static constexpr std::int64_t heard = -1;
+  static constexpr std::int64_t unheard = -2;
+  std::atomic<std::int64_t> quiet_since_{heard};
+  std::atomic<bool> with_late_watch_{false};
+  LateWatch& late_watch_;
 
   // The exchange.
   Call* call_ = nullptr;

@@ -36,12 +36,13 @@ std::shared_ptr<pool::Pool> Engine::make_pool() {
   return made;
 }
 
-net::Loop& Engine::next_loop() {
-  std::call_once(loops_once_, [this] {
+Engine::Worker& Engine::next_worker() {
+  std::call_once(workers_once_, [this] {
     const std::size_t count = loop_count();
-    for (std::size_t i = 0; i < count; ++i) loops_.push_back(std::make_unique<net::Loop>());
+    for (std::size_t i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>());
   });
-  return loops_.size() == 1 ? *loops_[0] : *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];
+  return workers_.size() == 1 ? *workers_[0]
+                              : *workers_[next_.fetch_add(1, std::memory_order_relaxed) % workers_.size()];
 }
 
 // --- acting for the pool
@@ -55,26 +56,29 @@ void Engine::fail(pool::Waiter& waiter, pool::Route& route, ErrorCode code, std:
 }
 
 void Engine::dial(pool::Route& route, std::shared_ptr<const pool::DialOrder> order) {
-  net::Loop& loop = next_loop();
-  if (loop.on_this_thread()) {
-    dial_on(loop, route.shared_from_this(), order);
+  Worker& worker = next_worker();
+  if (worker.loop.on_this_thread()) {
+    dial_on(worker, route.shared_from_this(), order);
   } else {
-    loop.post([&loop, route = route.shared_from_this(), order = std::move(order)] { dial_on(loop, route, order); });
+    worker.loop.post(
+        [&worker, route = route.shared_from_this(), order = std::move(order)] { dial_on(worker, route, order); });
   }
 }
 
-void Engine::dial_on(net::Loop& loop, const std::shared_ptr<pool::Route>& route,
+void Engine::dial_on(Worker& worker, const std::shared_ptr<pool::Route>& route,
                      const std::shared_ptr<const pool::DialOrder>& order) {
   const auto& destination = static_cast<const Destination&>(*route->attachment);
   const Timeouts& timeouts = order->timeouts;
   const net::DialLimits limits{timeouts.resolve, timeouts.connect, timeouts.proxy, timeouts.tls};
-  net::dial(loop, destination.target, limits,
-            [&loop, route, order, pool = destination.pool.lock()](Result<net::Dialled> dialled) {
+  net::dial(worker.loop, destination.target, limits,
+            [&worker, route, order, pool = destination.pool.lock()](Result<net::Dialled> dialled) {
+              const net::Loop& loop = worker.loop;
               if (!dialled) {
                 pool->dial_failed(*route, std::move(dialled).error(), loop.now());
                 return;
               }
-              auto connection = std::make_unique<Connection>(loop, pool, route, std::move(*dialled));
+              auto connection =
+                  std::make_unique<Connection>(worker.loop, worker.late_watch, pool, route, std::move(*dialled));
               if (!connection->watch(order->limits.idle_timeout)) {
                 pool->dial_failed(
                     *route, Error(ErrorCode::no_sockets, Phase::connect, "the kernel watches no more descriptors"),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/connection.h"
+#include "client/late_watch.h"
 #include "net/loop.h"
 #include "pool/budget.h"
 #include "pool/pool.h"
@@ -30,7 +31,11 @@ class Engine final : public pool::Performer {
  public:
   static Engine& instance();
 
-  net::Loop& next_loop();
+  struct Worker {
+    net::Loop loop;
+    LateWatch late_watch{loop};
+  };
+  net::Loop& next_loop() { return next_worker().loop; }
   pool::Budget& budget() { return budget_; }
   const std::shared_ptr<pool::Pool>& shared_pool() { return shared_pool_; }
   std::shared_ptr<pool::Pool> make_pool();
@@ -54,7 +59,8 @@ class Engine final : public pool::Performer {
   Engine();
 
  private:
-  static void dial_on(net::Loop& loop, const std::shared_ptr<pool::Route>& route,
+  Worker& next_worker();
+  static void dial_on(Worker& worker, const std::shared_ptr<pool::Route>& route,
                       const std::shared_ptr<const pool::DialOrder>& order);
   struct Cached {
     std::shared_ptr<TransportImpl> transport;
@@ -63,8 +69,8 @@ class Engine final : public pool::Performer {
   std::vector<std::shared_ptr<TransportImpl>> sweep(TimePoint now);
 
   const std::uint64_t generation_;
-  std::once_flag loops_once_;
-  std::vector<std::unique_ptr<net::Loop>> loops_;
+  std::once_flag workers_once_;
+  std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<std::size_t> next_{0};
   pool::Budget budget_;
   std::shared_ptr<pool::Pool> shared_pool_;

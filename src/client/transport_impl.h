@@ -12,6 +12,7 @@
 #include <trunkline/transport.hpp>
 #include <trunkline/url.hpp>
 
+#include "base/lock.h"
 #include "client/identity.h"
 #include "net/dial.h"
 #include "pool/pool.h"
@@ -74,7 +75,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   std::shared_ptr<pool::Pool> pool_;
   const std::shared_ptr<net::LazyTlsContext> tls_;
 
-  mutable std::mutex mutex_;  // targets_, routes_, reborn_
+  mutable Lock mutex_;  // targets_, routes_, reborn_
   // Programs send to the same URLs again and again: what a text led to stands in the slot of its hash, until another
   // text wants the slot. It saves parsing and looking up.
   std::vector<std::shared_ptr<const Target>> targets_;

@@ -40,7 +40,7 @@ std::string usual_start(std::string_view target, std::string_view host, std::str
 // is used again costs nothing. The request must have passed check_request.
 // Content-Length or Transfer-Encoding is written by us; a caller's own Content-Length must agree (check it in
 // check_framing) and is not written twice.
-std::string_view encode_head(const RequestHead& request, std::string& buffer);
+[[nodiscard]] std::string_view encode_head(const RequestHead& request, std::string& buffer);
 
 // A caller's Content-Length, Transfer-Encoding, Connection, Host, Expect against the body that will be sent.
 Result<void> check_framing(const Headers& headers, bool has_body, std::optional<std::uint64_t> content_length,

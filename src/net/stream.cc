@@ -1,5 +1,6 @@
 #include "net/stream.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -26,7 +27,8 @@ class TcpStream final : public Stream {
     ::close(fd_);
   }
 
-  ReadResult read(Scratch& scratch) override;
+  ReadResult read(Scratch& scratch) override { return receive(scratch, MSG_DONTWAIT); }
+  ReadResult read_waiting(Scratch& scratch) override;
   WriteResult write(std::span<const std::string_view> parts) override;
   WriteResult flush() override { return {Io::ok, 0, {}}; }
   bool has_pending_output() const override { return false; }
@@ -36,20 +38,32 @@ class TcpStream final : public Stream {
   int fd() const override { return fd_; }
 
  private:
+  ReadResult receive(Scratch& scratch, int flags) const;
   ssize_t send(std::span<const std::string_view> parts, std::size_t& offered) const;
 
   const int fd_;
   const std::uint64_t generation_;
   std::uint64_t bytes_sent_ = 0;
+  bool may_wait_ = false;  // the socket blocks, where a call does not say otherwise
 };
 
 std::error_code last_error() { return {errno, std::system_category()}; }
 
-ReadResult TcpStream::read(Scratch& scratch) {
+ReadResult TcpStream::read_waiting(Scratch& scratch) {
+  if (!may_wait_) {
+    const timeval limit{waiting_limit.count(), 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) & ~O_NONBLOCK);
+    may_wait_ = true;
+  }
+  return receive(scratch, 0);
+}
+
+ReadResult TcpStream::receive(Scratch& scratch, int flags) const {
   ssize_t size;
   do {
-    size = ::recv(fd_, scratch.wire.get(), Scratch::size, MSG_DONTWAIT);
-  } while (size < 0 && errno == EINTR);
+    size = ::recv(fd_, scratch.wire.get(), Scratch::size, flags);
+  } while (size < 0 && errno == EINTR && flags != 0);
   ReadResult result;
   if (size > 0) {
     result.io = Io::ok;
@@ -57,7 +71,7 @@ ReadResult TcpStream::read(Scratch& scratch) {
     result.drained = static_cast<std::size_t>(size) < Scratch::size;
   } else if (size == 0) {
     result.io = Io::closed;
-  } else if (errno != EAGAIN && errno != EWOULDBLOCK) {
+  } else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     result.io = Io::failed;
     result.error = last_error();
   }

@@ -39,6 +39,10 @@ class Stream {
 
   // One receive, decrypted. At most Scratch::size bytes.
   virtual ReadResult read(Scratch& scratch) = 0;
+  // As read, for a thread that has nothing else to do: waits for bytes, but no longer than waiting_limit. Cheaper than
+  // poll() and read().
+  virtual ReadResult read_waiting(Scratch& scratch) = 0;
+  static constexpr std::chrono::seconds waiting_limit{1};
   // Takes bytes from the front of `parts`, in order. TLS keeps what it has encrypted but could not send.
   virtual WriteResult write(std::span<const std::string_view> parts) = 0;
   // Sends what write() has kept. `ok` when nothing is kept any more.

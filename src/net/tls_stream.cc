@@ -60,7 +60,8 @@ class OpensslStream final : public TlsStream {
   std::string alpn() const override;
   std::string description() const override;
 
-  ReadResult read(Scratch& scratch) override;
+  ReadResult read(Scratch& scratch) override { return receive(scratch, false); }
+  ReadResult read_waiting(Scratch& scratch) override { return receive(scratch, true); }
   WriteResult write(std::span<const std::string_view> parts) override;
   WriteResult flush() override;
   bool has_pending_output() const override { return !output_.empty() || lower_->has_pending_output(); }
@@ -82,6 +83,7 @@ class OpensslStream final : public TlsStream {
   Step fail(std::string why);
   Step fail_with_openssl();
   bool resumed_certificate_fits() const;
+  ReadResult receive(Scratch& scratch, bool wait);
   std::size_t decrypt(char* out);
   void keep_rest();
   void free_ticket_buffers();
@@ -295,10 +297,11 @@ std::string OpensslStream::description() const {
   return text;
 }
 
-ReadResult OpensslStream::read(Scratch& scratch) {
+// It waits once, so that a peer who sends half a record now and then cannot keep the caller from his time limit.
+ReadResult OpensslStream::receive(Scratch& scratch, bool wait) {
   for (std::size_t silent = 0; silent < silent_limit;) {
     if (!buffered_) {
-      const ReadResult got = lower_->read(scratch);
+      const ReadResult got = std::exchange(wait, false) ? lower_->read_waiting(scratch) : lower_->read(scratch);
       if (got.io == Io::again) return {};
       if (got.io == Io::ok) {
         input_ = got.bytes;

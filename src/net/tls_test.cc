@@ -592,6 +592,7 @@ TEST(TlsStream, gives_what_a_full_buffer_left_over_without_asking_the_socket) {
 // A stream below TLS that says whatever the test wants, one byte at a time or all at once.
 class ScriptedStream final : public Stream {
  public:
+  ReadResult read_waiting(Scratch& scratch) override { return read(scratch); }
   ReadResult read(Scratch& scratch) override {
     ReadResult result;
     if (incoming.empty()) {

@@ -23,6 +23,7 @@
 #include <trunkline/stats.hpp>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "pool/budget.h"
 #include "pool/entry.h"
 #include "pool/idle_limit.h"
@@ -129,7 +130,7 @@ class Route : public std::enable_shared_from_this<Route> {
   // Walks the lists and compares with the counters: what is wrong, or empty.
   std::string broken_law() const;
 
-  std::mutex mutex;                        // Pool's: it locks, the route decides
+  Lock mutex;                              // Pool's: it locks, the route decides
   std::shared_ptr<Attachment> attachment;  // the performer's; set once, when the route is made
 
  private:
