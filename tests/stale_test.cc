@@ -367,5 +367,19 @@ TEST_F(StaleTest, F23_a_server_that_closes_after_ten_requests_causes_no_error) {
   }
 }
 
+// Not even one that must not be sent again, and right behind the close: a blocking caller looks before he writes.
+TEST_F(StaleTest, F23_a_post_never_meets_a_connection_that_is_already_closed) {
+  Listener& server = serve({.settings = {{"requests", "3"}, {"announce", "0"}}});
+  const Client client = make_client();
+  for (int i = 0; i < 60; ++i) {
+    const Result<Response> reply = client.post(server.url(), "pay");
+    ASSERT_STATUS(reply, 200) << "request " << i;
+    ASSERT_EQ(reply->retries, 0) << "request " << i;
+    const bool last = reply->connection.requests == 3;
+    ASSERT_TRUE(!last || eventually([&] { return server.log().open == 0; }));
+  }
+  EXPECT_EQ(server.log().accepts, 20);
+}
+
 }  // namespace
 }  // namespace trunkline::test
