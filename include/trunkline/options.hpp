@@ -71,6 +71,22 @@ struct Timeouts {
   Timeouts();
 };
 
+// Of connections that speak HTTP/2.
+struct Http2Options {
+  // [wire] Bytes that a server may send ahead of the reader: of one response, and of all on one connection together.
+  // So this is also the most memory that unread responses take.
+  std::size_t stream_window = 1024 * 1024;
+  std::size_t connection_window = 16 * 1024 * 1024;
+  // Silence, while requests are under way, after which the server is asked whether it lives; and how long it may take
+  // to answer. Zero in either: it is never asked.
+  Duration ping_after = std::chrono::seconds(30);
+  Duration ping_timeout = std::chrono::seconds(10);
+  // [wire] With Protocol::http2 or h2c, use HTTP/1.1 where a server speaks nothing else, instead of failing.
+  bool fall_back_to_http1 = false;
+
+  Http2Options();
+};
+
 // Bounds on what a server may send.
 struct ResponseLimits {
   std::size_t head_bytes = 64 * 1024;  // all heads and trailers of one response
@@ -111,6 +127,7 @@ struct Options {
   PoolLimits limits;
   Timeouts timeouts;
   ResponseLimits response;
+  Http2Options http2;
   bool retry_stale = true;                   // send again what a dying idle connection swallowed, where that is safe
   std::string user_agent = "trunkline/0.1";  // empty: none
 };

@@ -23,7 +23,7 @@ void set_and_wake(std::atomic<std::uint32_t>& word, std::uint32_t value) {
   futex_wake_one(word);
 }
 
-enum : std::uint32_t { waiting = 0, granted_word = 1, failed_word = 2 };
+enum : std::uint32_t { waiting = 0, granted_word = 1, failed_word = 2, done_word = 3 };
 
 TimePoint after(TimePoint start, Duration limit) { return limit > Duration::zero() ? start + limit : never; }
 
@@ -163,7 +163,8 @@ void Call::launch() {
 pool::Route::Outcome Call::acquire(TimePoint now, pool::Entry*& entry) {
   for (;;) {
     const pool::Route::Outcome outcome = pool_->acquire(*route_, *this, now, entry);
-    if (outcome != pool::Route::Outcome::granted || static_cast<Connection&>(*entry).still_there()) return outcome;
+    if (outcome != pool::Route::Outcome::granted || static_cast<PooledConnection&>(*entry).still_there())
+      return outcome;
     pool_->release(*route_, *entry, false, CloseReason::peer_closed_idle, *Waiter::limits, now);
   }
 }
@@ -172,7 +173,7 @@ void Call::attempt_on_loop() {
   pool::Entry* entry = nullptr;
   switch (acquire(home().now(), entry)) {
     case pool::Route::Outcome::granted:
-      begin_on(static_cast<Connection&>(*entry));
+      granted(static_cast<PooledConnection&>(*entry));
       return;
     case pool::Route::Outcome::queued:
       if (traced()) trace(TraceEvent::queued, std::string(to_string(Waiter::miss)));
@@ -193,7 +194,7 @@ void Call::attempt_on_loop() {
   }
 }
 
-void Call::granted(Connection& connection) {
+void Call::granted(PooledConnection& connection) {
   if (blocking_) {
     granted_ = &connection;
     set_and_wake(wake_, granted_word);
@@ -228,7 +229,7 @@ void Call::wait_failed(pool::Route&, ErrorCode code, const std::shared_ptr<const
 }
 
 void Call::on_timer() {
-  if (done_ || connection_ != nullptr) return;
+  if (done_ || carrier_ != nullptr) return;
   if (!pool_->cancel(*route_, *this, home().now())) return;  // a grant or a failure is on its way
   complete(wait_error(home().now() >= total_deadline_ ? ErrorCode::timeout_total : ErrorCode::timeout_queue,
                       route_->last_error_locked()));
@@ -238,15 +239,19 @@ void Call::cancel_queue_timer() {
   if (std::exchange(timer_used_, false)) home().cancel_timer(*this);
 }
 
-void Call::begin_on(Connection& connection) {
+void Call::begin_on(PooledConnection& connection) {
   cancel_queue_timer();
   if (cancelled_) {
     pool_->release(*route_, connection, true, CloseReason::cancelled, *Waiter::limits, home().now());
     if (!done_) complete(Error(ErrorCode::cancelled, Phase::queue, "the request was cancelled"));
     return;
   }
-  connection_ = &connection;
-  const bool reused = connection.was_reused;
+  connection.begin(*this, blocking_);
+}
+
+void Call::on_begin(Carrier& carrier, const PooledConnection& connection) {
+  carrier_ = &carrier;
+  const bool reused = Waiter::miss == ReuseMiss::none;
   const net::Dialled& dialled = connection.dialled();
   ConnectionInfo& info = response_.connection;
   info.id = connection.id;
@@ -255,7 +260,7 @@ void Call::begin_on(Connection& connection) {
   info.dial_reason = connection.dial_reason;
   info.requests = connection.requests;
   info.address = dialled.address;
-  info.protocol = "http/1.1";
+  info.protocol = connection.protocol();
   info.tls = connection.tls();
   RequestTimes& times = response_.times;
   times.queue = (blocking_ ? Clock::now() : home().now()) - started_;
@@ -267,7 +272,6 @@ void Call::begin_on(Connection& connection) {
     times.tls = dialled.handshake;
   }
   if (traced()) trace(TraceEvent::connected, reused ? "reused" : std::string(to_string(Waiter::miss)));
-  connection.begin(*this, blocking_);
 }
 
 void Call::cancel() {
@@ -282,14 +286,14 @@ void Call::cancel() {
 }
 
 void Call::cancel_now() {
-  if (cancelled_ || body_done_ || (done_ && connection_ == nullptr)) return;
+  if (cancelled_ || body_done_ || (done_ && carrier_ == nullptr)) return;
   cancelled_ = true;
-  Error error(ErrorCode::cancelled, connection_ != nullptr ? Phase::first_byte : Phase::queue,
+  Error error(ErrorCode::cancelled, carrier_ != nullptr ? Phase::first_byte : Phase::queue,
               "the request was cancelled");
-  if (connection_ != nullptr) {
+  if (carrier_ != nullptr) {
     error.maybe_processed = MaybeProcessed::unknown;
     error.address = response_.connection.address;
-    std::exchange(connection_, nullptr)->abort(CloseReason::cancelled);
+    std::exchange(carrier_, nullptr)->abort(CloseReason::cancelled);
     if (head_delivered_) {
       error_ = std::make_unique<Error>(std::move(error));
       fill(*error_);
@@ -353,13 +357,29 @@ void Call::run_blocking() {
         break;
     }
     if (entry == nullptr) return;
-    begin_on(static_cast<Connection&>(*entry));
-    if (connection_ != nullptr) connection_->drive(*this);  // sending may have failed, and the connection be gone
+    auto& connection = static_cast<PooledConnection&>(*entry);
+    if (!connection.may_be_driven_by_caller()) {
+      wait_on_loop_of(connection);
+      return;
+    }
+    begin_on(connection);
+    if (carrier_ != nullptr) carrier_->drive(*this);  // sending may have failed, and the connection be gone
   } while (again_);
 }
 
+// A connection that carries others as well is its loop's alone.
+void Call::wait_on_loop_of(PooledConnection& connection) {
+  blocking_ = false;
+  waited_for_ = true;
+  self_ = shared_from_this();
+  home_.store(&connection.loop(), std::memory_order_relaxed);
+  wake_.store(waiting, std::memory_order_relaxed);
+  connection.loop().post([self = self_, &connection] { self->begin_on(connection); });
+  while (wake_.load(std::memory_order_acquire) == waiting) futex_wait(wake_, waiting, never);
+}
+
 // Null: the call has failed.
-Connection* Call::wait_for_grant() {
+PooledConnection* Call::wait_for_grant() {
   TimePoint until = Waiter::deadline;
   for (;;) {
     switch (wake_.load(std::memory_order_acquire)) {
@@ -385,8 +405,8 @@ Connection* Call::wait_for_grant() {
 
 // --- the connection's word
 
-void Call::on_informational(const http1::ResponseHead& head) {
-  if (traced()) trace(TraceEvent::informational, std::to_string(head.status));
+void Call::on_informational(int status) {
+  if (traced()) trace(TraceEvent::informational, std::to_string(status));
 }
 
 void Call::on_first_byte() {
@@ -394,17 +414,15 @@ void Call::on_first_byte() {
   if (traced()) trace(TraceEvent::first_byte, {});
 }
 
-void Call::on_head(http1::ResponseDecoder& decoder) {
-  http1::ResponseHead& head = decoder.head();
-  response_.status = head.status;
-  response_.reason = std::move(head.reason);
-  response_.headers = std::move(head.headers);
+void Call::on_head(int status, std::string&& reason, Headers&& headers, std::optional<std::uint64_t> length) {
+  response_.status = status;
+  response_.reason = std::move(reason);
+  response_.headers = std::move(headers);
   response_.retries = retries_;
   head_ready_ = true;
-  upgraded_ = decoder.upgraded();
-  if (kind_ == Kind::whole && decoder.body() == http1::ResponseDecoder::Body::length) {
+  if (kind_ == Kind::whole && length) {
     // Never on the peer's word alone: a large body grows as it comes.
-    response_.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(decoder.content_length(), 256 * 1024)));
+    response_.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*length, 256 * 1024)));
   }
 }
 
@@ -423,7 +441,7 @@ bool Call::on_data(std::string_view data) {
 void Call::on_pause() {
   if (kind_ == Kind::whole) {
     // A 101 that nobody will take over.
-    std::exchange(connection_, nullptr)->abort(CloseReason::upgraded);
+    std::exchange(carrier_, nullptr)->abort(CloseReason::upgraded);
     body_done_ = true;
     complete(std::nullopt);
     return;
@@ -435,10 +453,10 @@ void Call::on_pause() {
   }
 }
 
-void Call::on_end(http1::ResponseDecoder& decoder) {
-  connection_ = nullptr;
+void Call::on_end(Headers&& trailers) {
+  carrier_ = nullptr;
   body_done_ = true;
-  response_.trailers = std::move(decoder.trailers());
+  response_.trailers = std::move(trailers);
   response_.times.total = (blocking_ ? Clock::now() : home().now()) - started_;
 }
 
@@ -457,7 +475,7 @@ bool Call::may_repeat() {
 }
 
 void Call::on_lost(const Attempt& attempt) {
-  connection_ = nullptr;
+  carrier_ = nullptr;
   attempt_ = attempt;
   attempt_.idempotent = idempotent_;
   attempt_.retries = retries_;
@@ -542,6 +560,13 @@ void Call::complete(std::optional<Error> error) {
   if (error_ || kind_ == Kind::whole || body_done_) count_end();
   satisfied_ = true;
   if (blocking_) return;
+  if (waited_for_) {
+    waited_for_ = false;
+    cancel_queue_timer();
+    const std::shared_ptr<Call> keep = std::move(self_);
+    set_and_wake(wake_, done_word);
+    return;
+  }
   if (starting_) {
     home().post([self = shared_from_this()] { self->deliver(); });
   } else {
@@ -601,12 +626,12 @@ Result<std::size_t> Call::read_result() {
 
 Result<std::size_t> Call::read(std::span<char> into) {
   if (into.empty()) return std::size_t{0};
-  if (connection_ != nullptr && blocking_ && connection_->in_caller_mode()) {
+  if (carrier_ != nullptr && blocking_ && carrier_->in_caller_mode()) {
     into_ = into;
     read_bytes_ = 0;
     satisfied_ = false;
-    connection_->resume_reading();
-    connection_->drive(*this);
+    carrier_->resume_reading();
+    carrier_->drive(*this);
     return read_result();
   }
   if (net::Loop::current() != nullptr) {
@@ -625,8 +650,7 @@ Result<std::size_t> Call::read(std::span<char> into) {
 
 void Call::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done) {
   if (home_.load(std::memory_order_relaxed) == nullptr) {
-    home_.store(connection_ != nullptr ? &connection_->loop() : &Engine::instance().next_loop(),
-                std::memory_order_relaxed);
+    home_.store(carrier_ != nullptr ? &carrier_->loop() : &Engine::instance().next_loop(), std::memory_order_relaxed);
   }
   home().post([self = shared_from_this(), into, done = std::move(done)]() mutable {
     self->into_ = into;
@@ -638,15 +662,15 @@ void Call::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> 
 void Call::start_read_on_loop() {
   reading_ = true;
   read_bytes_ = 0;
-  if (connection_ == nullptr || into_.empty()) {
+  if (carrier_ == nullptr || into_.empty()) {
     finish_read();
     return;
   }
   if (blocking_) {  // it was opened by a blocking call, and is now the loop's
     blocking_ = false;
-    connection_->hand_to_loop();
+    carrier_->hand_to_loop();
   }
-  connection_->resume_reading();
+  carrier_->resume_reading();
 }
 
 void Call::finish_read() {
@@ -659,24 +683,24 @@ void Call::finish_read() {
 
 // The stream is dropped: a small rest is read, so that the connection lives; otherwise it closes.
 void Call::abandon() {
-  Connection* const connection = connection_;
-  if (connection == nullptr) return;
-  connection->loop().post([self = shared_from_this(), connection] {
-    if (self->connection_ != connection) return;  // it ended meanwhile
-    if (connection->in_caller_mode()) connection->hand_to_loop();
-    self->connection_ = nullptr;
+  Carrier* const carrier = carrier_;
+  if (carrier == nullptr) return;
+  carrier->loop().post([self = shared_from_this(), carrier] {
+    if (self->carrier_ != carrier) return;  // it ended meanwhile
+    if (carrier->in_caller_mode()) carrier->hand_to_loop();
+    self->carrier_ = nullptr;
     self->count_end();
-    connection->discard_rest();
+    carrier->discard_rest();
   });
 }
 
 Result<UpgradedConnection> Call::take_connection() {
-  if (!upgraded_ || connection_ == nullptr) {
+  if (!upgraded_ || carrier_ == nullptr) {
     return Error(ErrorCode::invalid_request, Phase::body, "this response has not handed its connection over");
   }
-  Connection* const connection = connection_;
+  auto* const connection = static_cast<Connection*>(carrier_);  // only HTTP/1.1 hands anything over
   const auto take = [&] {
-    connection_ = nullptr;
+    carrier_ = nullptr;
     body_done_ = true;
     count_end();
     connection->hand_over();

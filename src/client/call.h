@@ -14,6 +14,7 @@
 #include <trunkline/response.hpp>
 #include <trunkline/result.hpp>
 
+#include "client/carrier.h"
 #include "client/retry.h"
 #include "http1/request_encoder.h"
 #include "http1/response_decoder.h"
@@ -22,7 +23,7 @@
 
 namespace trunkline {
 
-class Connection;
+class PooledConnection;
 class TransportImpl;
 struct Target;
 
@@ -53,21 +54,23 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   void cancel();  // from any thread
 
   // The pool's word, on any thread.
-  void granted(Connection& connection);
+  void granted(PooledConnection& connection);
   void wait_failed(pool::Route& route, ErrorCode code, const std::shared_ptr<const Error>& cause);
 
-  // The connection's word, on the thread that drives it.
-  void on_informational(const http1::ResponseHead& head);
+  // The carrier's word, on the thread that drives it.
+  void on_begin(Carrier& carrier, const PooledConnection& connection);
+  void on_informational(int status);
   void on_first_byte();
-  void on_head(http1::ResponseDecoder& decoder);
-  bool on_data(std::string_view data);           // false: the body is longer than allowed
-  void on_pause();                               // nothing more is wanted for now: hand out what is there
-  void on_end(http1::ResponseDecoder& decoder);  // the response is complete; then the lease ends; then on_released
+  void on_head(int status, std::string&& reason, Headers&& headers, std::optional<std::uint64_t> length);
+  void on_upgraded() { upgraded_ = true; }
+  bool on_data(std::string_view data);  // false: the body is longer than allowed
+  void on_pause();                      // nothing more is wanted for now: hand out what is there
+  void on_end(Headers&& trailers);      // the response is complete; then the lease ends; then on_released
   void on_released();
   void on_lost(const Attempt& attempt);  // the exchange failed; then the lease ends; then on_failure
   void on_failure(Error error);
 
-  bool on_connection(const Connection* connection) const { return connection_ == connection; }
+  bool carried_by(const Carrier* carrier) const { return carrier_ == carrier; }
   bool wants_body() const { return kind_ == Kind::whole || (head_delivered_ && !into_.empty()); }
   std::size_t room() const { return kind_ == Kind::whole ? SIZE_MAX : into_.size(); }
   bool has_news() const { return kind_ == Kind::stream && ((head_ready_ && !head_delivered_) || read_bytes_ > 0); }
@@ -103,9 +106,10 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   void launch();
   pool::Route::Outcome acquire(TimePoint now, pool::Entry*& entry);
   void attempt_on_loop();
-  void begin_on(Connection& connection);
+  void begin_on(PooledConnection& connection);
   void run_blocking();
-  Connection* wait_for_grant();
+  void wait_on_loop_of(PooledConnection& connection);
+  PooledConnection* wait_for_grant();
   void cancel_now();
   void cancel_queue_timer();
   Error wait_error(ErrorCode code, const std::shared_ptr<const Error>& cause) const;
@@ -134,6 +138,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   bool head_delivered_ = false;  // the caller of a stream has it
   bool done_ = false;            // the callback, or the blocking call, has its result
   bool body_done_ = false;       // the response is complete
+  bool waited_for_ = false;      // a blocked thread waits for the loop to complete it
   bool counted_ = false;         // in flight by the transport's counters
   bool reading_ = false;         // a start_read is under way
   bool wants_close_ = false;
@@ -142,8 +147,8 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   std::shared_ptr<const Target> target_;  // where it goes
   pool::Route* route_ = nullptr;          // target_'s
   pool::Pool* pool_ = nullptr;            // transport_'s
-  Connection* connection_ = nullptr;
-  Connection* granted_ = nullptr;          // blocking: by the pool, for the waiting thread
+  Carrier* carrier_ = nullptr;
+  PooledConnection* granted_ = nullptr;    // blocking: by the pool, for the waiting thread
   std::atomic<net::Loop*> home_{nullptr};  // whose thread may touch this call, unless it is blocking
   std::shared_ptr<Call> self_;             // while a callback is owed
   Attempt attempt_;
@@ -159,7 +164,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   std::span<char> into_;
   std::size_t read_bytes_ = 0;
   int source_event_fd_ = -1;
-  std::atomic<std::uint32_t> wake_{0};  // blocking, in the queue: 0 waiting, 1 granted, 2 failed
+  std::atomic<std::uint32_t> wake_{0};  // what a blocked thread waits for: `waiting` until then
 
   Callback<void(Result<Response>)> done_whole_;
   std::unique_ptr<StreamCallbacks> stream_callbacks_;

@@ -24,6 +24,9 @@ namespace {
 constexpr Duration longest = std::chrono::hours(24) * 3650;
 constexpr std::size_t largest_head_bytes = 1U << 30;  // offsets in a head have 32 bits
 
+constexpr std::size_t smallest_window = 65'535;
+constexpr std::size_t largest_window = 0x7FFFFFFF;
+
 using Finding = std::optional<Error>;
 
 Error invalid(std::string_view field, std::string_view what) {
@@ -81,6 +84,13 @@ Finding check_numbers(const Options& options) {
   if (response.head_bytes > largest_head_bytes) return invalid("response.head_bytes", "more than 1GiB");
   if (response.line_bytes == 0) return invalid("response.line_bytes", "0 would let no response through");
   if (response.header_count == 0) return invalid("response.header_count", "0 would let no response through");
+  const Http2Options& http2 = options.http2;
+  if (http2.stream_window < smallest_window) return invalid("http2.stream_window", "less than 64KiB - 1, HTTP/2's own");
+  if (http2.stream_window > largest_window) return invalid("http2.stream_window", "more than 2GiB - 1");
+  if (http2.connection_window < http2.stream_window) {
+    return invalid("http2.connection_window", "less than http2.stream_window, which would never be used");
+  }
+  if (http2.connection_window > largest_window) return invalid("http2.connection_window", "more than 2GiB - 1");
   return {};
 }
 

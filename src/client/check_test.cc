@@ -51,7 +51,7 @@ TEST(CheckOptions, refuses_every_negative_number_and_duration) {
     EXPECT_TRUE(result.error().message.starts_with(field.name)) << result.error().message;
     EXPECT_TRUE(result.error().message.ends_with("is negative")) << result.error().message;
   }
-  EXPECT_EQ(tried, 18);
+  EXPECT_EQ(tried, 20);
 }
 
 TEST(CheckOptions, accepts_zero_for_every_duration) {
@@ -76,6 +76,18 @@ TEST(CheckOptions, refuses_limits_that_would_let_nothing_through) {
   expect_accepted([](Options& o) { o.limits.requests_per_connection = 0; });
   expect_accepted([](Options& o) { o.response.body_bytes = 0; });
   expect_accepted([](Options& o) { o.response.informational = 0; });
+}
+
+TEST(CheckOptions, refuses_windows_that_http2_does_not_have) {
+  expect_refused([](Options& o) { o.http2.stream_window = 65'534; },
+                 "http2.stream_window: less than 64KiB - 1, HTTP/2's own");
+  expect_refused([](Options& o) { o.http2.stream_window = o.http2.connection_window = 1UL << 31; },
+                 "http2.stream_window: more than 2GiB - 1");
+  expect_refused([](Options& o) { o.http2.connection_window = o.http2.stream_window - 1; },
+                 "http2.connection_window: less than http2.stream_window, which would never be used");
+  expect_refused([](Options& o) { o.http2.connection_window = 1UL << 31; },
+                 "http2.connection_window: more than 2GiB - 1");
+  expect_accepted([](Options& o) { o.http2.stream_window = o.http2.connection_window = 65'535; });
 }
 
 TEST(CheckOptions, refuses_durations_that_would_overflow) {

@@ -5,8 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <mutex>
-#include <set>
+#include <optional>
 
 #include "base/per_thread.h"
 #include "client/call.h"
@@ -18,8 +17,6 @@ using net::Io;
 using std::chrono::milliseconds;
 
 namespace {
-
-std::atomic<std::uint64_t> next_connection_id{1};
 
 // What may be read in order to save a connection whose body was dropped.
 constexpr std::size_t drain_bytes = 64 * 1024;
@@ -35,35 +32,13 @@ http1::DecoderLimits decoder_limits(const ResponseLimits& limits) {
   return result;
 }
 
-// There are as many texts as ciphers; every response of a connection refers to one.
-std::string_view kept_for_ever(const std::string& text) {
-  if (text.empty()) return {};
-  static std::mutex mutex;
-  static auto& texts = *new std::set<std::string>;  // never destroyed: the last response may outlive everything
-  std::lock_guard lock(mutex);
-  return *texts.insert(text).first;
-}
-
 }  // namespace
 
 Connection::Connection(net::Loop& loop, LateWatch& late_watch, std::shared_ptr<pool::Pool> pool,
                        std::shared_ptr<pool::Route> route, net::Dialled dialled)
-    : loop_(loop),
-      pool_(std::move(pool)),
-      route_(std::move(route)),
-      dialled_(std::move(dialled)),
-      tls_(kept_for_ever(dialled_.tls)),
-      late_watch_(late_watch) {
-  id = next_connection_id.fetch_add(1, std::memory_order_relaxed);
-}
+    : PooledConnection(loop, std::move(pool), std::move(route), std::move(dialled)), late_watch_(late_watch) {}
 
 Connection::~Connection() = default;
-
-bool Connection::watch(Duration idle_timeout) {
-  if (!loop_.add(stream().fd(), *this, net::readable)) return false;
-  loop_.set_timer(*this, loop_.now() + (idle_timeout > Duration::zero() ? idle_timeout : std::chrono::minutes(1)));
-  return true;
-}
 
 TimePoint Connection::now() const {
   return mode_.load(std::memory_order_relaxed) == Mode::loop ? loop_.now() : Clock::now();
@@ -73,6 +48,7 @@ TimePoint Connection::now() const {
 
 void Connection::begin(Call& call, bool by_caller) {
   call_ = &call;
+  call.on_begin(*this, *this);
   if (by_caller) {
     set_caller_mode();
   } else {
@@ -113,7 +89,7 @@ void Connection::begin(Call& call, bool by_caller) {
   }
   if (!send_failed_) {
     write_some();
-    if (!call.on_connection(this)) return;
+    if (!call.carried_by(this)) return;
   }
   if (send_failed_) {
     // The peer may still have answered before it closed: the reading side decides. Not from inside begin(): the caller
@@ -124,7 +100,7 @@ void Connection::begin(Call& call, bool by_caller) {
       loop_.post([weak = call.weak_from_this(), this] {
         // While the call is on this connection, the connection lives.
         const auto living = weak.lock();
-        if (living && living->on_connection(this)) on_events(net::readable);
+        if (living && living->carried_by(this)) on_events(net::readable);
       });
     }
   }
@@ -165,7 +141,7 @@ void Connection::write_some() {
       continue;
     }
     if (source_done_ || !gather_body()) break;
-    if (!call.on_connection(this)) return;  // the source failed, and the exchange with it
+    if (!call.carried_by(this)) return;  // the source failed, and the exchange with it
   }
   if (stream().has_pending_output()) {
     const net::WriteResult result = stream().flush();
@@ -210,7 +186,7 @@ bool Connection::gather_body() {
       loop.post([weak, this, at] {
         // While the call lives and is on this connection, so is the connection.
         const auto call = weak.lock();
-        if (call && call->on_connection(this) && requests == at) resume_writing();
+        if (call && call->carried_by(this) && requests == at) resume_writing();
       });
     };
   }
@@ -269,7 +245,7 @@ void Connection::resume_writing() {
   awaiting_source_ = false;
   if (send_failed_ || all_sent_) return;
   write_some();
-  if (call->on_connection(this) && send_failed_ && !in_caller_mode()) on_events(net::readable);
+  if (call->carried_by(this) && send_failed_ && !in_caller_mode()) on_events(net::readable);
 }
 
 std::uint64_t Connection::bytes_sent_in_exchange() const { return dialled_.stream->bytes_sent() - sent_before_; }
@@ -338,11 +314,11 @@ bool Connection::feed(std::string_view bytes) {
         call.on_pause();
         return false;
       case Event::informational:
-        call.on_informational(decoder_.head());
+        call.on_informational(decoder_.head().status);
         if (decoder_.head().status == 100 && awaiting_continue_) {
           awaiting_continue_ = false;
           write_some();
-          if (!call.on_connection(this)) return false;
+          if (!call.carried_by(this)) return false;
         }
         break;
       case Event::head:
@@ -408,7 +384,10 @@ bool Connection::take_head() {
          CloseReason::early_body_close);
     return false;
   }
-  call.on_head(decoder_);
+  http1::ResponseHead& head = decoder_.head();
+  call.on_head(head.status, std::move(head.reason), std::move(head.headers),
+               decoder_.body() == Body::length ? std::optional(decoder_.content_length()) : std::nullopt);
+  if (decoder_.upgraded()) call.on_upgraded();
   return true;
 }
 
@@ -453,7 +432,7 @@ void Connection::finish(std::string_view leftover) {
     return;
   }
   // The call's part is read before the lease goes: afterwards this connection may carry another call.
-  call->on_end(decoder_);
+  call->on_end(std::move(decoder_.trailers()));
   end_lease(keep, reason);
   call->on_released();
 }
@@ -557,7 +536,7 @@ void Connection::on_events(std::uint32_t events) {
   const std::shared_ptr<Call> call = call_->shared_from_this();  // its completion may drop the last handle
   if ((events & net::writable) != 0 && wants_writable_ && !send_failed_) {
     write_some();
-    if (!call->on_connection(this)) return;
+    if (!call->carried_by(this)) return;
     if (send_failed_) may_be_readable_ = true;
   }
   while ((may_be_readable_ || !held_.empty() || at_end()) && reading_wanted()) {
@@ -643,7 +622,7 @@ void Connection::expire() {
     awaiting_continue_ = false;
     deadline_code_ = ErrorCode::timeout_total;
     write_some();
-    if (call->on_connection(this) && send_failed_) {
+    if (call->carried_by(this) && send_failed_) {
       may_be_readable_ = true;
       if (!in_caller_mode()) on_events(net::readable);
     }
@@ -694,16 +673,9 @@ void Connection::look() {
   pool_->examined(*route_, *this, true, spoke ? CloseReason::stray_bytes : CloseReason::peer_closed_idle, time);
 }
 
-void Connection::shut() {
+void Connection::before_shut() {
   if (self_) *self_ = nullptr;
   if (with_late_watch_.load()) late_watch_.forget(*this);
-  stream().farewell();
-  loop_.remove(stream().fd());
-  dialled_.stream.reset();
-  loop_.cancel_timer(*this);
-  const std::shared_ptr<pool::Pool> pool = pool_;
-  pool->closed(*route_, *this, loop_.now());
-  loop_.retire([this] { delete this; });
 }
 
 void Connection::resume_reading() {
@@ -754,9 +726,9 @@ void Connection::hand_to_loop() {
 // Usually the request has been sent and the response is all there is to wait for: one receive then does what poll() and
 // a receive would. Where there is more to wait for, or the time limit is near, it is poll().
 void Connection::drive(Call& call) {
-  while (call.on_connection(this) && !call.satisfied()) {
+  while (call.carried_by(this) && !call.satisfied()) {
     if ((may_be_readable_ || !held_.empty() || at_end()) && reading_wanted()) {
-      if (read_some() || !call.on_connection(this) || call.satisfied()) continue;
+      if (read_some() || !call.carried_by(this) || call.satisfied()) continue;
     }
     if (!wants_writable_ && !awaiting_source_ && reading_wanted() && !peer_closed_ &&
         (deadline_ == never || deadline_ - Clock::now() > 2 * net::Stream::waiting_limit)) {
@@ -792,7 +764,7 @@ void Connection::drive(Call& call) {
     } else if ((fds[0].revents & POLLOUT) != 0 && wants_writable_ && !send_failed_) {
       write_some();
     }
-    if (call.on_connection(this) && send_failed_) may_be_readable_ = true;
+    if (call.carried_by(this) && send_failed_) may_be_readable_ = true;
   }
 }
 

@@ -14,48 +14,38 @@
 #include <trunkline/error.hpp>
 #include <trunkline/trace.hpp>
 
+#include "client/carrier.h"
+#include "client/pooled_connection.h"
 #include "http1/response_decoder.h"
-#include "net/dial.h"
-#include "net/loop.h"
-#include "pool/pool.h"
 
 namespace trunkline {
 
 class Call;
 class LateWatch;
 
-class Connection final : public pool::Entry, public net::Watcher, public net::Timer {
+class Connection final : public PooledConnection, public Carrier {
  public:
   Connection(net::Loop& loop, LateWatch& late_watch, std::shared_ptr<pool::Pool> pool,
              std::shared_ptr<pool::Route> route, net::Dialled dialled);
   ~Connection() override;
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
 
-  net::Loop& loop() { return loop_; }
-  pool::Pool& pool() { return *pool_; }
-  pool::Route& route() { return *route_; }
-  const net::Dialled& dialled() const { return dialled_; }
-  std::string_view tls() const { return tls_; }  // ConnectionInfo::tls
-  net::Stream& stream() { return *dialled_.stream; }
+  net::Loop& loop() override { return loop_; }
+  net::Stream& stream() { return PooledConnection::stream(); }
 
-  // Starts the exchange of `call`, which leased this connection. In loop mode on the loop's thread; `by_caller` on the
-  // calling thread, which then calls drive().
-  void begin(Call& call, bool by_caller);
+  // In loop mode on the loop's thread; `by_caller` on the calling thread, which then calls drive().
+  void begin(Call& call, bool by_caller) override;
   // Caller mode: moves bytes until `call` has what it waits for, or a time limit passes.
-  void drive(Call& call);
-  // Leased anew, before begin(): false when the peer has closed or spoken and the loop was not listening.
-  bool still_there();
+  void drive(Call& call) override;
+  bool still_there() override;
   // Caller mode becomes loop mode; returns at once.
-  void hand_to_loop();
-  bool in_caller_mode() const { return mode_.load(std::memory_order_relaxed) == Mode::caller; }
+  void hand_to_loop() override;
+  bool in_caller_mode() const override { return mode_.load(std::memory_order_relaxed) == Mode::caller; }
 
   // The owner's business, in either mode.
-  void resume_reading();           // the call wants more body
-  void resume_writing();           // the body source has more
-  void abort(CloseReason reason);  // ends the lease at once; the call has been detached
-  // The caller dropped the body: reads a small rest so that the connection lives, otherwise closes.
-  void discard_rest();
+  void resume_reading() override;
+  void resume_writing();  // the body source has more
+  void abort(CloseReason reason) override;
+  void discard_rest() override;
   // After 101: no more HTTP here. take_held() is what the peer sent behind its head.
   void hand_over();
   std::string take_held() { return std::move(held_); }
@@ -64,15 +54,17 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   // Driven by the loop.
   void on_events(std::uint32_t events) override;
   void on_timer() override;
-  void look();  // idle and marked as examined: what did the peer do?
+  void look() override;
   // LateWatch's: listens again when it has been idle since before that moment. True: not its concern any more.
   bool watch_if_quiet(TimePoint quiet_before);
-  void shut();                        // draining: closes the socket and ends this object
-  bool watch(Duration idle_timeout);  // registers with the loop, once; false when the kernel refuses
+
+  std::string_view protocol() const override { return "http/1.1"; }
+  bool may_be_driven_by_caller() const override { return true; }
 
  private:
   enum class Mode : unsigned char { idle, loop, caller };
 
+  void before_shut() override;
   void set_caller_mode();
   void listen(std::uint32_t interest);
   bool read_result(const net::ReadResult& result);
@@ -96,11 +88,6 @@ class Connection final : public pool::Entry, public net::Watcher, public net::Ti
   Error failure(ErrorCode code, std::string message) const;
   std::uint64_t bytes_sent_in_exchange() const;
 
-  net::Loop& loop_;
-  std::shared_ptr<pool::Pool> pool_;
-  std::shared_ptr<pool::Route> route_;
-  net::Dialled dialled_;
-  std::string_view tls_;
   std::atomic<Mode> mode_{Mode::idle};
 
   // Whether the loop hears this socket's events. Not, while a caller has it and until LateWatch has seen it idle for a

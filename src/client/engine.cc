@@ -48,7 +48,7 @@ Engine::Worker& Engine::next_worker() {
 // --- acting for the pool
 
 void Engine::grant(pool::Waiter& waiter, pool::Entry& entry) {
-  static_cast<Call&>(waiter).granted(static_cast<Connection&>(entry));
+  static_cast<Call&>(waiter).granted(static_cast<PooledConnection&>(entry));
 }
 
 void Engine::fail(pool::Waiter& waiter, pool::Route& route, ErrorCode code, std::shared_ptr<const Error> error) {
@@ -91,7 +91,7 @@ void Engine::dial_on(Worker& worker, const std::shared_ptr<pool::Route>& route,
 }
 
 void Engine::close(pool::Route&, pool::Entry& entry) {
-  auto& connection = static_cast<Connection&>(entry);
+  auto& connection = static_cast<PooledConnection&>(entry);
   if (connection.loop().on_this_thread()) {
     connection.shut();
   } else {
@@ -100,7 +100,7 @@ void Engine::close(pool::Route&, pool::Entry& entry) {
 }
 
 void Engine::look(pool::Route&, pool::Entry& entry) {
-  auto& connection = static_cast<Connection&>(entry);
+  auto& connection = static_cast<PooledConnection&>(entry);
   connection.loop().post([&connection] { connection.look(); });
 }
 

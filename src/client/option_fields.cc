@@ -55,6 +55,12 @@ constexpr std::array table{
     row("response.header_count", handle, FieldForm::plain, [](auto& o) -> auto& { return o.response.header_count; }),
     row("response.informational", handle, FieldForm::plain, [](auto& o) -> auto& { return o.response.informational; }),
     row("response.body_bytes", handle, FieldForm::plain, [](auto& o) -> auto& { return o.response.body_bytes; }),
+    row("http2.stream_window", wire, FieldForm::plain, [](auto& o) -> auto& { return o.http2.stream_window; }),
+    row("http2.connection_window", wire, FieldForm::plain, [](auto& o) -> auto& { return o.http2.connection_window; }),
+    row("http2.ping_after", handle, FieldForm::plain, [](auto& o) -> auto& { return o.http2.ping_after; }),
+    row("http2.ping_timeout", handle, FieldForm::plain, [](auto& o) -> auto& { return o.http2.ping_timeout; }),
+    row("http2.fall_back_to_http1", wire, FieldForm::plain,
+        [](auto& o) -> auto& { return o.http2.fall_back_to_http1; }),
     row("retry_stale", handle, FieldForm::plain, [](auto& o) -> auto& { return o.retry_stale; }),
     row("user_agent", handle, FieldForm::plain, [](auto& o) -> auto& { return o.user_agent; }),
 };
@@ -86,9 +92,14 @@ std::integral_constant<std::size_t, sizeof...(Leaf)> leaves(const Leaf&...) {
   return leaves(a, b, c, d, e);
 }
 
+[[maybe_unused]] auto count(const Http2Options& http2) {
+  const auto& [a, b, c, d, e] = http2;
+  return leaves(a, b, c, d, e);
+}
+
 [[maybe_unused]] auto count_top(const Options& options) {
-  const auto& [tls, protocol, proxy, bind_address, resolve, limits, timeouts, response, retry_stale, user_agent] =
-      options;
+  const auto& [tls, protocol, proxy, bind_address, resolve, limits, timeouts, response, http2, retry_stale,
+               user_agent] = options;
   return leaves(protocol, proxy, bind_address, resolve, retry_stale, user_agent);
 }
 
@@ -96,7 +107,8 @@ template <class Struct>
 constexpr std::size_t leaves_of = decltype(count(std::declval<const Struct&>()))::value;
 
 static_assert(table.size() == decltype(count_top(std::declval<const Options&>()))::value + leaves_of<TlsOptions> +
-                                  leaves_of<PoolLimits> + leaves_of<Timeouts> + leaves_of<ResponseLimits>,
+                                  leaves_of<PoolLimits> + leaves_of<Timeouts> + leaves_of<ResponseLimits> +
+                                  leaves_of<Http2Options>,
               "every setting of Options has one row");
 
 }  // namespace

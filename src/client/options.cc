@@ -6,6 +6,7 @@ using std::chrono::seconds;
 
 TlsOptions::TlsOptions() = default;
 ResponseLimits::ResponseLimits() = default;
+Http2Options::Http2Options() = default;
 Options::Options() = default;
 
 Options Options::standard() { return {}; }
