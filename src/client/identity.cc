@@ -178,22 +178,41 @@ Result<void> add_file(std::string& pem, std::string_view field, const std::strin
 
 }  // namespace
 
-Result<SerializedOptions> serialize(const Options& options) {
-  SerializedOptions out{preamble(handle_tag), preamble(wire_tag)};
+namespace {
+
+// `wire` may be null.
+Result<void> serialize(const Options& options, std::string& handle, std::string* wire) {
+  handle = preamble(handle_tag);
+  if (wire != nullptr) *wire = preamble(wire_tag);
   std::uint16_t number = 0;
   for (const OptionField& field : option_fields()) {
     ++number;
     if (field.cls == FieldClass::none) continue;
-    const std::size_t start = out.handle.size();
-    auto appended = append_field(out.handle, number, field, options);
+    const std::size_t start = handle.size();
+    auto appended = append_field(handle, number, field, options);
     if (!appended) return appended.error();
-    if (field.cls == FieldClass::wire) out.wire.append(out.handle, start);
+    if (wire != nullptr && field.cls == FieldClass::wire) wire->append(handle, start);
   }
-  for (std::string* each : {&out.handle, &out.wire}) {
+  for (std::string* each : {&handle, wire}) {
+    if (each == nullptr) continue;
     append_integer(*each, roots_number);
     append_text(*each, names_roots(options.tls) ? "given" : "system");
   }
+  return {};
+}
+
+}  // namespace
+
+Result<SerializedOptions> serialize(const Options& options) {
+  SerializedOptions out;
+  if (auto done = serialize(options, out.handle, &out.wire); !done) return done.error();
   return out;
+}
+
+Result<std::string> fingerprint(const Options& options) {
+  std::string handle;
+  if (auto done = serialize(options, handle, nullptr); !done) return done.error();
+  return hex(sha256(handle));
 }
 
 Result<Identity> identify(const Options& options) {

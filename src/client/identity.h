@@ -27,6 +27,8 @@ Result<SerializedOptions> serialize(const Options& options);
 // Reads no file whose digest is known, so it may be asked for every request. Fails when a file cannot be read. Settings
 // that make no sense have an identity too: check() refuses them.
 Result<Identity> identify(const Options& options);
+// Its handle alone, for finding what has been made before: half the work.
+Result<std::string> fingerprint(const Options& options);
 
 // Reads the files, all of them.
 Result<net::TlsMaterial> load_tls_material(const TlsOptions& tls);

@@ -69,14 +69,14 @@ TransportImpl::~TransportImpl() {
 
 std::shared_ptr<Transport> Transport::shared(const Options& options) {
   if (auto sound = check(options); !sound) return std::make_shared<TransportImpl>(options, sound.error());
-  Result<Identity> identity = identify(options);
-  if (!identity) return std::make_shared<TransportImpl>(options, identity.error());
-  if (auto found = Engine::instance().find(identity->handle)) return found;
+  Result<std::string> known = trunkline::fingerprint(options);
+  if (!known) return std::make_shared<TransportImpl>(options, known.error());
+  if (auto found = Engine::instance().find(*known)) return found;
   Result<IdentifiedMaterial> identified = identify_and_load(options);
   if (!identified) return std::make_shared<TransportImpl>(options, identified.error());
   // Several threads may come this far; the first makes it, the others get what it made.
-  const std::string fingerprint = identified->identity.handle;
-  return Engine::instance().find_or_make(fingerprint, [&]() -> std::shared_ptr<TransportImpl> {
+  const std::string handle = identified->identity.handle;
+  return Engine::instance().find_or_make(handle, [&]() -> std::shared_ptr<TransportImpl> {
     return std::make_shared<TransportImpl>(options, std::move(*identified), false);
   });
 }
