@@ -10,6 +10,7 @@
 #include "base/per_thread.h"
 #include "client/call.h"
 #include "client/late_watch.h"
+#include "client/time_limits.h"
 
 namespace trunkline {
 
@@ -628,21 +629,7 @@ void Connection::expire() {
     }
     return;
   }
-  const char* what = "the time limit of the whole request has passed";
-  switch (deadline_code_) {
-    case ErrorCode::timeout_write:
-      what = "the server has taken no more of the request for too long";
-      break;
-    case ErrorCode::timeout_first_byte:
-      what = "the server has not begun to answer in time";
-      break;
-    case ErrorCode::timeout_idle_read:
-      what = "the server has sent no more of the response for too long";
-      break;
-    default:
-      break;
-  }
-  fail(failure(deadline_code_, what), CloseReason::request_timeout);
+  fail(failure(deadline_code_, std::string(time_limit_message(deadline_code_))), CloseReason::request_timeout);
 }
 
 // The nearer of that limit, from now, and of the whole call's. Moving it later costs a store.

@@ -2,19 +2,27 @@
 
 namespace trunkline {
 
+namespace {
+constexpr int most_refusals = 5;
+}
+
 bool is_idempotent(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE" || method == "PUT" ||
          method == "DELETE";
 }
 
 MaybeProcessed maybe_processed(const Attempt& attempt) {
+  if (attempt.unprocessed) return MaybeProcessed::no;
   if (attempt.any_byte_received) return MaybeProcessed::yes;
   return attempt.any_byte_sent ? MaybeProcessed::unknown : MaybeProcessed::no;
 }
 
 bool may_retry(const Attempt& attempt) {
+  // Whatever the method: nothing has happened. A server that goes away again and again is not asked for ever.
+  if (attempt.unprocessed) return attempt.replayable && attempt.retries < most_refusals;
   if (attempt.retries > 0 || !attempt.replayable || attempt.any_byte_received) return false;
   // Only a connection that broke: a time limit, a protocol error or the caller's word are final.
+  if (attempt.code == ErrorCode::stream_reset) return attempt.idempotent;
   if (attempt.code != ErrorCode::connection_closed && attempt.code != ErrorCode::connection_reset) return false;
   if (!attempt.any_byte_sent) return true;
   // A server closes an idle connection at any moment, perhaps just as we write. One that we had not used before has no

@@ -16,7 +16,9 @@ struct Attempt {
   bool any_byte_received = false;  // of its response
   bool idempotent = false;         // by its method or by the caller's word
   bool replayable = false;         // its body can be sent again
+  bool unprocessed = false;        // the server says that it has not touched the request: GOAWAY, REFUSED_STREAM
   int retries = 0;                 // already made
+  std::uint64_t connection = 0;    // HTTP/2: its id, to be avoided the next time
 };
 
 bool may_retry(const Attempt& attempt);

@@ -330,7 +330,7 @@ void encode_chunk_prefix(std::size_t size, std::string& out) {
   out += "\r\n";
 }
 
-Result<void> encode_last_chunk(const Headers& trailers, std::string& out) {
+Result<void> check_trailers(const Headers& trailers) {
   for (const Headers::Field field : trailers) {
     if (auto error = check_field(field.name, field.value)) return *std::move(error);
     const bool is_credential =
@@ -341,6 +341,11 @@ Result<void> encode_last_chunk(const Headers& trailers, std::string& out) {
       return field_refusal(field.name, "is not allowed in a trailer");
     }
   }
+  return {};
+}
+
+Result<void> encode_last_chunk(const Headers& trailers, std::string& out) {
+  if (auto sound = check_trailers(trailers); !sound) return sound;
   out += "0\r\n";
   for (const Headers::Field field : trailers) {
     out.append(field.name).append(": ").append(field.value).append("\r\n");

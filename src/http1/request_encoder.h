@@ -48,6 +48,7 @@ Result<void> check_framing(const Headers& headers, bool has_body, std::optional<
 
 // One chunk of a chunked body: "size\r\n" before the data and "\r\n" after; and the end, with trailers.
 void encode_chunk_prefix(std::size_t size, std::string& out);
+Result<void> check_trailers(const Headers& trailers);
 Result<void> encode_last_chunk(const Headers& trailers, std::string& out);
 
 bool is_token(std::string_view text);

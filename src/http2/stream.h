@@ -1,0 +1,96 @@
+// One exchange on an HTTP/2 session, as the session sees it. The client's exchange derives from this, so that a stream
+// costs no look-up and no allocation here. Everything happens on the thread that drives the session.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <trunkline/headers.hpp>
+
+namespace trunkline::http2 {
+
+// RFC 9113 section 7.
+enum class Code : std::uint32_t {
+  no_error = 0,
+  protocol_error = 1,
+  internal_error = 2,
+  flow_control_error = 3,
+  settings_timeout = 4,
+  stream_closed = 5,
+  frame_size_error = 6,
+  refused_stream = 7,
+  cancel = 8,
+  compression_error = 9,
+  connect_error = 10,
+  enhance_your_calm = 11,
+  inadequate_security = 12,
+  http_1_1_required = 13,
+};
+std::string_view to_string(Code code);  // "NO_ERROR", ...; "unknown" for what the peer made up
+
+// How a stream ended, other than by a complete response.
+struct StreamEnd {
+  enum By : unsigned char {
+    complete,         // both sides have said all
+    us,               // Session::reset
+    peer,             // RST_STREAM
+    unprocessed,      // the peer says that it has not touched it: GOAWAY, or REFUSED_STREAM
+    malformed,        // the response breaks HTTP; only this stream is affected
+    connection_lost,  // the session has ended
+  } by = complete;
+  Code code = Code::no_error;
+};
+
+class Stream {
+ public:
+  // Of a request's body, into the space offered.
+  struct Body {
+    enum Kind : unsigned char {
+      bytes,   // that many; `end` with the last
+      later,   // none now: Session::resume
+      failed,  // the stream is to be reset
+    } kind = bytes;
+    std::size_t size = 0;
+    bool end = false;
+    const Headers* trailers = nullptr;  // with `end`; copied at once
+  };
+
+  virtual void on_informational(int status) = 0;
+  virtual void on_response(int status, Headers&& fields, bool is_end) = 0;
+  // To be answered with Session::consumed, now or later, for every byte.
+  virtual void on_data(std::string_view bytes) = 0;
+  virtual void on_trailers(Headers&& fields) = 0;
+  virtual void on_end() = 0;  // the response is complete; the request may not be
+  // Once, last: the session has forgotten this stream.
+  virtual void on_closed(const StreamEnd& end) = 0;
+  virtual Body read_body(std::span<char> into) = 0;
+
+  std::int32_t stream_id() const { return id_; }
+  bool any_byte_sent() const { return sent_; }  // of the request
+
+ protected:
+  Stream() = default;
+  virtual ~Stream() = default;  // virtual only because g++ warns about the friend
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+ private:
+  friend class Session;
+  std::int32_t id_ = 0;
+  int informational_ = 0;
+  bool sent_ = false;
+  bool responded_ = false;  // its final head was delivered
+  bool ended_ = false;      // END_STREAM came
+  bool reset_by_us_ = false;
+  bool reset_by_peer_ = false;
+  bool malformed_ = false;
+  std::uint32_t window_ = 0;      // what the peer may send ahead
+  std::size_t unconsumed_ = 0;    // of what it has sent
+  std::size_t since_growth_ = 0;  // consumed since the window grew
+  Stream* previous_ = nullptr;    // among the open ones
+  Stream* next_ = nullptr;
+};
+
+}  // namespace trunkline::http2
