@@ -19,6 +19,7 @@ ReuseMiss miss_after(CloseReason reason) {
     case CloseReason::max_age:
       return ReuseMiss::max_age;
     case CloseReason::max_requests:
+    case CloseReason::streams_exhausted:
       return ReuseMiss::max_requests;
     case CloseReason::evicted_host:
     case CloseReason::evicted_total:
@@ -29,11 +30,14 @@ ReuseMiss miss_after(CloseReason reason) {
     case CloseReason::invalidated:
     case CloseReason::shutdown:
     case CloseReason::cancelled:
+    case CloseReason::goaway:
       return ReuseMiss::draining;
     case CloseReason::request_failed:
     case CloseReason::request_timeout:
     case CloseReason::parse_error:
     case CloseReason::stale_suspect:
+    case CloseReason::ping_timeout:
+    case CloseReason::protocol_error:
       return ReuseMiss::broken;
   }
   return ReuseMiss::broken;
@@ -63,12 +67,14 @@ DialReason dial_reason_for(ReuseMiss miss) {
       return DialReason::failed;
     case ReuseMiss::forced:
       return DialReason::forced;
+    case ReuseMiss::streams_full:
+      return DialReason::streams_full;
   }
   return DialReason::busy;
 }
 
-Route::Route(std::string name, Budget& budget, std::uint32_t seed)
-    : name_(std::move(name)), budget_(budget), random_(seed) {}
+Route::Route(std::string name, Budget& budget, std::uint32_t seed, Sharing sharing)
+    : name_(std::move(name)), budget_(budget), random_(seed), sharing_(sharing) {}
 
 Route::~Route() {
   if (served_) budget_.give_for_good();
@@ -83,9 +89,17 @@ double Route::jitter(double spread) {
 Route::Outcome Route::acquire(Waiter& waiter, TimePoint now, Actions& actions, Entry*& granted) {
   last_used_ = now;
   if (closing_) return Outcome::closed;
+  if (!shared_.empty()) {
+    if (Entry* const entry = pick(waiter, now, actions); entry != nullptr) {
+      share(waiter, *entry, true, now, actions);
+      if (entry->retiring) pump(nullptr, now, actions);  // that was its last request
+      granted = entry;
+      return Outcome::granted;
+    }
+  }
   for (Entry* entry = newest_; entry != nullptr && !waiter.fresh;) {
     Entry* const older = entry->older;
-    if (!entry->examined) {
+    if (!entry->examined && !entry->shared && (waiter.avoid == 0 || waiter.avoid != entry->id)) {
       bool use = true;
       const CloseReason reason = unusable(*entry, now, use);
       if (use) {
@@ -106,7 +120,7 @@ Route::Outcome Route::acquire(Waiter& waiter, TimePoint now, Actions& actions, E
     ++counters_.queue_rejected;
     return Outcome::queue_full;
   }
-  enqueue(waiter);
+  enqueue(waiter, now);
   ++counters_.queued;
   pump(&waiter, now, actions);
   return Outcome::queued;
@@ -133,7 +147,9 @@ CloseReason Route::unusable(const Entry& entry, TimePoint now, bool& use) const 
 }
 
 ReuseMiss Route::miss_now() const {
-  if (counters_.idle + counters_.active + counters_.upgraded > 0) return ReuseMiss::all_busy;  // idle: being examined
+  if (outlook(0).usable) return ReuseMiss::streams_full;
+  // Idle: being examined. Retiring: as good as closed.
+  if (counters_.idle + counters_.active + counters_.upgraded > counters_.retiring) return ReuseMiss::all_busy;
   if (ever_closed_) return miss_after(last_close_);
   return ReuseMiss::first_for_key;
 }
@@ -143,6 +159,7 @@ void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
   entry.was_reused = reused;
   ++entry.requests;
   ++counters_.active;
+  ++counters_.leases;
   ++counters_.granted;
   if (reused) {
     waiter.miss = ReuseMiss::none;
@@ -159,6 +176,11 @@ void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
 void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
                     Actions& actions) {
   last_used_ = now;
+  --counters_.leases;
+  if (entry.shared) {
+    release_shared(entry, keep, reason, limits, now, actions);
+    return;
+  }
   if (entry.state == State::upgraded) {
     --counters_.upgraded;
   } else {
@@ -197,12 +219,12 @@ void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimit
 }
 
 // The first waiter who may have a connection.
-Waiter* Route::taker(bool reused, TimePoint now, Actions& actions) {
+Waiter* Route::taker(const Entry& entry, bool reused, TimePoint now, Actions& actions) {
   for (Waiter* waiter = first_; waiter != nullptr;) {
     Waiter* const next = waiter->next;
     if (waiter->deadline <= now) {
       fail(*waiter, ErrorCode::timeout_queue, actions);
-    } else if (!reused || !waiter->fresh) {
+    } else if ((!reused || !waiter->fresh) && !avoids(*waiter, entry, now)) {
       return waiter;
     }
     waiter = next;
@@ -211,12 +233,20 @@ Waiter* Route::taker(bool reused, TimePoint now, Actions& actions) {
 }
 
 bool Route::hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions) {
-  Waiter* const waiter = taker(reused, now, actions);
+  Waiter* const waiter = taker(entry, reused, now, actions);
   if (waiter == nullptr) return false;
-  unlink(*waiter);
-  grant(*waiter, entry, reused, now);
-  actions.push_back({.kind = Action::grant, .entry = &entry, .waiter = waiter});
+  give(*waiter, entry, reused, now, actions);
   return true;
+}
+
+void Route::give(Waiter& waiter, Entry& entry, bool reused, TimePoint now, Actions& actions) {
+  unlink(waiter);
+  if (entry.shared) {
+    share(waiter, entry, reused, now, actions);
+  } else {
+    grant(waiter, entry, reused, now);
+  }
+  actions.push_back({.kind = Action::grant, .entry = &entry, .waiter = &waiter});
 }
 
 void Route::make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions) {
@@ -240,11 +270,12 @@ void Route::unlink_idle(Entry& entry) {
   (entry.newer != nullptr ? entry.newer->older : newest_) = entry.older;
   (entry.older != nullptr ? entry.older->newer : oldest_) = entry.newer;
   entry.newer = entry.older = nullptr;
-  mark_examined(entry, false);
+  if (entry.examined) mark_examined(entry, false);
   --counters_.idle;
 }
 
 void Route::drain(Entry& entry, CloseReason reason, Actions& actions) {
+  if (entry.shared) remove_shared(entry);
   entry.state = State::draining;
   entry.close_reason = reason;
   ++counters_.draining;
@@ -264,6 +295,7 @@ void Route::closed(Entry& entry, TimePoint now, Actions& actions) {
   --counters_.draining;
   --counters_.open;
   --open_;
+  counters_.shared_open -= static_cast<int>(entry.shared);
   ++counters_.closed_by_reason[static_cast<std::size_t>(entry.close_reason)];
   if (entry.requests == 0) ++counters_.dials_unused;
   give_socket(actions);
@@ -278,6 +310,7 @@ void Route::mark_examined(Entry& entry, bool examined) {
 }
 
 bool Route::examine(Entry& entry) {
+  if (entry.shared) return false;
   if (entry.state != State::idle) {
     entry.peer_spoke = true;  // looked at when it comes back, if its user has not seen it by then
     return false;
@@ -304,7 +337,7 @@ void Route::examined(Entry& entry, bool close, CloseReason reason, TimePoint now
     return;
   }
   mark_examined(entry, false);
-  if (taker(true, now, actions) != nullptr) {
+  if (taker(entry, true, now, actions) != nullptr) {
     unlink_idle(entry);
     hand_out(entry, true, now, actions);
   }
@@ -353,8 +386,9 @@ void Route::drop_suspects(const Entry& victim, TimePoint, Actions& actions) {
 
 // --- waiters
 
-void Route::enqueue(Waiter& waiter) {
+void Route::enqueue(Waiter& waiter, TimePoint now) {
   waiter.queued = true;
+  waiter.since = now;
   waiter.next = nullptr;
   waiter.previous = last_;
   (last_ != nullptr ? last_->next : first_) = &waiter;
@@ -395,8 +429,13 @@ void Route::tick(TimePoint now, Actions& actions) {
 
 void Route::invalidate(TimePoint now, Actions& actions) {
   ++generation_;
+  exclusive_until_ = TimePoint{};
+  limit_ = 0;
   while (evict_oldest(now, CloseReason::invalidated, actions)) {
   }
+  if (shared_.empty()) return;
+  retire_all(CloseReason::invalidated, actions);
+  pump(nullptr, now, actions);
 }
 
 void Route::shut_down(TimePoint now, Actions& actions) {
@@ -404,6 +443,7 @@ void Route::shut_down(TimePoint now, Actions& actions) {
   while (first_ != nullptr) fail(*first_, ErrorCode::transport_closed, actions);
   while (evict_oldest(now, CloseReason::shutdown, actions)) {
   }
+  retire_all(CloseReason::shutdown, actions);
 }
 
 namespace {
@@ -417,14 +457,19 @@ int Route::heat(TimePoint now) const {
 }
 
 void Route::warm(TimePoint now) {
-  heat_ = std::min(heat(now) + 1, 1 << 20);
-  heat_epoch_ = heat_epoch(now);
+  if (const std::int64_t epoch = heat_epoch(now); epoch != heat_epoch_) {
+    heat_ = heat(now);
+    heat_epoch_ = epoch;
+  }
+  heat_ = std::min(heat_ + 1, 1 << 20);
 }
 
 std::string Route::describe() const {
   return name_ + ": open " + std::to_string(open_) + " (idle " + std::to_string(counters_.idle) + ", active " +
          std::to_string(counters_.active) + ", upgraded " + std::to_string(counters_.upgraded) + ", draining " +
-         std::to_string(counters_.draining) + "), dialing " + std::to_string(dialing_) + ", waiting " +
+         std::to_string(counters_.draining) + "; shared " + std::to_string(counters_.shared_open) + ", with credit " +
+         std::to_string(ready_) + ", retiring " + std::to_string(counters_.retiring) + "), leases " +
+         std::to_string(counters_.leases) + ", dialing " + std::to_string(dialing_) + ", waiting " +
          std::to_string(waiting_) + ", gate " + std::to_string(gate_) + ", failures " + std::to_string(failures_);
 }
 
@@ -442,6 +487,7 @@ std::string Route::broken_law() const {
   if (last != oldest_) return name_ + ": the idle list has two ends";
   if (idle != counters_.idle) return name_ + ": idle is " + std::to_string(idle) + " by the list. " + describe();
   if (waiting != waiting_) return name_ + ": waiting is " + std::to_string(waiting) + " by the list. " + describe();
+  if (std::string law = broken_law_of_shared(); !law.empty()) return name_ + ": " + law + ". " + describe();
   Stats stats;
   stats.pool = counters_;
   std::string law = stats.broken_law();

@@ -20,6 +20,8 @@ constexpr auto longest_pause = seconds(1);
 constexpr auto first_exhausted_pause = milliseconds(100);
 constexpr auto longest_exhausted_pause = seconds(5);
 constexpr int most_dials_under_way = 1 << 16;
+// Servers gain HTTP/2 and lose it with deployments, not by the minute.
+constexpr auto protocol_memory = std::chrono::minutes(10);
 
 bool machine_is_exhausted(const Error& error) {
   return error.code == ErrorCode::no_ports || error.code == ErrorCode::no_sockets;
@@ -32,6 +34,11 @@ bool machine_is_exhausted(const Error& error) {
 void Route::pump(const Waiter* asking, TimePoint now, Actions& actions) {
   if (first_ == nullptr || closing_) return;
   drop_expired_waiters(now, actions);
+  if (!shared_.empty()) serve(now, actions);
+  if (sharing(now)) {
+    grow(now, actions);
+    return;
+  }
   if (asking != nullptr && !asking->queued) asking = nullptr;
   // What is being looked at is back in a moment, or gone; either way pump() is called again.
   while (first_ != nullptr && waiting_ > dialing_ + examining_) {
@@ -48,15 +55,18 @@ void Route::pump(const Waiter* asking, TimePoint now, Actions& actions) {
       next = last_dial_ + hedge_delay();
     }
     if (next > now && next != never) {
-      if (next < wake_at_ || wake_at_ <= now) {
-        wake_at_ = next;
-        actions.push_back({.kind = Action::wake, .when = next});
-      }
+      wake(next, now, actions);
       return;
     }
     if (!take_socket(actions)) return;
     start_dial(dial_reason_for(cause->miss), *cause->limits, *cause->timeouts, now, actions);
   }
+}
+
+void Route::wake(TimePoint when, TimePoint now, Actions& actions) {
+  if (when >= wake_at_ && wake_at_ > now) return;
+  wake_at_ = when;
+  actions.push_back({.kind = Action::wake, .when = when});
 }
 
 // Behind those for whom dials are under way, the first waiter whose limits allow one more connection: those who share a
@@ -108,7 +118,8 @@ void Route::give_socket(Actions& actions) {
 
 void Route::start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
                        Actions& actions) {
-  if (reason == DialReason::first && open_ + dialing_ > 0) reason = DialReason::busy;
+  if (reason == DialReason::first && open_ + dialing_ > 0)
+    reason = outlook(0).usable ? DialReason::streams_full : DialReason::busy;
   ++dialing_;
   ++counters_.dialing;
   ++counters_.dials_started;
@@ -118,6 +129,7 @@ void Route::start_dial(DialReason reason, const PoolLimits& limits, const Timeou
   order->reason = reason;
   order->started = now;
   order->generation = generation_;
+  order->expected_capacity = now < limit_until_ ? limit_ : 0;
   order->limits = limits;
   order->timeouts = timeouts;
   actions.push_back({.kind = Action::dial, .order = std::move(order)});
@@ -154,17 +166,23 @@ void Route::dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions
     entry.rotate_at = now + age;
     entry.retire_at = now + age + age / 4;
   }
+  const bool current = entry.generation == generation_;
+  if (current) exclusive_until_ = entry.shared ? TimePoint{} : now + protocol_memory;
+  if (entry.shared) add_shared(entry);
   if (closing_) {
     drain(entry, CloseReason::shutdown, actions);
     return;
   }
-  if (!hand_out(entry, false, now, actions)) {
-    if (entry.generation == generation_) {
+  if (entry.shared) {
+    dialled_shared(entry, order, now, actions);
+  } else if (!hand_out(entry, false, now, actions)) {
+    if (current) {
       make_idle(entry, order.limits, now, actions);
     } else {
       drain(entry, CloseReason::invalidated, actions);  // it may have gone to where nobody wants to go any more
     }
   }
+  if (order.reason == DialReason::aged) retire_replaced(now, actions);
   pump(nullptr, now, actions);
 }
 
@@ -181,8 +199,10 @@ void Route::dial_failed(std::shared_ptr<const Error> error, TimePoint now, Actio
   const nanoseconds longest = exhausted_ ? nanoseconds(longest_exhausted_pause) : nanoseconds(longest_pause);
   const nanoseconds pause = std::min(longest, first * (1L << std::min(failures_ - 1, 20)));
   shut_until_ = now + std::chrono::duration_cast<nanoseconds>(pause * jitter(0.25));
-  // More dials may have been under way; the one that failed speaks for the one who has waited longest.
+  // More dials may have been under way; the one that failed speaks for the one who has waited longest. Whoever hoped
+  // to avoid a connection takes it now.
   drop_expired_waiters(now, actions);
+  if (!shared_.empty()) serve(now, actions);
   if (first_ != nullptr) fail(*first_, last_error_->code, actions);
   // No port or descriptor means none for anybody on this route; five failures in a row mean a dead server. Whoever
   // waits is told, instead of being sent to fail one by one.
