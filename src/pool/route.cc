@@ -92,7 +92,6 @@ Route::Outcome Route::acquire(Waiter& waiter, TimePoint now, Actions& actions, E
   if (!shared_.empty()) {
     if (Entry* const entry = pick(waiter, now, actions); entry != nullptr) {
       share(waiter, *entry, true, now, actions);
-      if (entry->retiring) pump(nullptr, now, actions);  // that was its last request
       granted = entry;
       return Outcome::granted;
     }

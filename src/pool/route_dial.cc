@@ -58,7 +58,10 @@ void Route::pump(const Waiter* asking, TimePoint now, Actions& actions) {
       wake(next, now, actions);
       return;
     }
-    if (!take_socket(actions)) return;
+    if (!take_socket(actions)) {
+      if (!shared_.empty()) serve(now, actions);  // who hoped to avoid a connection takes it now
+      return;
+    }
     start_dial(dial_reason_for(cause->miss), *cause->limits, *cause->timeouts, now, actions);
   }
 }

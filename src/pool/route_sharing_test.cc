@@ -282,6 +282,13 @@ TEST_F(SharingMemory, nothing_is_learned_from_a_dial_of_before_an_invalidation) 
   EXPECT_EQ(entry.close_reason, CloseReason::invalidated);
 }
 
+TEST_F(SharingMemory, an_exclusive_dial_of_before_an_invalidation_does_not_open_the_gate) {
+  for (int i = 0; i < 5; ++i) queued();
+  invalidate();
+  dial_succeeds();
+  EXPECT_EQ(orders.size(), 1u) << "one dial, to find out what is there now";
+}
+
 // --- what the peer permits
 
 using SharingCapacity = SharingTest;
@@ -685,6 +692,14 @@ TEST_F(SharingRetire, those_who_waited_for_it_get_a_dial) {
   EXPECT_EQ(grants.size(), 2u);
 }
 
+TEST_F(SharingRetire, those_who_waited_for_one_that_broke_get_a_dial) {
+  Entry& entry = shared(2);
+  load(entry, 2);
+  queued();
+  release(entry, false, CloseReason::protocol_error);
+  EXPECT_EQ(orders.size(), 1u) << "while others still have it";
+}
+
 TEST_F(SharingRetire, those_who_waited_for_it_are_served_by_others) {
   limits.open_per_host = 2;
   Entry& leaving = shared(1);
@@ -898,6 +913,32 @@ TEST_F(SharingAvoid, takes_it_after_all_when_the_others_are_gone) {
   retire(full);
   ASSERT_EQ(grants.size(), 1u);
   EXPECT_EQ(grants[0].entry, &bad);
+}
+
+TEST_F(SharingAvoid, takes_it_after_all_when_the_other_carried_its_last_request) {
+  limits.open_per_host = 2;
+  Entry& bad = shared(100);
+  Entry& full = shared(1);
+  full.most_requests = full.requests + 1;
+  acquire(avoiding(bad));
+  Waiter& choosy = avoiding(bad);
+  acquire(choosy);
+  release(full);
+  ASSERT_EQ(grants.size(), 2u);
+  EXPECT_EQ(grants[0].entry, &full);
+  EXPECT_EQ(grants[1].waiter, &choosy);
+  EXPECT_EQ(grants[1].entry, &bad);
+}
+
+TEST_F(SharingAvoid, does_not_hold_up_those_behind_when_a_peer_permits_more) {
+  limits.open_per_host = 2;
+  Entry& bad = shared(1);
+  shared(1);
+  acquire(avoiding(bad));
+  Waiter& other = queued();
+  settings(bad, 2);
+  ASSERT_EQ(grants.size(), 1u);
+  EXPECT_EQ(grants[0].waiter, &other);
 }
 
 TEST_F(SharingAvoid, takes_it_after_all_when_the_dial_fails) {

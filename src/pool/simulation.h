@@ -223,6 +223,7 @@ class World final : public Performer {
     bool in_turn = false;  // before the step under way: in the budget's queue or served
     std::uint32_t generation = 0;
     TimePoint last_dial{};
+    TimePoint last_failure{};     // of a dial, since the last success
     TimePoint exclusive_until{};  // what the route should know: HTTP/1.1
     TimePoint limit_until{};      // and the peer's limit
     std::uint32_t limit = 0;
@@ -399,6 +400,7 @@ class World final : public Performer {
       case Route::Outcome::granted:
         note_grant(r, static_cast<Connection&>(*granted), false);
         r.state = Request::holding;
+        expect_replacement(r, static_cast<Connection&>(*granted));
         break;
       case Route::Outcome::queued:
         break;
@@ -474,6 +476,7 @@ class World final : public Performer {
   void dial_succeeds(std::uint32_t which) {
     if (wires_.empty()) return say("no dial is under way");
     const Started wire = take_wire(which);
+    wire.place->last_failure = TimePoint{};
     auto made = std::make_unique<Connection>();
     Place& place = *wire.place;
     made->id = connections_.size() + 1;
@@ -487,7 +490,11 @@ class World final : public Performer {
     Connection& connection = *made;
     connections_.push_back(std::move(made));
     say("a dial for ", *place.route, " becomes ", connection, connection.shared ? ", shared" : "");
+    const auto due = count_due(place);
     place.pool->dialled(*place.route, connection, *wire.order, now_);
+    if (wire.order->reason == DialReason::aged && due > 0 && count_due(place) >= due) {
+      broken("what " + name(connection) + " replaces stays");
+    }
   }
 
   void dial_fails(std::uint32_t which, std::uint32_t how) {
@@ -498,6 +505,7 @@ class World final : public Performer {
     const ErrorCode code = codes[how % 6];
     say("a dial for ", *wire.place->route, " fails: ", to_string(code));
     dial_failing_ = true;
+    wire.place->last_failure = now_;
     wire.place->pool->dial_failed(*wire.place->route, Error(code, Phase::connect, "no"), now_);
     dial_failing_ = false;
   }
@@ -722,8 +730,7 @@ class World final : public Performer {
     bool due = false;
     for (const auto& each : connections_) {
       if (each->place != &place || !each->shared || each->destroyed) continue;
-      due = due || now_ >= each->rotate_at ||
-            (each->most_requests > 0 && each->requests * 16 >= each->most_requests * 15);
+      due = due || is_due(*each);
       usable = usable || is_usable(*each);
       awaited = awaited || (is_usable(*each) && !each->told && now_ < each->opened + std::chrono::milliseconds(250));
     }
@@ -747,6 +754,26 @@ class World final : public Performer {
            (connection.state == State::idle || connection.state == State::active);
   }
 
+  bool is_due(const Connection& connection) const {
+    return now_ >= connection.rotate_at ||
+           (connection.most_requests > 0 && connection.requests * 16 >= connection.most_requests * 15);
+  }
+
+  std::ptrdiff_t count_due(const Place& place) const {
+    return std::count_if(connections_.begin(), connections_.end(),
+                         [&](const auto& each) { return each->place == &place && is_usable(*each) && is_due(*each); });
+  }
+
+  // Make before break, if a dial can be had.
+  void expect_replacement(const Request& request, const Connection& connection) {
+    const PoolCounters& c = request.place->route->counters();
+    const bool paused = now_ < request.place->last_failure + std::chrono::seconds(7);
+    if (is_usable(connection) && is_due(connection) && c.dialing == 0 && !paused && request.limits->idle_per_host > 0 &&
+        c.open < request.limits->open_per_host && budget_.open() < budget_.limit() && !budget_.anyone_waits()) {
+      broken(name(connection) + " is due and is not replaced");
+    }
+  }
+
   bool another_is_usable(const Connection& connection) const {
     return std::any_of(connections_.begin(), connections_.end(), [&](const auto& each) {
       return each.get() != &connection && each->place == connection.place && is_usable(*each) && each->capacity > 0;
@@ -760,9 +787,12 @@ class World final : public Performer {
     if (!connection.shared) return connection.state == State::idle && !connection.examined && !avoided;
     if (!is_usable(connection) || connection.leases >= connection.capacity) return false;
     if (!avoided) return true;
-    const PoolCounters& c = request.place->route->counters();
-    return connection.state == State::active && c.dialing == 0 && !another_is_usable(connection) &&
-           c.open - c.draining >= request.limits->open_per_host;
+    const Route& route = *request.place->route;
+    const PoolCounters& c = route.counters();
+    if (c.dialing > 0 || another_is_usable(connection)) return false;
+    const bool paused = now_ < request.place->last_failure + std::chrono::milliseconds(15);
+    const bool no_room = connection.state == State::active && c.open - c.draining >= request.limits->open_per_host;
+    return paused || no_room || (route.starved() && !route.served());
   }
 
   void check_waiters(const Place& place) {
@@ -855,6 +885,7 @@ class World final : public Performer {
     const bool woken = connection.leases <= 1;
     int busy = 0;
     int light = 0;
+    const Connection* last = nullptr;
     for (const auto& other : connections_) {
       if (other.get() == &connection || other->place != request.place || other->id == request.avoid) continue;
       if (other->state == State::idle && !other->examined && other->shared == connection.shared && woken &&
@@ -863,7 +894,11 @@ class World final : public Performer {
       }
       if (!is_usable(*other) || other->leases >= other->capacity) continue;
       if (!connection.shared) broken(name(*other) + " is shared and could carry " + name(request));
-      if (other->state == State::active) ++busy, light += other->leases * 2 < other->capacity;
+      if (other->state == State::active) ++busy, light += other->leases * 2 < other->capacity, last = other.get();
+    }
+    if (!woken && busy == 1 && request.avoid == 0 &&
+        last->leases * connection.capacity < (connection.leases - 1) * last->capacity) {
+      broken(name(connection) + " carries more than " + name(*last));
     }
     if (woken && busy > 0 && light == busy) broken(name(connection) + " is woken although others are hardly loaded");
   }
