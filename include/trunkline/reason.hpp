@@ -7,17 +7,18 @@ namespace trunkline {
 
 // Why the pool dialled although it would rather not have.
 enum class DialReason : unsigned char {
-  first,        // nothing was open to this key yet
-  busy,         // all that are open carry requests
-  expired,      // the last idle one had been idle too long
-  evicted,      // the last idle one went because of an idle limit
-  peer_closed,  // the peer closed what was idle
-  aged,         // the last one was too old or had carried its share of requests
-  draining,     // the last one was being closed on the peer's or the caller's word
-  failed,       // the last one broke
-  forced,       // the request asked for a connection of its own
+  first,         // nothing was open to this key yet
+  busy,          // all that are open carry requests
+  expired,       // the last idle one had been idle too long
+  evicted,       // the last idle one went because of an idle limit
+  peer_closed,   // the peer closed what was idle
+  aged,          // the last one was too old or had carried its share of requests
+  draining,      // the last one was being closed on the peer's or the caller's word
+  failed,        // the last one broke
+  forced,        // the request asked for a connection of its own
+  streams_full,  // all that are open carry as many requests as the peer permits
 };
-inline constexpr int dial_reason_count = 9;
+inline constexpr int dial_reason_count = 10;
 
 // Why this request did not find a connection to reuse.
 enum class ReuseMiss : unsigned char {
@@ -34,8 +35,9 @@ enum class ReuseMiss : unsigned char {
   broken,          // an error ended the last one
   stale_on_write,  // an idle connection died under this very request, which is sent again
   forced,
+  streams_full,  // HTTP/2: the peer permitted no more requests at once
 };
-inline constexpr int reuse_miss_count = 13;
+inline constexpr int reuse_miss_count = 14;
 
 enum class CloseReason : unsigned char {
   peer_closed_idle,  // FIN, RST or close_notify while idle
@@ -54,10 +56,14 @@ enum class CloseReason : unsigned char {
   parse_error,
   upgraded,  // handed over, then closed by its new owner
   invalidated,
-  shutdown,       // its transport or the process ended
-  stale_suspect,  // as old as one that turned out dead
+  shutdown,           // its transport or the process ended
+  stale_suspect,      // as old as one that turned out dead
+  goaway,             // HTTP/2: the peer asked for it
+  streams_exhausted,  // HTTP/2: every stream id is used up
+  ping_timeout,       // HTTP/2: the peer did not answer a PING
+  protocol_error,     // HTTP/2: the peer broke the protocol
 };
-inline constexpr int close_reason_count = 18;
+inline constexpr int close_reason_count = 22;
 
 std::string_view to_string(DialReason reason);
 std::string_view to_string(ReuseMiss miss);

@@ -3,6 +3,7 @@
 //   dials started    = succeeded + failed + under way
 //   dials succeeded  = open + closed by reason
 //   open             = idle + active + draining + upgraded
+//   leases           = active + upgraded, and more where connections are shared
 //   requests started = completed + failed by kind + in flight
 #pragma once
 
@@ -27,9 +28,13 @@ struct PoolCounters {
 
   std::int64_t open = 0;
   std::int64_t idle = 0;
-  std::int64_t active = 0;    // leases: connections that carry a request, or whose response is being read
+  std::int64_t active = 0;    // connections that carry requests, or whose responses are being read
   std::int64_t draining = 0;  // being closed
   std::int64_t upgraded = 0;
+  std::int64_t leases = 0;          // requests under way on connections
+  std::int64_t shared_open = 0;     // of those open: may carry several requests at once
+  std::int64_t retiring = 0;        // of the active: take no more requests, and close when the last one ends
+  std::uint64_t limit_changes = 0;  // how often peers changed the number of requests at once
   std::array<std::uint64_t, close_reason_count> closed_by_reason{};
 
   std::uint64_t granted = 0;  // requests that got a connection, retries included

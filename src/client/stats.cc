@@ -102,6 +102,10 @@ void write_members(JsonWriter& json, const PoolCounters& c) {
   json.member("active", c.active);
   json.member("draining", c.draining);
   json.member("upgraded", c.upgraded);
+  json.member("leases", c.leases);
+  json.member("shared_open", c.shared_open);
+  json.member("retiring", c.retiring);
+  json.member("limit_changes", c.limit_changes);
   json.member("closed", c.closed());
   json.counts<CloseReason>("closed_by_reason", c.closed_by_reason);
   json.member("granted", c.granted);
@@ -214,6 +218,13 @@ void write_pool(Exposition& page, const PoolCounters& pool) {
               pool.dials_unused);
   page.family("trunkline_connections", "gauge", "Connections, by what they are doing.");
   for (const auto& [state, count] : states_of(pool)) page.sample({{"state", state}}, count);
+  page.single("trunkline_leases", "gauge", "Requests under way on connections.", pool.leases);
+  page.single("trunkline_connections_shared", "gauge", "Open connections that carry several requests at once.",
+              pool.shared_open);
+  page.single("trunkline_connections_retiring", "gauge",
+              "Connections that take no more requests and close when the last one ends.", pool.retiring);
+  page.single("trunkline_limit_changes_total", "counter",
+              "How often peers changed the number of requests that they permit at once.", pool.limit_changes);
   page.family("trunkline_connections_closed_total", "counter", "Connections that closed, by why.");
   for (std::size_t i = 0; i < pool.closed_by_reason.size(); ++i) {
     page.sample({{"reason", to_string(static_cast<CloseReason>(i))}}, pool.closed_by_reason[i]);
@@ -264,11 +275,13 @@ void write_routes(Exposition& page, const Routes& routes) {
     std::string_view help;
     std::uint64_t (*value)(const PoolCounters&);
   };
-  constexpr std::array<Family, 5> families{{
+  constexpr std::array<Family, 6> families{{
       {"trunkline_route_dials_failed_total", "counter", "Dials to the busiest routes that led to no connection.",
        [](const PoolCounters& c) { return c.dials_failed; }},
       {"trunkline_route_granted_total", "counter", "Requests of the busiest routes that got a connection.",
        [](const PoolCounters& c) { return c.granted; }},
+      {"trunkline_route_leases", "gauge", "Requests under way on connections of the busiest routes.",
+       [](const PoolCounters& c) { return static_cast<std::uint64_t>(std::max<std::int64_t>(c.leases, 0)); }},
       {"trunkline_route_reuse_total", "counter", "Requests of the busiest routes that reused a connection.",
        [](const PoolCounters& c) { return c.reused; }},
       {"trunkline_route_queue_waiting", "gauge", "Requests of the busiest routes that wait for a connection.",

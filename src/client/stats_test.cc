@@ -30,6 +30,10 @@ Stats some_stats() {
   at(stats.pool.dials_by_reason, DialReason::first) = 3;
   stats.pool.open = 1;
   stats.pool.active = 1;
+  stats.pool.leases = 3;
+  stats.pool.shared_open = 1;
+  stats.pool.retiring = 1;
+  stats.pool.limit_changes = 2;
   at(stats.pool.closed_by_reason, CloseReason::idle_timeout) = 1;
   stats.pool.granted = 11;
   stats.pool.reused = 9;
@@ -119,7 +123,8 @@ TEST(StatsJson, holds_every_number_under_a_stable_key) {
                                R"("in_flight":1,"retries":1},"pool":{"dials_started":3,"dials_succeeded":2,)"
                                R"("dials_failed":1,"dialing":0,"dials_by_reason":{"first":3,"busy":0,)"))
       << json;
-  EXPECT_NE(json.find(R"("open":1,"idle":0,"active":1,"draining":0,"upgraded":0,"closed":1,"closed_by_reason":{)"),
+  EXPECT_NE(json.find(R"("open":1,"idle":0,"active":1,"draining":0,"upgraded":0,"leases":3,"shared_open":1,)"
+                      R"("retiring":1,"limit_changes":2,"closed":1,"closed_by_reason":{)"),
             std::string::npos);
   EXPECT_NE(json.find(R"("granted":11,"reused":9,"misses":{"none":0,"first_for_key":2,)"), std::string::npos);
   EXPECT_NE(json.find(R"("queued":2,"waiting":0,"queue_rejected":0)"), std::string::npos);
@@ -198,6 +203,10 @@ TEST(StatsPrometheus, says_what_happened_to_requests_and_connections) {
            R"(trunkline_connections{state="draining"} 0)",
            R"(trunkline_connections{state="upgraded"} 0)",
            R"(trunkline_connections{state="dialing"} 0)",
+           R"(trunkline_leases 3)",
+           R"(trunkline_connections_shared 1)",
+           R"(trunkline_connections_retiring 1)",
+           R"(trunkline_limit_changes_total 2)",
            R"(trunkline_connections_closed_total{reason="idle_timeout"} 1)",
            R"(trunkline_reuse_total 9)",
            R"(trunkline_reuse_misses_total{reason="first_for_key"} 2)",
@@ -207,6 +216,7 @@ TEST(StatsPrometheus, says_what_happened_to_requests_and_connections) {
            R"(trunkline_sockets_limit 1024)",
            R"(trunkline_route_dials_total{route="https://example.org:443",key="a1b2c3d4",reason="first"} 3)",
            R"(trunkline_route_connections{route="https://example.org:443",key="a1b2c3d4",state="active"} 1)",
+           R"(trunkline_route_leases{route="https://example.org:443",key="a1b2c3d4"} 3)",
            R"(trunkline_route_reuse_total{route="https://example.org:443",key="a1b2c3d4"} 9)",
            R"(trunkline_route_learned_idle_seconds{route="https://example.org:443",key="a1b2c3d4"} 4.95)",
        }) {

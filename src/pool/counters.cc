@@ -28,6 +28,12 @@ std::string negative(std::string_view name, std::int64_t gauge) {
   return gauge < 0 ? std::string(name) + " is " + std::to_string(gauge) : std::string();
 }
 
+template <class Number>
+std::string exceeds(std::string_view part, Number value, std::string_view whole, Number bound) {
+  if (value <= bound) return {};
+  return std::string(part) + " " + std::to_string(value) + " > " + std::string(whole) + " " + std::to_string(bound);
+}
+
 std::string first_of(std::initializer_list<std::string> findings) {
   for (const std::string& each : findings) {
     if (!each.empty()) return each;
@@ -47,16 +53,22 @@ std::string broken_law_of(const PoolCounters& c) {
       negative("draining", c.draining),
       negative("upgraded", c.upgraded),
       negative("waiting", c.waiting),
+      negative("shared_open", c.shared_open),
+      negative("retiring", c.retiring),
       unequal("dials_started", c.dials_started, "dials_succeeded + dials_failed + dialing",
               c.dials_succeeded + c.dials_failed + count(c.dialing)),
       unequal("dials_started", c.dials_started, "the sum of dials_by_reason", sum(c.dials_by_reason)),
       unequal("dials_succeeded", c.dials_succeeded, "open + closed", count(c.open) + c.closed()),
       unequal("open", count(c.open), "idle + active + draining + upgraded",
               count(c.idle) + count(c.active) + count(c.draining) + count(c.upgraded)),
+      c.shared_open > 0 ? std::string()
+                        : unequal("leases", count(c.leases), "active + upgraded", count(c.active) + count(c.upgraded)),
+      exceeds("active + upgraded", c.active + c.upgraded, "leases", c.leases),
+      exceeds("shared_open", c.shared_open, "open", c.open),
+      exceeds("retiring", c.retiring, "active", c.active),
+      exceeds("retiring", c.retiring, "shared_open", c.shared_open),
       unequal("granted", c.granted, "reused + the sum of misses", c.reused + sum(c.misses) - c.misses[none]),
-      c.dials_unused > c.closed()
-          ? "dials_unused " + std::to_string(c.dials_unused) + " > closed " + std::to_string(c.closed())
-          : std::string(),
+      exceeds("dials_unused", c.dials_unused, "closed", c.closed()),
   });
 }
 
@@ -74,6 +86,10 @@ void PoolCounters::add(const PoolCounters& other) {
   active += other.active;
   draining += other.draining;
   upgraded += other.upgraded;
+  leases += other.leases;
+  shared_open += other.shared_open;
+  retiring += other.retiring;
+  limit_changes += other.limit_changes;
   add_each(closed_by_reason, other.closed_by_reason);
   granted += other.granted;
   reused += other.reused;

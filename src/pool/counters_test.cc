@@ -13,7 +13,7 @@ std::uint64_t& at(std::array<std::uint64_t, N>& counts, Enum value) {
   return counts[static_cast<std::size_t>(value)];
 }
 
-// A life in which every law has something to add up: ten dials, 20 grants.
+// A life in which every law has something to add up: ten dials, 20 grants, one shared connection with three requests.
 PoolCounters some_life() {
   PoolCounters c;
   c.dials_started = 10;
@@ -28,6 +28,10 @@ PoolCounters some_life() {
   c.active = 1;
   c.draining = 1;
   c.upgraded = 1;
+  c.leases = 4;
+  c.shared_open = 1;
+  c.retiring = 1;
+  c.limit_changes = 2;
   at(c.closed_by_reason, CloseReason::idle_timeout) = 1;
   at(c.closed_by_reason, CloseReason::peer_closed_idle) = 2;
   c.granted = 20;
@@ -93,6 +97,13 @@ TEST(Counters, each_number_that_is_off_by_one_breaks_the_law_that_it_is_in) {
       {[](auto& c) { c.dials_unused = 4; }, "pool: dials_unused 4 > closed 3"},
       {[](auto& c) { c.waiting = -1; }, "pool: waiting is -1"},
       {[](auto& c) { c.idle = -1, c.active = 4; }, "pool: idle is -1"},
+      {[](auto& c) { c.leases = 1; }, "pool: active + upgraded 2 > leases 1"},
+      {[](auto& c) { c.shared_open = c.retiring = 0; }, "pool: leases 4 != 2 = active + upgraded"},
+      {[](auto& c) { c.shared_open = 6; }, "pool: shared_open 6 > open 5"},
+      {[](auto& c) { c.shared_open = c.retiring = 2; }, "pool: retiring 2 > active 1"},
+      {[](auto& c) { c.shared_open = 0, c.leases = 2; }, "pool: retiring 1 > shared_open 0"},
+      {[](auto& c) { c.shared_open = -1; }, "pool: shared_open is -1"},
+      {[](auto& c) { c.retiring = -1; }, "pool: retiring is -1"},
   };
   for (const Case& each : cases) {
     Stats stats;
@@ -143,6 +154,10 @@ TEST(Counters, sums_of_lives_that_add_up_add_up) {
   EXPECT_EQ(sum.active, 2);
   EXPECT_EQ(sum.draining, 2);
   EXPECT_EQ(sum.upgraded, 2);
+  EXPECT_EQ(sum.leases, 8);
+  EXPECT_EQ(sum.shared_open, 2);
+  EXPECT_EQ(sum.retiring, 2);
+  EXPECT_EQ(sum.limit_changes, 4U);
   EXPECT_EQ(sum.closed(), 6U);
   EXPECT_EQ(sum.granted, 40U);
   EXPECT_EQ(sum.reused, 26U);
@@ -154,11 +169,11 @@ TEST(Counters, sums_of_lives_that_add_up_add_up) {
 // Sums forget a number that is added to the struct but not to add(): this stops the build when that happens.
 TEST(Counters, sums_cover_every_number) {
   PoolCounters c = some_life();
-  auto& [started, succeeded, failed, dialing, by_reason, unused, open, idle, active, draining, upgraded, closed,
-         granted, reused, misses, queued, waiting, rejected] = c;
-  EXPECT_EQ(started + succeeded + failed + unused + granted + reused + queued + rejected, 61U);
-  EXPECT_EQ(dialing + open + idle + active + draining + upgraded + waiting, 13);
-  EXPECT_EQ(by_reason.size() + closed.size() + misses.size(), 40U);
+  auto& [started, succeeded, failed, dialing, by_reason, unused, open, idle, active, draining, upgraded, leases, shared,
+         retiring, limit_changes, closed, granted, reused, misses, queued, waiting, rejected] = c;
+  EXPECT_EQ(started + succeeded + failed + unused + granted + reused + queued + rejected + limit_changes, 63U);
+  EXPECT_EQ(dialing + open + idle + active + draining + upgraded + leases + shared + retiring + waiting, 19);
+  EXPECT_EQ(by_reason.size() + closed.size() + misses.size(), 46U);
 }
 
 TEST(Counters, failures_of_every_kind_add_up) { EXPECT_EQ(some_requests().failed_total(), 3U); }

@@ -9,9 +9,10 @@ Pool::Pool(Budget& budget, Performer& performer, std::uint32_t seed)
 
 Pool::~Pool() = default;
 
-std::shared_ptr<Route> Pool::add_route(const std::string& key, const std::string& name, TimePoint now) {
+std::shared_ptr<Route> Pool::add_route(const std::string& key, const std::string& name, Sharing sharing,
+                                       TimePoint now) {
   if (by_key_.size() >= sweep_at_) forget_quiet_routes();
-  auto made = std::make_shared<Route>(name, budget_, static_cast<std::uint32_t>(random_()));
+  auto made = std::make_shared<Route>(name, budget_, static_cast<std::uint32_t>(random_()), sharing);
   made->key_ = key;
   by_key_.emplace(key, made);
   routes_.push_back(made);
@@ -129,6 +130,14 @@ void Pool::dialled(Route& route, Entry& entry, const DialOrder& order, TimePoint
 void Pool::dial_failed(Route& route, Error error, TimePoint now) {
   auto shared = std::make_shared<const Error>(std::move(error));
   decide(route, now, [&](Actions& actions) { route.dial_failed(std::move(shared), now, actions); });
+}
+
+void Pool::set_capacity(Route& route, Entry& entry, std::uint32_t capacity, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.set_capacity(entry, capacity, now, actions); });
+}
+
+void Pool::retire(Route& route, Entry& entry, CloseReason reason, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.retire(entry, reason, now, actions); });
 }
 
 bool Pool::examine(Route& route, Entry& entry) {

@@ -33,12 +33,14 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Pool(Budget& budget, Performer& performer, std::uint32_t seed = 1);
   ~Pool();
 
-  // The route of that key, made at need. `name` is for people, `attach` makes what the performer needs.
+  // The route of that key, made at need. `name` is for people, `attach` makes what the performer needs. One key, one
+  // `sharing`: the first one stands.
   template <class Attach>
-  std::shared_ptr<Route> route(const std::string& key, const std::string& name, TimePoint now, Attach&& attach) {
+  std::shared_ptr<Route> route(const std::string& key, const std::string& name, TimePoint now, Attach&& attach,
+                               Sharing sharing = Sharing::never) {
     std::lock_guard lock(mutex_);
     if (auto found = by_key_.find(key); found != by_key_.end()) return found->second;
-    std::shared_ptr<Route> made = add_route(key, name, now);
+    std::shared_ptr<Route> made = add_route(key, name, sharing, now);
     made->attachment = attach();
     return made;
   }
@@ -51,6 +53,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void closed(Route& route, Entry& entry, TimePoint now);
   void dialled(Route& route, Entry& entry, const DialOrder& order, TimePoint now);
   void dial_failed(Route& route, Error error, TimePoint now);
+  void set_capacity(Route& route, Entry& entry, std::uint32_t capacity, TimePoint now);
+  void retire(Route& route, Entry& entry, CloseReason reason, TimePoint now);
   bool examine(Route& route, Entry& entry);
   void examined(Route& route, Entry& entry, bool close, CloseReason reason, TimePoint now);
   TimePoint expire(Route& route, Entry& entry, TimePoint now);
@@ -82,7 +86,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   template <class Decide>
   void decide(Route& route, TimePoint now, Decide&& decide);
   void perform(Route& route, Actions& actions, TimePoint now);
-  std::shared_ptr<Route> add_route(const std::string& key, const std::string& name, TimePoint now);
+  std::shared_ptr<Route> add_route(const std::string& key, const std::string& name, Sharing sharing, TimePoint now);
   void note_idle(Route& route, std::int64_t before);
   std::vector<std::shared_ptr<Route>> all_routes();
   void forget_quiet_routes();

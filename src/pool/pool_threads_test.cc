@@ -1,5 +1,5 @@
 // Pools under many real threads: callers that acquire, cancel and release, and a performer whose own threads dial,
-// close and look. Made for ThreadSanitizer; the counters must add up afterwards.
+// close and look, and hear what peers permit. Made for ThreadSanitizer; the counters must add up afterwards.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -33,10 +33,19 @@ class Caller : public Waiter {
   }
 };
 
+// A connection that counts its users, and lives until the last word about it has been said.
+struct Line : Entry {
+  std::atomic<int> users{0};
+  std::shared_ptr<Line> self;
+};
+
 class ThreadedPerformer final : public Performer {
  public:
+  static constexpr unsigned most_permitted = 4;
+
   struct Owner : Attachment {
     Pool* pool = nullptr;
+    Sharing sharing = Sharing::never;
   };
 
   explicit ThreadedPerformer(int threads) {
@@ -67,15 +76,35 @@ class ThreadedPerformer final : public Performer {
       if (random() % 64 == 0) {
         pool_of(*keep).dial_failed(*keep, Error(ErrorCode::connect_failed, Phase::connect, "no"), Clock::now());
       } else {
-        auto* const entry = new Entry;  // ends in close()
-        pool_of(*keep).dialled(*keep, *entry, *order, Clock::now());
+        auto line = std::make_shared<Line>();
+        line->self = line;  // until close()
+        line->id = next_id_.fetch_add(1);
+        const Sharing sharing = static_cast<Owner&>(*keep->attachment).sharing;
+        line->shared = sharing == Sharing::always || (sharing == Sharing::unknown && random() % 2 == 0);
+        if (line->shared) line->capacity = std::max(1U, order->expected_capacity);
+        pool_of(*keep).dialled(*keep, *line, *order, Clock::now());
+        if (line->shared && random() % 8 != 0) settings(keep, line, 1 + random() % most_permitted);
+        if (line->shared && random() % 2 == 0) settings(keep, line, random() % (most_permitted + 1));
+        if (line->shared && random() % 4 == 0) retire(keep, line);
       }
+    });
+  }
+  void settings(std::shared_ptr<Route> route, std::shared_ptr<Line> line, std::uint32_t capacity) {
+    post([this, route, line, capacity](std::minstd_rand&) {
+      pool_of(*route).set_capacity(*route, *line, capacity, Clock::now());
+    });
+  }
+  void retire(std::shared_ptr<Route> route, std::shared_ptr<Line> line) {
+    post([this, route, line](std::minstd_rand&) {
+      pool_of(*route).retire(*route, *line, CloseReason::goaway, Clock::now());
     });
   }
   void close(Route& route, Entry& entry) override {
     post([this, keep = route.shared_from_this(), &entry](std::minstd_rand&) {
-      pool_of(*keep).closed(*keep, entry, Clock::now());
-      delete &entry;
+      auto& line = static_cast<Line&>(entry);
+      EXPECT_EQ(line.users, 0);
+      pool_of(*keep).closed(*keep, line, Clock::now());
+      const std::shared_ptr<Line> last = std::move(line.self);
     });
   }
   void look(Route& route, Entry& entry) override {
@@ -139,6 +168,7 @@ class ThreadedPerformer final : public Performer {
     }
   }
 
+  std::atomic<std::uint64_t> next_id_{1};
   std::mutex mutex_;  // all below
   std::condition_variable changed_;
   std::deque<Task> tasks_;
@@ -171,19 +201,25 @@ TEST(PoolThreads, counters_add_up_after_callers_dialers_and_peers_raced) {
   std::atomic<std::uint64_t> served{0};
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint64_t> cancelled{0};
+  std::atomic<std::uint64_t> last_used{0};
 
   const auto call = [&](std::minstd_rand& random) {
     Pool& pool = *pools[random() % pools.size()];
-    const std::string name = "host" + std::to_string(random() % 4);
-    const auto route = pool.route(name, name, Clock::now(), [&] {
+    const unsigned host = random() % 6;
+    const std::string name = "host" + std::to_string(host);
+    const Sharing sharing = host < 3 ? Sharing::never : host == 3 ? Sharing::unknown : Sharing::always;
+    const auto attach = [&] {
       auto owner = std::make_shared<ThreadedPerformer::Owner>();
       owner->pool = &pool;
+      owner->sharing = sharing;
       return owner;
-    });
+    };
+    const auto route = pool.route(name, name, Clock::now(), attach, sharing);
     Caller caller;
     caller.limits = &limits;
     caller.timeouts = &timeouts;
     caller.fresh = random() % 16 == 0;
+    if (random() % 8 == 0) caller.avoid = last_used;
     Entry* entry = nullptr;
     const Route::Outcome outcome = pool.acquire(*route, caller, Clock::now(), entry);
     if (outcome == Route::Outcome::queued) {
@@ -197,13 +233,20 @@ TEST(PoolThreads, counters_add_up_after_callers_dialers_and_peers_raced) {
       ++refused;
       return;
     }
-    EXPECT_EQ(entry->state, State::active);
+    auto& line = static_cast<Line&>(*entry);
+    last_used = line.id;
+    const int most = line.shared ? static_cast<int>(ThreadedPerformer::most_permitted) : 1;
+    EXPECT_LE(++line.users, most);
+    if (!line.shared) {
+      EXPECT_EQ(line.state, State::active);
+    }
     if (random() % 8 == 0) {
       std::this_thread::yield();
       EXPECT_FALSE(pool.examine(*route, *entry));  // the peer spoke while it is ours
     }
     if (random() % 64 == 0) pool.drop_suspects(*route, *entry, Clock::now());
     ++served;
+    --line.users;
     pool.release(*route, *entry, random() % 16 != 0, CloseReason::request_failed, limits, Clock::now());
   };
 

@@ -5,26 +5,7 @@
 
 namespace trunkline::pool {
 
-using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
-using std::chrono::seconds;
-
-namespace {
-
-// The first pause after a failed dial, doubling up to the longest: long enough that a thousand waiters make a handful
-// of attempts on a dead server, short enough that a restart goes unnoticed.
-constexpr auto first_pause = milliseconds(20);
-constexpr auto longest_pause = seconds(1);
-// When ports or descriptors are gone, trying sooner only burns CPU: they come back by the second.
-constexpr auto first_exhausted_pause = milliseconds(100);
-constexpr auto longest_exhausted_pause = seconds(5);
-constexpr int most_dials_under_way = 1 << 16;
-
-bool machine_is_exhausted(const Error& error) {
-  return error.code == ErrorCode::no_ports || error.code == ErrorCode::no_sockets;
-}
-
-}  // namespace
 
 ReuseMiss miss_after(CloseReason reason) {
   switch (reason) {
@@ -38,6 +19,7 @@ ReuseMiss miss_after(CloseReason reason) {
     case CloseReason::max_age:
       return ReuseMiss::max_age;
     case CloseReason::max_requests:
+    case CloseReason::streams_exhausted:
       return ReuseMiss::max_requests;
     case CloseReason::evicted_host:
     case CloseReason::evicted_total:
@@ -48,11 +30,14 @@ ReuseMiss miss_after(CloseReason reason) {
     case CloseReason::invalidated:
     case CloseReason::shutdown:
     case CloseReason::cancelled:
+    case CloseReason::goaway:
       return ReuseMiss::draining;
     case CloseReason::request_failed:
     case CloseReason::request_timeout:
     case CloseReason::parse_error:
     case CloseReason::stale_suspect:
+    case CloseReason::ping_timeout:
+    case CloseReason::protocol_error:
       return ReuseMiss::broken;
   }
   return ReuseMiss::broken;
@@ -82,12 +67,14 @@ DialReason dial_reason_for(ReuseMiss miss) {
       return DialReason::failed;
     case ReuseMiss::forced:
       return DialReason::forced;
+    case ReuseMiss::streams_full:
+      return DialReason::streams_full;
   }
   return DialReason::busy;
 }
 
-Route::Route(std::string name, Budget& budget, std::uint32_t seed)
-    : name_(std::move(name)), budget_(budget), random_(seed) {}
+Route::Route(std::string name, Budget& budget, std::uint32_t seed, Sharing sharing)
+    : name_(std::move(name)), budget_(budget), random_(seed), sharing_(sharing) {}
 
 Route::~Route() {
   if (served_) budget_.give_for_good();
@@ -102,9 +89,16 @@ double Route::jitter(double spread) {
 Route::Outcome Route::acquire(Waiter& waiter, TimePoint now, Actions& actions, Entry*& granted) {
   last_used_ = now;
   if (closing_) return Outcome::closed;
+  if (!shared_.empty()) {
+    if (Entry* const entry = pick(waiter, now, actions); entry != nullptr) {
+      share(waiter, *entry, true, now, actions);
+      granted = entry;
+      return Outcome::granted;
+    }
+  }
   for (Entry* entry = newest_; entry != nullptr && !waiter.fresh;) {
     Entry* const older = entry->older;
-    if (!entry->examined) {
+    if (!entry->examined && !entry->shared && (waiter.avoid == 0 || waiter.avoid != entry->id)) {
       bool use = true;
       const CloseReason reason = unusable(*entry, now, use);
       if (use) {
@@ -125,7 +119,7 @@ Route::Outcome Route::acquire(Waiter& waiter, TimePoint now, Actions& actions, E
     ++counters_.queue_rejected;
     return Outcome::queue_full;
   }
-  enqueue(waiter);
+  enqueue(waiter, now);
   ++counters_.queued;
   pump(&waiter, now, actions);
   return Outcome::queued;
@@ -152,7 +146,9 @@ CloseReason Route::unusable(const Entry& entry, TimePoint now, bool& use) const 
 }
 
 ReuseMiss Route::miss_now() const {
-  if (counters_.idle + counters_.active + counters_.upgraded > 0) return ReuseMiss::all_busy;  // idle: being examined
+  if (outlook(0).usable) return ReuseMiss::streams_full;
+  // Idle: being examined. Retiring: as good as closed.
+  if (counters_.idle + counters_.active + counters_.upgraded > counters_.retiring) return ReuseMiss::all_busy;
   if (ever_closed_) return miss_after(last_close_);
   return ReuseMiss::first_for_key;
 }
@@ -162,6 +158,7 @@ void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
   entry.was_reused = reused;
   ++entry.requests;
   ++counters_.active;
+  ++counters_.leases;
   ++counters_.granted;
   if (reused) {
     waiter.miss = ReuseMiss::none;
@@ -178,6 +175,11 @@ void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
 void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
                     Actions& actions) {
   last_used_ = now;
+  --counters_.leases;
+  if (entry.shared) {
+    release_shared(entry, keep, reason, limits, now, actions);
+    return;
+  }
   if (entry.state == State::upgraded) {
     --counters_.upgraded;
   } else {
@@ -216,12 +218,12 @@ void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimit
 }
 
 // The first waiter who may have a connection.
-Waiter* Route::taker(bool reused, TimePoint now, Actions& actions) {
+Waiter* Route::taker(const Entry& entry, bool reused, TimePoint now, Actions& actions) {
   for (Waiter* waiter = first_; waiter != nullptr;) {
     Waiter* const next = waiter->next;
     if (waiter->deadline <= now) {
       fail(*waiter, ErrorCode::timeout_queue, actions);
-    } else if (!reused || !waiter->fresh) {
+    } else if ((!reused || !waiter->fresh) && !avoids(*waiter, entry, now)) {
       return waiter;
     }
     waiter = next;
@@ -230,12 +232,20 @@ Waiter* Route::taker(bool reused, TimePoint now, Actions& actions) {
 }
 
 bool Route::hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions) {
-  Waiter* const waiter = taker(reused, now, actions);
+  Waiter* const waiter = taker(entry, reused, now, actions);
   if (waiter == nullptr) return false;
-  unlink(*waiter);
-  grant(*waiter, entry, reused, now);
-  actions.push_back({.kind = Action::grant, .entry = &entry, .waiter = waiter});
+  give(*waiter, entry, reused, now, actions);
   return true;
+}
+
+void Route::give(Waiter& waiter, Entry& entry, bool reused, TimePoint now, Actions& actions) {
+  unlink(waiter);
+  if (entry.shared) {
+    share(waiter, entry, reused, now, actions);
+  } else {
+    grant(waiter, entry, reused, now);
+  }
+  actions.push_back({.kind = Action::grant, .entry = &entry, .waiter = &waiter});
 }
 
 void Route::make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions) {
@@ -259,11 +269,12 @@ void Route::unlink_idle(Entry& entry) {
   (entry.newer != nullptr ? entry.newer->older : newest_) = entry.older;
   (entry.older != nullptr ? entry.older->newer : oldest_) = entry.newer;
   entry.newer = entry.older = nullptr;
-  mark_examined(entry, false);
+  if (entry.examined) mark_examined(entry, false);
   --counters_.idle;
 }
 
 void Route::drain(Entry& entry, CloseReason reason, Actions& actions) {
+  if (entry.shared) remove_shared(entry);
   entry.state = State::draining;
   entry.close_reason = reason;
   ++counters_.draining;
@@ -283,181 +294,11 @@ void Route::closed(Entry& entry, TimePoint now, Actions& actions) {
   --counters_.draining;
   --counters_.open;
   --open_;
+  counters_.shared_open -= static_cast<int>(entry.shared);
   ++counters_.closed_by_reason[static_cast<std::size_t>(entry.close_reason)];
   if (entry.requests == 0) ++counters_.dials_unused;
   give_socket(actions);
   pump(nullptr, now, actions);
-}
-
-// --- dialling
-
-// Starts as many dials as waiters, gate, limits and the process's budget allow, on behalf of the one who is asking if
-// any: then his limits decide.
-void Route::pump(const Waiter* asking, TimePoint now, Actions& actions) {
-  if (first_ == nullptr || closing_) return;
-  drop_expired_waiters(now, actions);
-  if (asking != nullptr && !asking->queued) asking = nullptr;
-  // What is being looked at is back in a moment, or gone; either way pump() is called again.
-  while (first_ != nullptr && waiting_ > dialing_ + examining_) {
-    const Waiter* const cause = asking != nullptr ? asking : entitled();
-    if (cause == nullptr || open_ + dialing_ >= cause->limits->open_per_host) {
-      make_room(cause != nullptr ? *cause->limits : *first_->limits, now, actions);
-      return;
-    }
-    TimePoint next = never;
-    if (now < shut_until_) {
-      next = shut_until_;
-    } else if (dialing_ >= gate_) {
-      // A dial that takes much longer than usual may be lost: hedge it with one more.
-      next = last_dial_ + hedge_delay();
-    }
-    if (next > now && next != never) {
-      if (next < wake_at_ || wake_at_ <= now) {
-        wake_at_ = next;
-        actions.push_back({.kind = Action::wake, .when = next});
-      }
-      return;
-    }
-    if (!take_socket(actions)) return;
-    start_dial(dial_reason_for(cause->miss), *cause->limits, *cause->timeouts, now, actions);
-  }
-}
-
-// Behind those for whom dials are under way, the first waiter whose limits allow one more connection: those who share a
-// route need not share limits.
-const Waiter* Route::entitled() const {
-  int served = dialing_;
-  for (const Waiter* waiter = first_; waiter != nullptr; waiter = waiter->next) {
-    if (served-- <= 0 && open_ + dialing_ < waiter->limits->open_per_host) return waiter;
-  }
-  return nullptr;
-}
-
-// Something idle beside waiters means that they want a connection of their own. It must not be what keeps them from it.
-void Route::make_room(const PoolLimits& limits, TimePoint now, Actions& actions) {
-  if (open_ - counters_.draining + dialing_ >= limits.open_per_host)
-    evict_oldest(now, CloseReason::evicted_host, actions);
-}
-
-// One of the process's sockets. False: we are in the budget's queue, and will be poked.
-bool Route::take_socket(Actions& actions) {
-  if (served_.exchange(false)) {
-    starved_ = false;
-    return true;
-  }
-  if (starved_) return false;
-  if (budget_.try_take()) return true;
-  starved_ = true;
-  budget_.wait(shared_from_this());
-  // Again, now that whoever gives a socket back sees us wait.
-  while (auto next = budget_.serve()) {
-    if (next.get() == this) break;
-    actions.push_back({.kind = Action::poke, .other = std::move(next)});
-  }
-  if (served_.exchange(false)) {
-    starved_ = false;
-    return true;
-  }
-  actions.push_back({.kind = Action::relieve});
-  return false;
-}
-
-void Route::give_socket(Actions& actions) {
-  if (auto next = budget_.give()) {
-    actions.push_back({.kind = Action::poke, .other = std::move(next)});
-  } else if (budget_.wants_relief()) {
-    actions.push_back({.kind = Action::relieve});  // still more open than the limit, which has been lowered
-  }
-}
-
-void Route::start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
-                       Actions& actions) {
-  if (reason == DialReason::first && open_ + dialing_ > 0) reason = DialReason::busy;
-  ++dialing_;
-  ++counters_.dialing;
-  ++counters_.dials_started;
-  ++counters_.dials_by_reason[static_cast<std::size_t>(reason)];
-  last_dial_ = now;
-  auto order = std::make_shared<DialOrder>();
-  order->reason = reason;
-  order->started = now;
-  order->generation = generation_;
-  order->limits = limits;
-  order->timeouts = timeouts;
-  actions.push_back({.kind = Action::dial, .order = std::move(order)});
-}
-
-nanoseconds Route::hedge_delay() const {
-  if (dial_time_ == nanoseconds(0)) return milliseconds(250);
-  return std::max<nanoseconds>(milliseconds(50), 2 * dial_time_);
-}
-
-void Route::dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions& actions) {
-  --dialing_;
-  --counters_.dialing;
-  ++counters_.dials_succeeded;
-  ++counters_.open;
-  ++open_;
-  const nanoseconds took = now - order.started;
-  dial_time_ = dial_time_ == nanoseconds(0) ? took : (dial_time_ * 7 + took) / 8;
-  failures_ = 0;
-  exhausted_ = false;
-  last_error_.reset();
-  shut_until_ = TimePoint{};
-  gate_ = std::min(gate_ * 2, most_dials_under_way);
-  entry.dial_reason = order.reason;
-  entry.opened = now;
-  entry.generation = order.generation;
-  if (order.limits.requests_per_connection > 0) {
-    entry.most_requests = std::max(1U, static_cast<std::uint32_t>(order.limits.requests_per_connection * jitter(0.05)));
-  }
-  if (order.limits.max_age > nanoseconds(0)) {
-    // Spread, so that connections that were opened together do not all end together; and a quarter of grace to be
-    // replaced before they must go.
-    const auto age = std::chrono::duration_cast<nanoseconds>(order.limits.max_age * jitter(0.2));
-    entry.rotate_at = now + age;
-    entry.retire_at = now + age + age / 4;
-  }
-  if (closing_) {
-    drain(entry, CloseReason::shutdown, actions);
-    return;
-  }
-  if (!hand_out(entry, false, now, actions)) {
-    if (entry.generation == generation_) {
-      make_idle(entry, order.limits, now, actions);
-    } else {
-      drain(entry, CloseReason::invalidated, actions);  // it may have gone to where nobody wants to go any more
-    }
-  }
-  pump(nullptr, now, actions);
-}
-
-void Route::dial_failed(std::shared_ptr<const Error> error, TimePoint now, Actions& actions) {
-  --dialing_;
-  --counters_.dialing;
-  ++counters_.dials_failed;
-  give_socket(actions);
-  exhausted_ = machine_is_exhausted(*error);
-  last_error_ = std::move(error);
-  gate_ = 1;
-  ++failures_;
-  const nanoseconds first = exhausted_ ? nanoseconds(first_exhausted_pause) : nanoseconds(first_pause);
-  const nanoseconds longest = exhausted_ ? nanoseconds(longest_exhausted_pause) : nanoseconds(longest_pause);
-  const nanoseconds pause = std::min(longest, first * (1L << std::min(failures_ - 1, 20)));
-  shut_until_ = now + std::chrono::duration_cast<nanoseconds>(pause * jitter(0.25));
-  // More dials may have been under way; the one that failed speaks for the one who has waited longest.
-  drop_expired_waiters(now, actions);
-  if (first_ != nullptr) fail(*first_, last_error_->code, actions);
-  // No port or descriptor means none for anybody on this route; five failures in a row mean a dead server. Whoever
-  // waits is told, instead of being sent to fail one by one.
-  if (down(now)) {
-    while (first_ != nullptr) fail(*first_, ErrorCode::route_down, actions);
-  }
-  pump(nullptr, now, actions);
-}
-
-bool Route::down(TimePoint now) const {
-  return (exhausted_ || failures_ >= down_after_failures) && open_ == 0 && dialing_ == 0 && now < shut_until_;
 }
 
 // --- idle connections
@@ -468,6 +309,7 @@ void Route::mark_examined(Entry& entry, bool examined) {
 }
 
 bool Route::examine(Entry& entry) {
+  if (entry.shared) return false;
   if (entry.state != State::idle) {
     entry.peer_spoke = true;  // looked at when it comes back, if its user has not seen it by then
     return false;
@@ -494,7 +336,7 @@ void Route::examined(Entry& entry, bool close, CloseReason reason, TimePoint now
     return;
   }
   mark_examined(entry, false);
-  if (taker(true, now, actions) != nullptr) {
+  if (taker(entry, true, now, actions) != nullptr) {
     unlink_idle(entry);
     hand_out(entry, true, now, actions);
   }
@@ -543,8 +385,9 @@ void Route::drop_suspects(const Entry& victim, TimePoint, Actions& actions) {
 
 // --- waiters
 
-void Route::enqueue(Waiter& waiter) {
+void Route::enqueue(Waiter& waiter, TimePoint now) {
   waiter.queued = true;
+  waiter.since = now;
   waiter.next = nullptr;
   waiter.previous = last_;
   (last_ != nullptr ? last_->next : first_) = &waiter;
@@ -585,8 +428,13 @@ void Route::tick(TimePoint now, Actions& actions) {
 
 void Route::invalidate(TimePoint now, Actions& actions) {
   ++generation_;
+  exclusive_until_ = TimePoint{};
+  limit_ = 0;
   while (evict_oldest(now, CloseReason::invalidated, actions)) {
   }
+  if (shared_.empty()) return;
+  retire_all(CloseReason::invalidated, actions);
+  pump(nullptr, now, actions);
 }
 
 void Route::shut_down(TimePoint now, Actions& actions) {
@@ -594,6 +442,7 @@ void Route::shut_down(TimePoint now, Actions& actions) {
   while (first_ != nullptr) fail(*first_, ErrorCode::transport_closed, actions);
   while (evict_oldest(now, CloseReason::shutdown, actions)) {
   }
+  retire_all(CloseReason::shutdown, actions);
 }
 
 namespace {
@@ -607,14 +456,19 @@ int Route::heat(TimePoint now) const {
 }
 
 void Route::warm(TimePoint now) {
-  heat_ = std::min(heat(now) + 1, 1 << 20);
-  heat_epoch_ = heat_epoch(now);
+  if (const std::int64_t epoch = heat_epoch(now); epoch != heat_epoch_) {
+    heat_ = heat(now);
+    heat_epoch_ = epoch;
+  }
+  heat_ = std::min(heat_ + 1, 1 << 20);
 }
 
 std::string Route::describe() const {
   return name_ + ": open " + std::to_string(open_) + " (idle " + std::to_string(counters_.idle) + ", active " +
          std::to_string(counters_.active) + ", upgraded " + std::to_string(counters_.upgraded) + ", draining " +
-         std::to_string(counters_.draining) + "), dialing " + std::to_string(dialing_) + ", waiting " +
+         std::to_string(counters_.draining) + "; shared " + std::to_string(counters_.shared_open) + ", with credit " +
+         std::to_string(ready_) + ", retiring " + std::to_string(counters_.retiring) + "), leases " +
+         std::to_string(counters_.leases) + ", dialing " + std::to_string(dialing_) + ", waiting " +
          std::to_string(waiting_) + ", gate " + std::to_string(gate_) + ", failures " + std::to_string(failures_);
 }
 
@@ -632,6 +486,7 @@ std::string Route::broken_law() const {
   if (last != oldest_) return name_ + ": the idle list has two ends";
   if (idle != counters_.idle) return name_ + ": idle is " + std::to_string(idle) + " by the list. " + describe();
   if (waiting != waiting_) return name_ + ": waiting is " + std::to_string(waiting) + " by the list. " + describe();
+  if (std::string law = broken_law_of_shared(); !law.empty()) return name_ + ": " + law + ". " + describe();
   Stats stats;
   stats.pool = counters_;
   std::string law = stats.broken_law();

@@ -7,6 +7,11 @@
 //   - never more dials under way than waiters, and few while the route has not proved itself: 1, 2, 4, 8, ...;
 //   - one failed dial fails one waiter, then dials pause; five in a row with nothing open mean that the route is down;
 //   - dials belong to the route: a waiter that leaves leaves its dial to the others.
+// Where connections are shared (route_sharing.cc, route_sharing_test.cc):
+//   - one dial while it is not known whether the peer shares; if it does not, all of the above is true again;
+//   - never more requests on a connection than its peer permits at the moment, the least loaded of two first;
+//   - no more connections than needed: one more at a time, when somebody has waited in vain and no SETTINGS may come;
+//   - what retires finishes what it carries and takes nothing more.
 #pragma once
 
 #include <array>
@@ -32,11 +37,19 @@ namespace trunkline::pool {
 
 class Pool;
 
+// Whether a route's connections carry several requests at once.
+enum class Sharing : unsigned char {
+  never,    // HTTP/1.1
+  unknown,  // ALPN decides with each dial
+  always,   // HTTP/2
+};
+
 // What a dial needs to know of the request that caused it; the request may be gone when it is carried out.
 struct DialOrder {
   DialReason reason = DialReason::first;
   TimePoint started{};
   std::uint32_t generation = 0;
+  std::uint32_t expected_capacity = 0;  // what the peer permitted when last heard; 0: not known, take 1
   PoolLimits limits;
   Timeouts timeouts;
 };
@@ -71,7 +84,7 @@ using Actions = std::vector<Action>;
 
 class Route : public std::enable_shared_from_this<Route> {
  public:
-  Route(std::string name, Budget& budget, std::uint32_t seed);
+  Route(std::string name, Budget& budget, std::uint32_t seed, Sharing sharing = Sharing::never);
   ~Route();
   Route(const Route&) = delete;
   Route& operator=(const Route&) = delete;
@@ -83,7 +96,8 @@ class Route : public std::enable_shared_from_this<Route> {
   // True: it will hear no more. False: a grant or a failure is on its way; what is granted must be released.
   bool cancel(Waiter& waiter, TimePoint now, Actions& actions);
 
-  // A lease ends. `keep`: the connection is in order and may carry another request.
+  // A lease ends. `keep`: the connection is in order and may carry another request. If not, a shared one retires: its
+  // other leases end one by one, each with a release of its own.
   void release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now, Actions& actions);
   // The lease became another protocol's connection; it ends with release(keep = false).
   void upgrade(Entry& entry);
@@ -93,7 +107,15 @@ class Route : public std::enable_shared_from_this<Route> {
   void dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions& actions);
   void dial_failed(std::shared_ptr<const Error> error, TimePoint now, Actions& actions);
 
-  // Something happened on an idle connection. False: it is not idle any more, so it is its new owner's business.
+  // Shared connections. The peer's SETTINGS have come: it permits `capacity` requests at once. To be called for the
+  // first ones even if they change nothing; with a large number if the peer sets no limit.
+  void set_capacity(Entry& entry, std::uint32_t capacity, TimePoint now, Actions& actions);
+  // It takes no more requests, and is closed when those under way have ended: at once if there are none. A peer that
+  // closes an idle one is told by this too. The first reason stands.
+  void retire(Entry& entry, CloseReason reason, TimePoint now, Actions& actions);
+
+  // Something happened on an idle connection. False: it is not idle any more, so it is its new owner's business; or it
+  // is shared, then its performer reads whatever comes at all times and calls retire() if it was a farewell.
   bool examine(Entry& entry);
   // The examination's verdict: nothing, or to be closed for `reason`.
   void examined(Entry& entry, bool close, CloseReason reason, TimePoint now, Actions& actions);
@@ -139,19 +161,21 @@ class Route : public std::enable_shared_from_this<Route> {
   static constexpr int down_after_failures = 5;
 
   void grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now);
-  Waiter* taker(bool reused, TimePoint now, Actions& actions);
+  Waiter* taker(const Entry& entry, bool reused, TimePoint now, Actions& actions);
   bool hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions);
+  void give(Waiter& waiter, Entry& entry, bool reused, TimePoint now, Actions& actions);
   void make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions);
   void unlink_idle(Entry& entry);
   void mark_examined(Entry& entry, bool examined);
   void drain(Entry& entry, CloseReason reason, Actions& actions);
-  void enqueue(Waiter& waiter);
+  void enqueue(Waiter& waiter, TimePoint now);
   void unlink(Waiter& waiter);
   void fail(Waiter& waiter, ErrorCode code, Actions& actions);
   void drop_expired_waiters(TimePoint now, Actions& actions);
   void pump(const Waiter* asking, TimePoint now, Actions& actions);
   const Waiter* entitled() const;
   void make_room(const PoolLimits& limits, TimePoint now, Actions& actions);
+  void wake(TimePoint when, TimePoint now, Actions& actions);
   bool take_socket(Actions& actions);
   void give_socket(Actions& actions);
   void start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
@@ -162,6 +186,37 @@ class Route : public std::enable_shared_from_this<Route> {
   bool down(TimePoint now) const;
   void warm(TimePoint now);
   double jitter(double spread);
+
+  // Shared connections.
+  bool sharing(TimePoint now) const;
+  void share(Waiter& waiter, Entry& entry, bool reused, TimePoint now, Actions& actions);
+  void release_shared(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
+                      Actions& actions);
+  Entry* pick(const Waiter& waiter, TimePoint now, Actions& actions);
+  Entry* least_loaded(const Waiter& waiter, TimePoint now, Actions& actions);
+  // Whether a request is spared the connection that it wants to avoid.
+  bool avoids(const Waiter& waiter, const Entry& entry, TimePoint now) const {
+    return waiter.avoid != 0 && waiter.avoid == entry.id && another_can_be_had(waiter, entry, now);
+  }
+  bool another_can_be_had(const Waiter& waiter, const Entry& entry, TimePoint now) const;
+  void serve(TimePoint now, Actions& actions);
+  struct Outlook {
+    bool usable = false;  // there is a connection that will have credit again
+    TimePoint settled{};  // until then the SETTINGS of one of them may come
+  };
+  Outlook outlook(std::uint64_t avoid) const;
+  void grow(TimePoint now, Actions& actions);
+  void dialled_shared(Entry& entry, const DialOrder& order, TimePoint now, Actions& actions);
+  void rest(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions);
+  void add_shared(Entry& entry);
+  void remove_shared(Entry& entry);
+  void sort_shared(Entry& entry);
+  void swap_shared(std::size_t a, std::size_t b);
+  void start_retiring(Entry& entry, CloseReason reason, Actions& actions);
+  void retire_all(CloseReason reason, Actions& actions);
+  void replace_if_due(const Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions);
+  void retire_replaced(TimePoint now, Actions& actions);
+  std::string broken_law_of_shared() const;
 
   const std::string name_;
   std::string key_;  // in its pool
@@ -176,6 +231,13 @@ class Route : public std::enable_shared_from_this<Route> {
   int open_ = 0;  // idle, active, upgraded and draining
   int dialing_ = 0;
   int examining_ = 0;  // of the idle
+
+  const Sharing sharing_;
+  std::vector<Entry*> shared_;   // that are open and not draining; first those that carry requests and may carry more
+  std::size_t ready_ = 0;        // how many those are
+  TimePoint exclusive_until_{};  // the last dial said HTTP/1.1, and is believed so long
+  TimePoint limit_until_{};      // and so long the limit that a peer last set
+  std::uint32_t limit_ = 0;
 
   int gate_ = 1;                           // dials that may be under way at once; doubles with each success
   int failures_ = 0;                       // dials that failed in a row

@@ -1,6 +1,7 @@
 // A world for pools to live in, for simulation_test.cc: a hand-moved clock, a performer whose deliveries arrive late
-// and in any order, dials that succeed, fail or hang, peers that close and speak. After each step every law of the pool
-// is checked. A schedule is a list of steps that mean something in any state, so any part of it can be left out.
+// and in any order, dials that succeed, fail or hang, peers that close and speak, that share connections or not, permit
+// more requests or fewer or none, and say goodbye. After each step every law of the pool is checked. A schedule is a
+// list of steps that mean something in any state, so any part of it can be left out.
 #pragma once
 
 #include <algorithm>
@@ -35,6 +36,8 @@ struct Step {
     invalidate,
     shut_down,
     leave_late,
+    settings,
+    retire,
     count_
   } op;
   std::uint32_t a, b, c;  // interpreted modulo what is there
@@ -62,7 +65,7 @@ class Random {
 
 inline Schedule make_schedule(std::uint64_t seed) {
   // How often each step is taken, in the order of Step::Op.
-  static constexpr int weights[Step::count_] = {26, 34, 6, 8, 14, 6, 16, 1, 8, 12, 1, 4, 2, 3, 1, 1, 1, 0, 2};
+  static constexpr int weights[Step::count_] = {26, 34, 6, 8, 14, 6, 16, 1, 8, 12, 1, 4, 2, 3, 1, 1, 1, 0, 2, 7, 2};
   static constexpr int total = [] {
     int sum = 0;
     for (const int each : weights) sum += each;
@@ -99,12 +102,21 @@ class World final : public Performer {
       Place place;
       place.number = static_cast<int>(i);
       place.pool = pools_[i % pools].get();
+      constexpr Sharing modes[] = {Sharing::never, Sharing::never, Sharing::unknown, Sharing::always, Sharing::always};
+      place.sharing = modes[random_.below(5)];
+      place.peer = place.sharing == Sharing::unknown ? static_cast<Place::Peer>(random_.below(3))
+                   : place.sharing == Sharing::never ? Place::exclusive
+                                                     : Place::shared;
       const std::string name = "route" + std::to_string(i);
-      place.route = place.pool->route(name, name, now_, [&] {
-        auto attachment = std::make_shared<Number>();
-        attachment->number = place.number;
-        return attachment;
-      });
+      place.route = place.pool->route(
+          name, name, now_,
+          [&] {
+            auto attachment = std::make_shared<Number>();
+            attachment->number = place.number;
+            return attachment;
+          },
+          place.sharing);
+      say(name, " is shared: ", words(place.sharing), ", its peer's connections: ", words(place.peer));
       places_.push_back(std::move(place));
     }
     for (const PoolLimits& each : limits_) {
@@ -164,6 +176,8 @@ class World final : public Performer {
   void dial(Route& route, std::shared_ptr<const DialOrder> order) override {
     Place& place = place_of(route);
     say("  -> dial for ", route, " (", to_string(order->reason), ")");
+    const std::uint32_t expected = now_ < place.limit_until ? place.limit : 0;
+    if (order->expected_capacity != expected) broken("the dial expects a limit that nobody set");
     started_.push_back({&place, order, place.generation});
     bag_.push_back({.kind = Mail::dial, .place = &place, .order = std::move(order), .generation = place.generation});
   }
@@ -171,6 +185,7 @@ class World final : public Performer {
     auto& connection = static_cast<Connection&>(entry);
     say("  -> close ", connection, " (", to_string(entry.close_reason), ")");
     if (connection.closing) broken(name(connection) + " is closed twice");
+    if (connection.users > 0) broken(name(connection) + " is closed under its user");
     if (entry.state != State::draining) broken(name(connection) + " is closed but not draining");
     connection.closing = true;
     bag_.push_back({.kind = Mail::close, .place = &place_of(route), .connection = &connection});
@@ -196,7 +211,10 @@ class World final : public Performer {
     int number = 0;
   };
   struct Place {
+    enum Peer : unsigned char { exclusive, shared, fickle };
     int number = 0;
+    Sharing sharing = Sharing::never;
+    Peer peer = exclusive;
     Pool* pool = nullptr;
     std::shared_ptr<Route> route;
     std::vector<TimePoint> timers;
@@ -204,6 +222,11 @@ class World final : public Performer {
     bool starved = false;  // before the step under way: in the budget's queue, not served yet
     bool in_turn = false;  // before the step under way: in the budget's queue or served
     std::uint32_t generation = 0;
+    TimePoint last_dial{};
+    TimePoint last_failure{};     // of a dial, since the last success
+    TimePoint exclusive_until{};  // what the route should know: HTTP/1.1
+    TimePoint limit_until{};      // and the peer's limit
+    std::uint32_t limit = 0;
   };
   struct Connection;
   struct Request : Waiter {
@@ -211,12 +234,16 @@ class World final : public Performer {
     int number = 0;
     Place* place = nullptr;
     bool left = false;  // cancel came too late: what is granted goes back
+    TimePoint arrived{};
     Connection* connection = nullptr;
   };
   struct Connection : Entry {
     Place* place = nullptr;
-    Request* user = nullptr;
+    std::uint32_t users = 0;
+    std::uint32_t carried = 0;        // requests, ever
     std::uint32_t invalidations = 0;  // of its route, when its dial was started
+    bool told = false;                // its SETTINGS have come
+    bool parting = false;             // it broke, or its peer asked to end it
     bool peer_closed = false;
     bool closing = false;
     bool destroyed = false;
@@ -242,8 +269,8 @@ class World final : public Performer {
     limits.idle_per_host = static_cast<int>(random_.below(4));
     limits.idle_total = 1 + static_cast<int>(random_.below(5));
     limits.queue_per_host = 1 + static_cast<int>(random_.below(8));
-    constexpr int requests[] = {0, 0, 1, 3};
-    limits.requests_per_connection = requests[random_.below(4)];
+    constexpr int requests[] = {0, 0, 1, 3, 20};
+    limits.requests_per_connection = requests[random_.below(5)];
     constexpr seconds idle[] = {seconds(55), seconds(2), seconds(0), seconds(3600)};
     limits.idle_timeout = idle[random_.below(4)];
     constexpr seconds ages[] = {seconds(0), seconds(1), seconds(600)};
@@ -278,7 +305,7 @@ class World final : public Performer {
         return;
       case Step::upgrade:
         if (Request* request = pick_request(step.a, false);
-            request != nullptr && request->connection->state == State::active) {
+            request != nullptr && request->connection->state == State::active && !request->connection->shared) {
           say(*request, " upgrades ", *request->connection);
           request->place->pool->upgrade(*request->place->route, *request->connection);
         }
@@ -318,6 +345,8 @@ class World final : public Performer {
         Place& place = places_[step.a % places_.size()];
         say(*place.route, " is invalidated");
         ++place.generation;
+        place.exclusive_until = TimePoint{};
+        place.limit = 0;
         place.pool->invalidate([&](const std::string& route) { return route == place.route->name(); }, now_);
         return;
       }
@@ -327,6 +356,16 @@ class World final : public Performer {
         for (auto& request : requests_) {
           if (request->state == Request::waiting && request->deadline <= now_) leave(*request);
           check();
+        }
+        return;
+      case Step::settings:
+        if (Connection* connection = pick_connection(step.a, true)) settings(*connection, step.b);
+        return;
+      case Step::retire:
+        if (Connection* connection = pick_connection(step.a, true)) {
+          constexpr CloseReason reasons[] = {CloseReason::goaway, CloseReason::goaway, CloseReason::streams_exhausted,
+                                             CloseReason::ping_timeout, CloseReason::protocol_error};
+          part(*connection, reasons[step.b % 5]);
         }
         return;
       case Step::count_:
@@ -342,16 +381,26 @@ class World final : public Performer {
     request->limits = &limits_[(step.b >> 8) % 8 == 0 ? step.b % 3 : 0];
     request->timeouts = &timeouts_;
     request->fresh = step.c % 8 == 0;
+    request->arrived = now_;
+    if ((step.c >> 4) % 6 == 0) {
+      for (const auto& each : connections_) {
+        if (!each->destroyed && each->place == &place && (request->avoid == 0 || step.b % 3 == 0)) {
+          request->avoid = each->id;
+        }
+      }
+    }
     if (step.c % 3 == 0) request->deadline = now_ + std::chrono::milliseconds((step.c >> 8) % 3000);
     Request& r = *request;
     requests_.push_back(std::move(request));
-    say(r, " arrives for ", *place.route, ", limits ", r.limits - limits_, r.fresh ? ", fresh" : "");
+    say(r, " arrives for ", *place.route, ", limits ", r.limits - limits_, r.fresh ? ", fresh" : "",
+        r.avoid != 0 ? ", avoids c" + std::to_string(r.avoid) : std::string());
     if (r.deadline != never) say("  it waits for ", r.deadline - now_);
     Entry* granted = nullptr;
     switch (place.pool->acquire(*place.route, r, now_, granted)) {
       case Route::Outcome::granted:
         note_grant(r, static_cast<Connection&>(*granted), false);
         r.state = Request::holding;
+        expect_replacement(r, static_cast<Connection&>(*granted));
         break;
       case Route::Outcome::queued:
         break;
@@ -427,14 +476,25 @@ class World final : public Performer {
   void dial_succeeds(std::uint32_t which) {
     if (wires_.empty()) return say("no dial is under way");
     const Started wire = take_wire(which);
+    wire.place->last_failure = TimePoint{};
     auto made = std::make_unique<Connection>();
-    made->id = connections_.size();
-    made->place = wire.place;
+    Place& place = *wire.place;
+    made->id = connections_.size() + 1;
+    made->place = &place;
     made->invalidations = wire.generation;
+    made->shared = place.peer == Place::shared || (place.peer == Place::fickle && random_.below(2) == 0);
+    if (made->shared) made->capacity = std::max(1U, wire.order->expected_capacity);
+    if (wire.generation == place.generation) {
+      place.exclusive_until = made->shared ? TimePoint{} : now_ + std::chrono::minutes(10);
+    }
     Connection& connection = *made;
     connections_.push_back(std::move(made));
-    say("a dial for ", *wire.place->route, " becomes ", connection);
-    wire.place->pool->dialled(*wire.place->route, connection, *wire.order, now_);
+    say("a dial for ", *place.route, " becomes ", connection, connection.shared ? ", shared" : "");
+    const auto due = count_due(place);
+    place.pool->dialled(*place.route, connection, *wire.order, now_);
+    if (wire.order->reason == DialReason::aged && due > 0 && count_due(place) >= due) {
+      broken("what " + name(connection) + " replaces stays");
+    }
   }
 
   void dial_fails(std::uint32_t which, std::uint32_t how) {
@@ -445,6 +505,7 @@ class World final : public Performer {
     const ErrorCode code = codes[how % 6];
     say("a dial for ", *wire.place->route, " fails: ", to_string(code));
     dial_failing_ = true;
+    wire.place->last_failure = now_;
     wire.place->pool->dial_failed(*wire.place->route, Error(code, Phase::connect, "no"), now_);
     dial_failing_ = false;
   }
@@ -455,18 +516,47 @@ class World final : public Performer {
     say(request, (keep ? " gives back " : " throws away "), connection);
     request.state = Request::over;
     request.connection = nullptr;
-    connection.user = nullptr;
+    --connection.users;
+    if (!keep) connection.parting = true;
+    if (connection.told && connection.invalidations == request.place->generation) {
+      request.place->limit_until = now_ + std::chrono::minutes(10);
+    }
     request.place->pool->release(*request.place->route, connection, keep, reason, *request.limits, now_);
   }
 
   void peer_acts(std::uint32_t which, std::uint32_t how) {
     Connection* const connection = pick_connection(which);
     if (connection == nullptr) return;
+    if (connection->shared) {
+      if (connection->place->pool->examine(*connection->place->route, *connection)) broken("a shared one is examined");
+      if (how % 2 == 0 && connection->state == State::idle) part(*connection, CloseReason::peer_closed_idle);
+      return;
+    }
     if (how % 2 == 0 && connection->state == State::idle) connection->peer_closed = true;
     say("the peer of ", *connection, (connection->peer_closed ? " closes" : " says something"));
     if (connection->place->pool->examine(*connection->place->route, *connection)) {
       bag_.push_back({.kind = Mail::look, .place = connection->place, .connection = connection});
     }
+  }
+
+  void settings(Connection& connection, std::uint32_t which) {
+    constexpr std::uint32_t limits[] = {0, 1, 1, 2, 3, 5, 100};
+    const std::uint32_t limit = limits[which % 7];
+    Place& place = *connection.place;
+    const bool open = connection.state == State::idle || connection.state == State::active;
+    if (open) connection.told = true;
+    if (open && limit > 0 && connection.invalidations == place.generation) {
+      place.limit = limit;
+      place.limit_until = now_ + std::chrono::minutes(10);
+    }
+    say("the peer of ", connection, " permits ", limit);
+    place.pool->set_capacity(*place.route, connection, limit, now_);
+  }
+
+  void part(Connection& connection, CloseReason reason) {
+    say(connection, " retires: ", to_string(reason));
+    connection.parting = true;
+    connection.place->pool->retire(*connection.place->route, connection, reason, now_);
   }
 
   void pass(std::chrono::nanoseconds time) {
@@ -570,6 +660,11 @@ class World final : public Performer {
   void check() {
     if (!law_.empty()) return;
     check_dials();
+    for (const auto& each : connections_) {
+      if (!each->destroyed && each->shared && each->leases != each->users) {
+        broken(name(*each) + " counts " + std::to_string(each->leases) + " leases of " + std::to_string(each->users));
+      }
+    }
     std::int64_t sockets = 0;
     bool can_evict = false;
     for (const Place& place : places_) {
@@ -619,14 +714,90 @@ class World final : public Performer {
         }
       }
       if (place->closing) broken("a dial for a pool that has been shut down");
+      if (shares(*place)) check_dial_of_shared(*place, *order, c.dialing - later);
+      place->last_dial = now_;
     }
     started_.clear();
+  }
+
+  // One at a time, a hedge apart. None while SETTINGS are to come, or nobody has waited for as long as requests take;
+  // unless a connection that is open will not do.
+  void check_dial_of_shared(const Place& place, const DialOrder& order, std::int64_t dialing) {
+    if (dialing > 2) broken("more dials than one and a hedge");
+    if (dialing == 2 && now_ - place.last_dial < std::chrono::milliseconds(50)) broken("a hedge comes too soon");
+    bool usable = false;
+    bool awaited = false;
+    bool due = false;
+    for (const auto& each : connections_) {
+      if (each->place != &place || !each->shared || each->destroyed) continue;
+      due = due || is_due(*each);
+      usable = usable || is_usable(*each);
+      awaited = awaited || (is_usable(*each) && !each->told && now_ < each->opened + std::chrono::milliseconds(250));
+    }
+    if (!usable || (due && order.reason == DialReason::aged)) return;
+    bool impatient = false;
+    for (const auto& each : requests_) {
+      if (each->place != &place || !each->queued) continue;
+      if (each->fresh || each->avoid != 0) return;
+      impatient = impatient || now_ - each->arrived >= std::chrono::milliseconds(5);
+    }
+    if (!impatient) broken("a dial although nobody has waited in vain: " + place.route->describe());
+    if (awaited) broken("a dial although SETTINGS may come: " + place.route->describe());
+  }
+
+  bool shares(const Place& place) const {
+    return place.sharing == Sharing::always || (place.sharing == Sharing::unknown && now_ >= place.exclusive_until);
+  }
+
+  static bool is_usable(const Connection& connection) {
+    return connection.shared && !connection.retiring && !connection.parting &&
+           (connection.state == State::idle || connection.state == State::active);
+  }
+
+  bool is_due(const Connection& connection) const {
+    return now_ >= connection.rotate_at ||
+           (connection.most_requests > 0 && connection.requests * 16 >= connection.most_requests * 15);
+  }
+
+  std::ptrdiff_t count_due(const Place& place) const {
+    return std::count_if(connections_.begin(), connections_.end(),
+                         [&](const auto& each) { return each->place == &place && is_usable(*each) && is_due(*each); });
+  }
+
+  // Make before break, if a dial can be had.
+  void expect_replacement(const Request& request, const Connection& connection) {
+    const PoolCounters& c = request.place->route->counters();
+    const bool paused = now_ < request.place->last_failure + std::chrono::seconds(7);
+    if (is_usable(connection) && is_due(connection) && c.dialing == 0 && !paused && request.limits->idle_per_host > 0 &&
+        c.open < request.limits->open_per_host && budget_.open() < budget_.limit() && !budget_.anyone_waits()) {
+      broken(name(connection) + " is due and is not replaced");
+    }
+  }
+
+  bool another_is_usable(const Connection& connection) const {
+    return std::any_of(connections_.begin(), connections_.end(), [&](const auto& each) {
+      return each.get() != &connection && each->place == connection.place && is_usable(*each) && each->capacity > 0;
+    });
+  }
+
+  // That connection is to be had, by the rules, for this request that waits.
+  bool has_a_right_to(const Request& request, const Connection& connection) const {
+    if (connection.place != request.place || request.fresh) return false;
+    const bool avoided = request.avoid == connection.id;
+    if (!connection.shared) return connection.state == State::idle && !connection.examined && !avoided;
+    if (!is_usable(connection) || connection.leases >= connection.capacity) return false;
+    if (!avoided) return true;
+    const Route& route = *request.place->route;
+    const PoolCounters& c = route.counters();
+    if (c.dialing > 0 || another_is_usable(connection)) return false;
+    const bool paused = now_ < request.place->last_failure + std::chrono::milliseconds(15);
+    const bool no_room = connection.state == State::active && c.open - c.draining >= request.limits->open_per_host;
+    return paused || no_room || (route.starved() && !route.served());
   }
 
   void check_waiters(const Place& place) {
     const Route& route = *place.route;
     const PoolCounters& c = route.counters();
-    bool eligible = false;
     bool entitled = false;
     std::int64_t queued = 0;
     for (const auto& request : requests_) {
@@ -634,16 +805,20 @@ class World final : public Performer {
       const bool has_dial = queued++ < c.dialing + route.examining();
       if (!request->queued) broken(name(*request) + " was lost");
       if (request->deadline <= now_) continue;
-      eligible = eligible || !request->fresh;
       entitled = entitled || (!has_dial && c.open + c.dialing < request->limits->open_per_host);
+      for (const auto& each : connections_) {
+        if (!each->destroyed && has_a_right_to(*request, *each)) {
+          broken(name(*request) + " waits beside " + name(*each) + ": " + route.describe());
+        }
+      }
     }
     const auto ahead =
         std::count_if(place.timers.begin(), place.timers.end(), [&](TimePoint when) { return when > now_; });
-    if (ahead > 8) broken("timers pile up");
+    if (ahead > 20) broken("timers pile up");  // every dial that is faster than usual asks for an earlier hedge
     if (queued != c.waiting) broken("the queue has others than those who wait: " + route.describe());
     if (queued == 0) return;
     if (place.closing) return broken("somebody waits for a pool that has been shut down");
-    if (eligible && route.can_evict()) broken("somebody waits beside an idle connection: " + route.describe());
+    if (shares(place) && c.dialing >= 2) return;
     if (entitled && c.waiting > c.dialing + route.examining() && place.timers.empty() && !route.starved() &&
         !has_tick(place)) {
       broken("nothing will wake those who wait: " + route.describe());
@@ -660,11 +835,12 @@ class World final : public Performer {
     if (request.queued) broken(name(request) + " is " + how + " and still queued");
   }
 
-  void expect_first_in_line(const Request& request, bool reused) {
+  void expect_first_in_line(const Request& request, bool reused, const Connection* connection = nullptr) {
     for (const auto& other : requests_) {
       if (other->number >= request.number) break;
       if (other->place == request.place && other->state == Request::waiting && other->queued &&
-          other->deadline > now_ && !(reused && other->fresh)) {
+          other->deadline > now_ && !(reused && other->fresh) &&
+          (connection == nullptr || other->avoid != connection->id)) {
         broken(name(request) + " overtakes " + name(*other));
       }
     }
@@ -672,30 +848,59 @@ class World final : public Performer {
 
   void note_grant(Request& request, Connection& connection, bool waited) {
     say("  -> ", request, " gets ", connection);
-    if (connection.user != nullptr) broken(name(connection) + " is given to two");
+    const bool reused = connection.shared ? request.miss == ReuseMiss::none : connection.was_reused;
+    if (connection.shared) {
+      if (connection.leases > connection.capacity) broken(name(connection) + " carries more than its peer permits");
+      if (connection.parting) broken(name(connection) + " is given away although it is to end");
+    } else if (connection.users > 0) {
+      broken(name(connection) + " is given to two");
+    }
     if (connection.place != request.place) broken(name(connection) + " belongs to another route");
     if (connection.state != State::active || connection.closing) broken(name(connection) + " cannot be given away");
-    if (request.fresh && (connection.was_reused || connection.requests != 1))
-      broken(name(request) + " wanted a fresh one");
-    if (connection.was_reused && connection.invalidations != request.place->generation)
+    if (request.fresh && (reused || connection.carried > 0)) broken(name(request) + " wanted a fresh one");
+    if (request.avoid == connection.id && (!connection.shared || another_is_usable(connection))) {
+      broken(name(request) + " wanted another than " + name(connection));
+    }
+    if ((reused || connection.carried > 0) && connection.invalidations != request.place->generation) {
       broken("reused after invalidation");
-    if (connection.was_reused && now_ >= connection.retire_at) broken(name(connection) + " is too old");
-    if (connection.was_reused && connection.most_requests > 0 && connection.requests > connection.most_requests) {
+    }
+    if (reused && now_ >= connection.retire_at) broken(name(connection) + " is too old");
+    if (reused && connection.most_requests > 0 && connection.requests > connection.most_requests) {
       broken(name(connection) + " has carried enough");
     }
-    if (connection.was_reused != (request.miss == ReuseMiss::none)) broken("reuse and reason disagree");
+    if (reused != (request.miss == ReuseMiss::none)) broken("reuse and reason disagree");
     if (connection.peer_spoke) broken(name(connection) + " is given away unseen, although its peer spoke");
+    if (!waited) expect_best(request, connection);
+    if (waited && request.deadline <= now_) broken(name(request) + " had run out of time");
+    expect_first_in_line(request, reused, &connection);
+    request.connection = &connection;
+    ++connection.users;
+    ++connection.carried;
+    if (waited) request.state = Request::answered;
+  }
+
+  // What it got without waiting is what the rules say: shared before exclusive, busy before idle while all that are
+  // busy are less than half full, and of the idle the most recently used.
+  void expect_best(const Request& request, const Connection& connection) {
+    const bool woken = connection.leases <= 1;
+    int busy = 0;
+    int light = 0;
+    const Connection* last = nullptr;
     for (const auto& other : connections_) {
-      if (!waited && other->place == request.place && other->state == State::idle && !other->examined &&
-          other->idle_since > connection.idle_since) {
+      if (other.get() == &connection || other->place != request.place || other->id == request.avoid) continue;
+      if (other->state == State::idle && !other->examined && other->shared == connection.shared && woken &&
+          other->capacity > 0 && other->idle_since > connection.idle_since) {
         broken(name(*other) + " was used more recently than " + name(connection));
       }
+      if (!is_usable(*other) || other->leases >= other->capacity) continue;
+      if (!connection.shared) broken(name(*other) + " is shared and could carry " + name(request));
+      if (other->state == State::active) ++busy, light += other->leases * 2 < other->capacity, last = other.get();
     }
-    if (waited && request.deadline <= now_) broken(name(request) + " had run out of time");
-    expect_first_in_line(request, connection.was_reused);
-    request.connection = &connection;
-    connection.user = &request;
-    if (waited) request.state = Request::answered;
+    if (!woken && busy == 1 && request.avoid == 0 &&
+        last->leases * connection.capacity < (connection.leases - 1) * last->capacity) {
+      broken(name(connection) + " carries more than " + name(*last));
+    }
+    if (woken && busy > 0 && light == busy) broken(name(connection) + " is woken although others are hardly loaded");
   }
 
   void broken(const std::string& law) {
@@ -724,16 +929,17 @@ class World final : public Performer {
     return nullptr;
   }
 
-  Connection* pick_connection(std::uint32_t which) {
+  Connection* pick_connection(std::uint32_t which, bool shared = false) {
+    const auto matches = [&](const Connection& each) { return !each.destroyed && (each.shared || !shared); };
     std::size_t alive = 0;
-    for (const auto& each : connections_) alive += !each->destroyed;
+    for (const auto& each : connections_) alive += matches(*each);
     if (alive == 0) {
       say("no connection");
       return nullptr;
     }
     std::size_t skip = which % alive;
     for (const auto& each : connections_) {
-      if (!each->destroyed && skip-- == 0) return each.get();
+      if (matches(*each) && skip-- == 0) return each.get();
     }
     return nullptr;
   }
@@ -760,6 +966,12 @@ class World final : public Performer {
 
   static std::string name(const Request& request) { return "r" + std::to_string(request.number); }
   static std::string name(const Connection& connection) { return "c" + std::to_string(connection.id); }
+  static std::string words(Sharing sharing) {
+    return sharing == Sharing::never ? "never" : sharing == Sharing::always ? "always" : "unknown";
+  }
+  static std::string words(Place::Peer peer) {
+    return peer == Place::exclusive ? "exclusive" : peer == Place::shared ? "shared" : "now this, now that";
+  }
   static std::string words(std::string_view text) { return std::string(text); }
   static std::string words(std::chrono::nanoseconds time) {
     return std::to_string(std::chrono::duration<double>(time).count()) + " s";
