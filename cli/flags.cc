@@ -56,7 +56,7 @@ void add_transport_flags(CLI::App& app, TransportFlags& flags) {
   add_value(app, "--preset", flags.preset, "start from standard, scrape, executor or internal", "NAME", connection);
   add_switch(app, "--http1.1", flags.http1, "HTTP/1.1 only", connection);
   add_switch(app, "--http2", flags.http2, "HTTP/2 over TLS or nothing", connection);
-  add_switch(app, "--http2-prior-knowledge", flags.h2c, "HTTP/2 in clear", connection);
+  add_switch(app, "--http2-prior-knowledge,--h2c", flags.h2c, "HTTP/2 in clear", connection);
   add_value(app, "-x,--proxy", flags.proxy, "proxy, http://[user:password@]host:port", "URL", connection);
   add_switch(app, "--proxy-from-env", flags.proxy_from_environment, "http_proxy, https_proxy, all_proxy, no_proxy",
              connection);

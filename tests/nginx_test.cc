@@ -65,7 +65,8 @@ TEST_F(NginxTest, F23_keepalive_requests_10_causes_no_error_over_a_thousand_requ
   EXPECT_EQ(now.requests.failed_total(), 0U);
   const auto lines = nginx.log(1000);
   EXPECT_EQ(lines.size(), 1000U) << "a request was sent twice";
-  EXPECT_EQ(connections(lines).size(), now.pool.dials_succeeded - now.pool.dials_unused);
+  EXPECT_EQ(connections(lines).size(), now.pool.dials_succeeded - now.pool.dials_unused)
+      << now.pool.open << " open, " << now.requests.retries << " retries, " << now.pool.draining << " draining";
   for (const Nginx::Line& line : lines) EXPECT_LE(line.request, 10);
 }
 

@@ -345,14 +345,12 @@ TEST_F(TlsTest, says_goodbye_before_it_closes) {
 
 // --- ALPN
 
-TEST_F(TlsTest, takes_http_1_1_from_a_server_that_prefers_http_2) {
+TEST_F(TlsTest, takes_http_1_1_from_a_server_that_prefers_http_2_when_told_so) {
   Listener& server = serve({.certificate = &server_certificate(), .alpn = "h2,http/1.1"});
-  for (const Protocol protocol : {Protocol::http1, Protocol::automatic}) {
-    const Result<Response> reply =
-        make_client(tls_options().derive([&](Options& o) { o.protocol = protocol; })).get(server.url());
-    ASSERT_STATUS(reply, 200);
-    EXPECT_EQ(reply->connection.protocol, "http/1.1");
-  }
+  const Options options = tls_options().derive([](Options& o) { o.protocol = Protocol::http1; });
+  const Result<Response> reply = make_client(options).get(server.url());
+  ASSERT_STATUS(reply, 200);
+  EXPECT_EQ(reply->connection.protocol, "http/1.1");
   for (const LoggedConnection& connection : server.log().connections) EXPECT_NE(connection.alpn, "h2");
 }
 

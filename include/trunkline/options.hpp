@@ -77,8 +77,8 @@ struct Http2Options {
   // So this is also the most memory that unread responses take.
   std::size_t stream_window = 1024 * 1024;
   std::size_t connection_window = 16 * 1024 * 1024;
-  // Silence, while requests are under way, after which the server is asked whether it lives; and how long it may take
-  // to answer. Zero in either: it is never asked.
+  // [wire] Silence, while requests are under way, after which the server is asked whether it lives; and how long it may
+  // take to answer. Zero in either: it is never asked.
   Duration ping_after = std::chrono::seconds(30);
   Duration ping_timeout = std::chrono::seconds(10);
   // [wire] With Protocol::http2 or h2c, use HTTP/1.1 where a server speaks nothing else, instead of failing.

@@ -25,6 +25,9 @@ void set_and_wake(std::atomic<std::uint32_t>& word, std::uint32_t value) {
 
 enum : std::uint32_t { waiting = 0, granted_word = 1, failed_word = 2, done_word = 3 };
 
+// How long a server that wanted HTTP/1.1 gets it, before HTTP/2 is tried again.
+constexpr auto http1_memory = std::chrono::minutes(10);
+
 TimePoint after(TimePoint start, Duration limit) { return limit > Duration::zero() ? start + limit : never; }
 
 }  // namespace
@@ -56,14 +59,17 @@ std::optional<Error> Call::prepare() {
     return Error(ErrorCode::transport_closed, Phase::prepare, "the transport has been drained");
   }
   if (const Error* unusable = transport_->unusable()) return *unusable;
-  if (options.protocol == Protocol::http2 || options.protocol == Protocol::h2c) {
-    return Error(ErrorCode::unsupported, Phase::prepare,
-                 "this version speaks HTTP/1.1 only: set Options::protocol to http1 or automatic");
-  }
   Result<std::shared_ptr<const Target>> target = transport_->target_of(request_.url());
   if (!target) return std::move(target).error();
   target_ = std::move(*target);
   route_ = target_->route.get();
+  if (target_->may_be_http2) {
+    const auto& destination = static_cast<const Destination&>(*route_->attachment);
+    const bool asked = destination.http1_until.load() > started_.time_since_epoch().count();
+    if ((asked || request_.wants_upgrade()) && !use_http1()) {
+      return Error(ErrorCode::unsupported, Phase::prepare, "no HTTP/1.1 connection can be had for this request");
+    }
+  }
   pool_ = transport_->pool().get();
   if (target_->websocket && !request_.wants_upgrade()) {
     return Error(ErrorCode::unsupported, Phase::prepare, "a WebSocket URL needs an upgrade, not a plain request");
@@ -89,6 +95,15 @@ std::optional<Error> Call::prepare() {
   Waiter::deadline = std::min(after(started_, limits().queue), total_deadline_);
   Waiter::fresh = request_.wants_fresh_connection();
   return std::nullopt;
+}
+
+// For requests that HTTP/2 has no word for, and servers that want them otherwise.
+bool Call::use_http1() {
+  Result<std::shared_ptr<pool::Route>> route = transport_->http1_route(*target_);
+  if (!route || route->get() == route_) return false;
+  http1_route_ = std::move(*route);
+  route_ = http1_route_.get();
+  return true;
 }
 
 http1::RequestHead Call::head() const {
@@ -218,13 +233,15 @@ void Call::granted(PooledConnection& connection) {
 }
 
 void Call::wait_failed(pool::Route&, ErrorCode code, const std::shared_ptr<const Error>& cause) {
+  Error error = wait_error(code, cause);
+  if (cause && cause->code == ErrorCode::http1_required) error.code = ErrorCode::http1_required;
   if (blocking_) {
-    error_ = std::make_unique<Error>(wait_error(code, cause));
+    error_ = std::make_unique<Error>(std::move(error));
     set_and_wake(wake_, failed_word);
     return;
   }
-  home().post([self = shared_from_this(), error = wait_error(code, cause)]() mutable {
-    if (!self->done_) self->complete(std::move(error));
+  home().post([self = shared_from_this(), error = std::move(error)]() mutable {
+    if (!self->done_) self->on_failure(std::move(error));
   });
 }
 
@@ -251,14 +268,14 @@ void Call::begin_on(PooledConnection& connection) {
 
 void Call::on_begin(Carrier& carrier, const PooledConnection& connection) {
   carrier_ = &carrier;
-  const bool reused = Waiter::miss == ReuseMiss::none;
+  const bool reused = on_reused();
   const net::Dialled& dialled = connection.dialled();
   ConnectionInfo& info = response_.connection;
   info.id = connection.id;
   info.reused = reused;
   info.reuse_miss = Waiter::miss;
   info.dial_reason = connection.dial_reason;
-  info.requests = connection.requests;
+  info.requests = connection.carried();
   info.address = dialled.address;
   info.protocol = connection.protocol();
   info.tls = connection.tls();
@@ -356,7 +373,10 @@ void Call::run_blocking() {
         complete(wait_error(ErrorCode::transport_closed, nullptr));
         break;
     }
-    if (entry == nullptr) return;
+    if (entry == nullptr) {
+      if (again_) continue;
+      return;
+    }
     auto& connection = static_cast<PooledConnection&>(*entry);
     if (!connection.may_be_driven_by_caller()) {
       wait_on_loop_of(connection);
@@ -386,7 +406,7 @@ PooledConnection* Call::wait_for_grant() {
       case granted_word:
         return std::exchange(granted_, nullptr);
       case failed_word:
-        complete(std::move(*std::exchange(error_, nullptr)));
+        on_failure(std::move(*std::exchange(error_, nullptr)));
         return nullptr;
       default:
         break;
@@ -482,14 +502,35 @@ void Call::on_lost(const Attempt& attempt) {
   attempt_.replayable = true;
 }
 
-void Call::on_failure(Error error) {
-  if (!head_ready_ && transport_->options().retry_stale && may_retry(attempt_) && Clock::now() < total_deadline_ &&
-      (!request_.source() || request_.source()->rewind()) && transport_->spend_retry()) {
-    ++retries_;
-    if (traced()) trace(TraceEvent::retry, error.message);
+// Whether it may go out once more, and if so, what must be different then.
+bool Call::may_repeat_after(const Error& error) {
+  const TimePoint now = Clock::now();
+  if (now >= total_deadline_ || (request_.source() && !request_.source()->rewind())) return false;
+  if (error.code == ErrorCode::http1_required) {
+    const Options& options = transport_->options();
+    if (options.protocol != Protocol::automatic && !options.http2.fall_back_to_http1) return false;
+    auto& destination = static_cast<Destination&>(*target_->route->attachment);
+    destination.http1_until.store((now + http1_memory).time_since_epoch().count());
+    return route_ == target_->route.get() && use_http1();
+  }
+  if (!transport_->options().retry_stale || !may_retry(attempt_)) return false;
+  // What the server has not touched costs it nothing.
+  if (!attempt_.unprocessed && !transport_->spend_retry()) return false;
+  if (attempt_.connection != 0) {
+    Waiter::avoid = attempt_.connection;
+  } else {
     // On a connection of its own: another idle one may be just as dead.
     Waiter::fresh = true;
     Waiter::miss = ReuseMiss::stale_on_write;
+  }
+  attempt_ = {};  // if no connection comes about, there was none
+  return true;
+}
+
+void Call::on_failure(Error error) {
+  if (!head_ready_ && may_repeat_after(error)) {
+    ++retries_;
+    if (traced()) trace(TraceEvent::retry, error.message);
     Waiter::deadline = std::min(after(Clock::now(), limits().queue), total_deadline_);
     if (blocking_) {
       again_ = true;

@@ -59,6 +59,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
 
   // The carrier's word, on the thread that drives it.
   void on_begin(Carrier& carrier, const PooledConnection& connection);
+  bool on_reused() const { return Waiter::miss == ReuseMiss::none; }  // the connection had carried requests before
   void on_informational(int status);
   void on_first_byte();
   void on_head(int status, std::string&& reason, Headers&& headers, std::optional<std::uint64_t> length);
@@ -103,6 +104,8 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   };
 
   std::optional<Error> prepare();
+  bool use_http1();
+  bool may_repeat_after(const Error& error);
   void launch();
   pool::Route::Outcome acquire(TimePoint now, pool::Entry*& entry);
   void attempt_on_loop();
@@ -144,9 +147,10 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   bool wants_close_ = false;
   bool idempotent_ = false;
 
-  std::shared_ptr<const Target> target_;  // where it goes
-  pool::Route* route_ = nullptr;          // target_'s
-  pool::Pool* pool_ = nullptr;            // transport_'s
+  std::shared_ptr<const Target> target_;      // where it goes
+  pool::Route* route_ = nullptr;              // target_'s
+  std::shared_ptr<pool::Route> http1_route_;  // instead of target_'s
+  pool::Pool* pool_ = nullptr;                // transport_'s
   Carrier* carrier_ = nullptr;
   PooledConnection* granted_ = nullptr;    // blocking: by the pool, for the waiting thread
   std::atomic<net::Loop*> home_{nullptr};  // whose thread may touch this call, unless it is blocking

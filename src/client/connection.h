@@ -59,6 +59,7 @@ class Connection final : public PooledConnection, public Carrier {
   bool watch_if_quiet(TimePoint quiet_before);
 
   std::string_view protocol() const override { return "http/1.1"; }
+  std::uint32_t carried() const override { return requests; }
   bool may_be_driven_by_caller() const override { return true; }
 
  private:

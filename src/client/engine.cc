@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/text.h"
 #include "client/call.h"
 #include "client/transport_impl.h"
 #include "net/descriptors.h"
@@ -65,6 +66,38 @@ void Engine::dial(pool::Route& route, std::shared_ptr<const pool::DialOrder> ord
   }
 }
 
+// HTTP/2 where the handshake has chosen it, or where it was agreed upon beforehand.
+Result<std::unique_ptr<PooledConnection>> Engine::make_connection(Worker& worker,
+                                                                  const std::shared_ptr<pool::Pool>& pool,
+                                                                  const std::shared_ptr<pool::Route>& route,
+                                                                  net::Dialled dialled, const pool::DialOrder& order) {
+  const auto& destination = static_cast<const Destination&>(*route->attachment);
+  const auto& target = *destination.target;
+  const auto refuse = [&](ErrorCode code, const std::string& message) {
+    Error error(code, Phase::tls, message);
+    error.route = target.route;
+    error.address = dialled.address;
+    return error;
+  };
+  if (!dialled.alpn.empty() && std::find(target.alpn.begin(), target.alpn.end(), dialled.alpn) == target.alpn.end()) {
+    return refuse(ErrorCode::tls_failed, "the server chose the protocol \"" + printable(dialled.alpn, 40) +
+                                             "\", which was not offered (ALPN)");
+  }
+  const bool agreed = !target.secure && (destination.protocol == Protocol::h2c);
+  if (agreed || dialled.alpn == "h2") {
+    return std::unique_ptr<PooledConnection>(std::make_unique<Http2Connection>(
+        worker.loop, pool, route, std::move(dialled), destination.http2, order.limits, order.expected_capacity));
+  }
+  const bool needs_http2 = destination.protocol == Protocol::http2 || destination.protocol == Protocol::h2c;
+  if (needs_http2 && !destination.http2.http2.fall_back_to_http1) {
+    return refuse(ErrorCode::http1_required,
+                  "the server did not choose HTTP/2 (ALPN), and the options allow nothing else: set "
+                  "Options::protocol to automatic, or http2.fall_back_to_http1");
+  }
+  return std::unique_ptr<PooledConnection>(
+      std::make_unique<Connection>(worker.loop, worker.late_watch, pool, route, std::move(dialled)));
+}
+
 void Engine::dial_on(Worker& worker, const std::shared_ptr<pool::Route>& route,
                      const std::shared_ptr<const pool::DialOrder>& order) {
   const auto& destination = static_cast<const Destination&>(*route->attachment);
@@ -77,16 +110,20 @@ void Engine::dial_on(Worker& worker, const std::shared_ptr<pool::Route>& route,
                 pool->dial_failed(*route, std::move(dialled).error(), loop.now());
                 return;
               }
-              auto connection =
-                  std::make_unique<Connection>(worker.loop, worker.late_watch, pool, route, std::move(*dialled));
-              if (!connection->watch(order->limits.idle_timeout)) {
+              auto connection = make_connection(worker, pool, route, std::move(*dialled), *order);
+              if (!connection) {
+                pool->dial_failed(*route, std::move(connection).error(), loop.now());
+                return;
+              }
+              if (!(*connection)->watch(order->limits.idle_timeout)) {
                 pool->dial_failed(
                     *route, Error(ErrorCode::no_sockets, Phase::connect, "the kernel watches no more descriptors"),
                     loop.now());
                 return;
               }
               // From now on the pool knows it; shut() ends it.
-              pool->dialled(*route, *connection.release(), *order, loop.now());
+              (*connection)->start();
+              pool->dialled(*route, *connection->release(), *order, loop.now());
             });
 }
 

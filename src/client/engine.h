@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/connection.h"
+#include "client/http2_connection.h"
 #include "client/late_watch.h"
 #include "net/loop.h"
 #include "pool/budget.h"
@@ -23,7 +24,12 @@ class Destination final : public pool::Attachment {
  public:
   std::shared_ptr<const net::DialTarget> target;
   std::weak_ptr<pool::Pool> pool;
-  std::atomic<int> transports{0};        // that use this route: with the last, its idle connections go
+  std::atomic<int> transports{0};  // that use this route: with the last, its idle connections go
+  Protocol protocol = Protocol::http1;
+  Http2Settings http2;
+  // HTTP/1.1 is spoken with this origin until then (nanoseconds of the clock), although the options would have HTTP/2:
+  // the server has asked for it, or knows nothing else.
+  std::atomic<std::int64_t> http1_until{0};
   std::string proxy_authorization_line;  // "Proxy-Authorization: ...\r\n", for plain requests through a proxy
 };
 
@@ -60,6 +66,10 @@ class Engine final : public pool::Performer {
 
  private:
   Worker& next_worker();
+  static Result<std::unique_ptr<PooledConnection>> make_connection(Worker& worker,
+                                                                   const std::shared_ptr<pool::Pool>& pool,
+                                                                   const std::shared_ptr<pool::Route>& route,
+                                                                   net::Dialled dialled, const pool::DialOrder& order);
   static void dial_on(Worker& worker, const std::shared_ptr<pool::Route>& route,
                       const std::shared_ptr<const pool::DialOrder>& order);
   struct Cached {

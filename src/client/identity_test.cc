@@ -99,8 +99,7 @@ TEST_F(IdentityTest, every_setting_changes_the_handle_and_the_wire_only_where_it
 TEST_F(IdentityTest, settings_marked_wire_in_the_header_are_wire_in_the_table) {
   for (const OptionField& field : option_fields()) {
     const bool wire = field.name.starts_with("tls.") || field.name == "protocol" || field.name == "proxy" ||
-                      field.name == "bind_address" || field.name == "resolve" || field.name.ends_with("_window") ||
-                      field.name == "http2.fall_back_to_http1";
+                      field.name == "bind_address" || field.name == "resolve" || field.name.starts_with("http2.");
     EXPECT_EQ(field.cls, wire ? FieldClass::wire : FieldClass::handle) << field.name;
   }
 }

@@ -32,10 +32,12 @@ class PooledConnection : public pool::Entry, public net::Watcher, public net::Ti
   virtual void begin(Call& call, bool by_caller) = 0;
   // Leased anew, before begin(): false when the peer has closed or spoken and the loop was not listening.
   virtual bool still_there() { return true; }
+  virtual void start() {}   // watched, and about to be the pool's
   virtual void look() = 0;  // idle and marked as examined: what did the peer do?
   virtual std::string_view protocol() const = 0;
+  virtual std::uint32_t carried() const = 0;  // requests, the latest included
   virtual bool may_be_driven_by_caller() const = 0;
-  void shut();  // draining: closes the socket and ends this object
+  virtual void shut();  // draining: closes the socket and ends this object
 
  protected:
   net::Stream& stream() { return *dialled_.stream; }

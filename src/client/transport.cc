@@ -145,10 +145,11 @@ Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string
   auto target = std::make_shared<Target>();
   target->text = url;
   target->url = std::move(*parsed);
-  Result<std::shared_ptr<pool::Route>> route = route_for(target->url);
+  Result<std::shared_ptr<pool::Route>> route = route_for(target->url, false);
   if (!route) return std::move(route).error();
   target->route = std::move(*route);
   target->websocket = target->url.scheme().starts_with("ws");
+  target->may_be_http2 = protocol_for(target->url) != Protocol::http1;
   const auto& destination = static_cast<const Destination&>(*target->route->attachment);
   if (destination.target->proxy && !destination.target->tunnel) {
     target->request_target = "http://" + std::string(target->url.authority());
@@ -162,13 +163,22 @@ Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string
   return std::shared_ptr<const Target>(std::move(target));
 }
 
-Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url) {
+// What the options mean for this URL. In clear nothing can be chosen by ALPN: it is HTTP/1.1 unless agreed otherwise.
+Protocol TransportImpl::protocol_for(const Url& url) const {
+  if (options_.protocol == Protocol::automatic && !url.secure()) return Protocol::http1;
+  if (url.scheme().starts_with("ws")) return Protocol::http1;
+  return options_.protocol;
+}
+
+Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url, bool http1_only) {
+  http1_only = http1_only || protocol_for(url) == Protocol::http1;
   std::string origin(url.secure() ? "https://" : "http://");
   origin.append(url.host());
   if (!url.zone().empty()) origin.append("%").append(url.zone());
   origin.append(":").append(std::to_string(url.port()));
+  const std::string key = http1_only ? origin + " http/1.1" : origin;
   std::lock_guard lock(mutex_);
-  if (auto found = routes_.find(origin); found != routes_.end()) return found->second;
+  if (auto found = routes_.find(key); found != routes_.end()) return found->second;
   // A program that talks to ever new hosts must not grow for ever.
   if (routes_.size() >= 4096) {
     targets_.assign(targets_.size(), nullptr);
@@ -179,16 +189,22 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url) {
       return true;
     });
   }
-  Result<std::shared_ptr<pool::Route>> route = add_route(url, origin);
+  Result<std::shared_ptr<pool::Route>> route = add_route(url, origin, http1_only);
   if (route) {
-    routes_.emplace(origin, *route);
+    routes_.emplace(key, *route);
     static_cast<Destination&>(*(*route)->attachment).transports.fetch_add(1);
   }
   return route;
 }
 
 // With mutex_ held.
-Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, const std::string& origin) {
+Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, const std::string& origin,
+                                                              bool http1_only) {
+  const Protocol protocol = http1_only ? Protocol::http1 : protocol_for(url);
+  if (protocol == Protocol::http2 && !url.secure()) {
+    return Error(ErrorCode::unsupported, Phase::prepare,
+                 "HTTP/2 without TLS needs prior knowledge: set Options::protocol to h2c, or use an https URL");
+  }
   auto target = std::make_shared<net::DialTarget>();
   target->host = url.host();
   target->zone = url.zone();
@@ -198,7 +214,9 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
   target->route = origin;
   if (url.secure()) {
     target->tls_name = options_.tls.server_name.empty() ? std::string(url.host()) : options_.tls.server_name;
-    target->alpn = {"http/1.1"};
+    if (protocol != Protocol::http1) target->alpn.emplace_back("h2");
+    const bool needs_http2 = protocol == Protocol::http2 || protocol == Protocol::h2c;
+    if (!needs_http2 || options_.http2.fall_back_to_http1) target->alpn.emplace_back("http/1.1");
     target->tls = tls_;
     if (options_.tls.session_resumption) target->sessions = std::make_shared<net::TlsSessions>();
   }
@@ -220,17 +238,26 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
     }
     name += " via " + proxy->origin();
     target->proxy = std::move(via);
-    target->tunnel = url.secure();
+    target->tunnel = url.secure() || protocol == Protocol::h2c;  // a proxy would not pass frames on
   }
   // The socket key: everything in the options that changes the wire, and where it leads. NUL cannot occur in either.
-  const std::string key = identity_.wire + '\0' + origin;
-  return pool_->route(key, name, Clock::now(), [&] {
-    auto destination = std::make_shared<Destination>();
-    destination->target = std::move(target);
-    destination->pool = pool_;
-    destination->proxy_authorization_line = std::move(authorization_line);
-    return destination;
-  });
+  const std::string key = identity_.wire + '\0' + origin + (http1_only ? " http/1.1" : "");
+  const auto sharing = protocol == Protocol::http1                         ? pool::Sharing::never
+                       : protocol == Protocol::automatic                   ? pool::Sharing::unknown
+                       : options_.http2.fall_back_to_http1 && url.secure() ? pool::Sharing::unknown
+                                                                           : pool::Sharing::always;
+  return pool_->route(
+      key, name, Clock::now(),
+      [&] {
+        auto destination = std::make_shared<Destination>();
+        destination->target = std::move(target);
+        destination->pool = pool_;
+        destination->protocol = protocol;
+        destination->http2 = {options_.http2, options_.response};
+        destination->proxy_authorization_line = std::move(authorization_line);
+        return destination;
+      },
+      sharing);
 }
 
 // --- counters
@@ -285,7 +312,6 @@ Stats TransportImpl::stats() const {
   stats.requests = request_counters();
   if (pool_) pool_->collect(stats, most_routes_in_stats, Clock::now());
   for (RouteStats& route : stats.routes) {
-    route.protocol = "http/1.1";
     route.key = route.key.substr(0, 12);
     const Error* last = route.last_dial_error ? &*route.last_dial_error : nullptr;
     route.advice = advice(route, AdviceContext{options_.limits, last, stats.sockets_open, stats.sockets_limit});

@@ -26,6 +26,7 @@ struct Target {
   std::string text;  // as it was given
   Url url;
   std::shared_ptr<pool::Route> route;
+  bool may_be_http2 = false;    // the route's connections, or some of them
   std::string request_target;   // path and query; with a proxy and without a tunnel, the whole URL
   std::string usual_start;      // of a request's head: http1::usual_start
   std::string_view extra_head;  // Proxy-Authorization, for a plain request through a proxy; the route's
@@ -52,6 +53,8 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
 
   // For calls.
   Result<std::shared_ptr<const Target>> target_of(const std::string& url);
+  // To the same place, with HTTP/1.1 connections only.
+  Result<std::shared_ptr<pool::Route>> http1_route(const Target& target) { return route_for(target.url, true); }
   const std::shared_ptr<pool::Pool>& pool() const { return pool_; }
   const Error* unusable() const { return unusable_.get(); }
   bool closed() const { return closed_.load(std::memory_order_relaxed); }
@@ -63,8 +66,9 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
  private:
   RequestCounters request_counters() const;
   void call_ended();
-  Result<std::shared_ptr<pool::Route>> route_for(const Url& url);
-  Result<std::shared_ptr<pool::Route>> add_route(const Url& url, const std::string& origin);
+  Result<std::shared_ptr<pool::Route>> route_for(const Url& url, bool http1_only);
+  Protocol protocol_for(const Url& url) const;
+  Result<std::shared_ptr<pool::Route>> add_route(const Url& url, const std::string& origin, bool http1_only);
   std::shared_ptr<TransportImpl> living();
 
   const Options options_;

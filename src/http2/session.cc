@@ -287,7 +287,7 @@ struct Session::Callbacks {
       if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
       nghttp2_option_set_no_auto_window_update(option, 1);
       nghttp2_option_set_no_closed_streams(option, 1);
-      // The pool minds the limit; until SETTINGS come it asks for one stream, or for as many as the peer once permitted.
+      // The pool minds the limit; until SETTINGS come it asks for one stream, or as many as the peer once permitted.
       nghttp2_option_set_peer_max_concurrent_streams(option, 1U << 30);
       nghttp2_option_set_max_send_header_block_length(option, 1U << 20);
       nghttp2_option_set_max_outbound_ack(option, 10'000);  // the bucket is empty long before
@@ -451,6 +451,7 @@ std::size_t Session::produce(std::span<char> buffer) {
 }
 
 bool Session::submit(Stream& stream, const RequestHead& head, bool has_body) {
+  if (failed_ || goaway_seen_) return false;
   constexpr std::uint8_t kept_name = NGHTTP2_NV_FLAG_NO_COPY_NAME;  // a literal of ours, in small letters
   struct Fields;
   auto& fields = per_thread<std::vector<nghttp2_nv>, Fields>();
@@ -554,6 +555,8 @@ void Session::lost() {
   }
   if (const int kept = std::exchange(kept_slots_, 0); kept > 0) observer_.on_slots_freed(kept);
 }
+
+void Session::say_goodbye() { nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR); }
 
 // --- PING
 

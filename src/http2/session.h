@@ -76,7 +76,7 @@ class Session {
   bool submit(Stream& stream, const RequestHead& head, bool has_body);
   void resume(Stream& stream);                       // read_body has more
   void consumed(Stream& stream, std::size_t bytes);  // of what on_data delivered
-  // Ends it; on_closed follows, not from inside the call. The peer counts the stream until it knows: see on_slots_freed.
+  // Ends it; on_closed follows, not from inside the call. The peer counts it until it knows: see on_slots_freed.
   void reset(Stream& stream, Code code);
   // The connection is gone: on_closed for every open stream.
   void lost();
@@ -87,6 +87,8 @@ class Session {
   // A PING that resets wait for, but that would have come too soon after another. `never`: there is none.
   TimePoint ping_due() const;
   void on_ping_due(TimePoint now);
+
+  void say_goodbye();  // GOAWAY, when nothing is under way
 
   int open_streams() const { return open_; }
   int slots_kept() const { return kept_slots_; }  // of streams that we have reset

@@ -1,0 +1,359 @@
+#include "client/http2_stream.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+#include "base/text.h"
+#include "client/call.h"
+#include "client/http2_connection.h"
+#include "client/time_limits.h"
+#include "http1/characters.h"
+
+namespace trunkline {
+
+using http2::Code;
+using http2::StreamEnd;
+
+net::Loop& Http2Stream::loop() { return connection_.loop(); }
+
+// --- the request
+
+void Http2Stream::begin(Call& call) {
+  call_ = &call;
+  held_.clear();
+  held_taken_ = 0;
+  trailers_.clear();
+  body_offset_ = 0;
+  source_left_ = 0;
+  deadline_ = never;
+  deadline_code_ = ErrorCode::timeout_total;
+  ++exchange_;
+  started_ = has_head_ = ended_ = closed_ = reset_ = all_sent_ = false;
+  reused_ = call.on_reused();
+  call.on_begin(*this, connection_);
+
+  const http1::RequestHead from = call.head();
+  http2::RequestHead head;
+  head.method = from.method;
+  head.scheme = connection_.secure() ? "https" : "http";
+  head.authority = from.host;
+  head.path = from.target;
+  head.headers = from.headers;
+  head.user_agent = from.user_agent;
+  head.expect_continue = awaiting_continue_ = from.expect_continue;
+  counted_length_ = from.content_length.has_value();
+  head.content_length = from.has_body ? from.content_length : std::nullopt;
+  if (call.request().source() && counted_length_) source_left_ = *from.content_length;
+  const bool sends_body = from.has_body && from.content_length != 0U;
+  if (!connection_.session().submit(*this, head, sends_body)) {
+    closed_ = true;
+    refused();
+    return;
+  }
+  if (!sends_body) {
+    sent_all();
+  } else if (awaiting_continue_) {
+    set_deadline(call.limits().expect_continue, ErrorCode::last_);
+  } else {
+    set_deadline(call.limits().write_stall, ErrorCode::timeout_write);
+  }
+  connection_.want_flush();
+}
+
+// Every stream id is used up, or the session is ending: certainly unprocessed. Not from inside begin(): the caller of a
+// callback API must not be called back from there.
+void Http2Stream::refused() {
+  loop().post([this, call = call_->shared_from_this()] {
+    connection_.end_lease(true, CloseReason::shutdown);
+    if (call->carried_by(this))
+      fail(failure(ErrorCode::connection_closed, "the connection takes no more requests"), true);
+    release_if_over();
+  });
+}
+
+http2::Stream::Body Http2Stream::read_body(std::span<char> into) {
+  if (call_ == nullptr || awaiting_continue_) return {.kind = Body::later};
+  Call& call = *call_;
+  const Request& request = call.request();
+  set_deadline(call.limits().write_stall, ErrorCode::timeout_write);
+  if (!request.source()) {
+    const std::string& body = request.body();
+    const std::size_t size = std::min(into.size(), body.size() - body_offset_);
+    std::memcpy(into.data(), body.data() + body_offset_, size);
+    body_offset_ += size;
+    const bool end = body_offset_ == body.size();
+    if (end) sent_all();
+    return {.kind = Body::bytes, .size = size, .end = end};
+  }
+  Callback<void()> resume = [mailbox = loop().mailbox(), weak = call.weak_from_this(), this, at = exchange_] {
+    mailbox.post([weak, this, at] {
+      // While the call lives and this carries it, so does the connection that owns this.
+      const auto living = weak.lock();
+      if (living && living->carried_by(this) && exchange_ == at) resume_writing();
+    });
+  };
+  BodySource::Pull pull = request.source()->pull(into, std::move(resume));
+  std::string problem;
+  switch (pull.kind) {
+    case BodySource::Pull::later:
+      set_deadline(Duration::zero(), ErrorCode::timeout_total);  // the caller's own pace is not the peer's stall
+      return {.kind = Body::later};
+    case BodySource::Pull::failed:
+      problem = "could not be read: " + pull.reason;
+      break;
+    case BodySource::Pull::bytes:
+      if (const std::size_t size = std::min(pull.size, into.size()); !counted_length_ || size <= source_left_) {
+        source_left_ -= counted_length_ ? size : 0;
+        return {.kind = Body::bytes, .size = size};
+      }
+      problem = "is longer than the length that it promised";
+      break;
+    case BodySource::Pull::end:
+      if (counted_length_ && source_left_ > 0) {
+        problem = "is shorter than the length that it promised";
+        break;
+      }
+      request_trailers_ = request.source()->trailers();
+      if (auto sound = http1::check_trailers(request_trailers_); !sound) {
+        problem = sound.error().message;
+        break;
+      }
+      sent_all();
+      return {.kind = Body::bytes, .size = 0, .end = true, .trailers = &request_trailers_};
+  }
+  fail(failure(ErrorCode::body_source_failed, "the request body " + problem), false);
+  return {.kind = Body::failed};
+}
+
+void Http2Stream::resume_writing() {
+  if (closed_ || reset_ || all_sent_) return;
+  connection_.session().resume(*this);
+  connection_.want_flush();
+}
+
+void Http2Stream::sent_all() {
+  all_sent_ = true;
+  if (call_->traced()) call_->trace(TraceEvent::sent, {});
+  if (!started_) set_deadline(call_->limits().first_byte, ErrorCode::timeout_first_byte);
+}
+
+// --- the response
+
+void Http2Stream::on_informational(int status) {
+  if (call_ == nullptr) return;
+  if (!std::exchange(started_, true)) call_->on_first_byte();
+  call_->on_informational(status);
+  if (status == 100 && std::exchange(awaiting_continue_, false)) resume_writing();
+}
+
+void Http2Stream::on_response(int status, Headers&& fields, bool is_end) {
+  if (call_ == nullptr) return;
+  Call& call = *call_;
+  if (!std::exchange(started_, true)) call.on_first_byte();
+  has_head_ = true;
+  awaiting_continue_ = false;
+  std::optional<std::uint64_t> length;
+  if (const auto text = fields.get("content-length")) {
+    std::uint64_t value = 0;
+    if (http1::parse_decimal(*text, value)) length = value;
+  }
+  const bool no_body = is_end || call.request().method() == "HEAD";
+  if (length && *length > call.body_limit() && !no_body) {
+    fail(failure(ErrorCode::limit_exceeded, "the response's body of " + std::to_string(*length) +
+                                                " bytes is longer than the limit of " +
+                                                std::to_string(call.body_limit())),
+         false);
+    reset(Code::cancel);
+    return;
+  }
+  if (all_sent_) set_deadline(call.limits().idle_read, ErrorCode::timeout_idle_read);
+  call.on_head(status, {}, std::move(fields), no_body ? std::optional<std::uint64_t>(0) : length);
+  if (!is_end && !call.wants_body()) {
+    set_deadline(Duration::zero(), ErrorCode::timeout_total);  // from here it is the caller's pace, not the peer's
+    call.on_pause();
+  }
+}
+
+void Http2Stream::on_data(std::string_view bytes) {
+  if (call_ == nullptr) {
+    connection_.session().consumed(*this, bytes.size());
+    return;
+  }
+  if (all_sent_) set_deadline(call_->limits().idle_read, ErrorCode::timeout_idle_read);
+  if (held_.empty() && call_->wants_body()) {
+    take(bytes);
+  } else {
+    held_.append(bytes);
+  }
+}
+
+// Hands over what the call has room for, and holds the rest.
+void Http2Stream::take(std::string_view bytes) {
+  const std::shared_ptr<Call> call = call_->shared_from_this();  // being told, its caller may drop it
+  const std::size_t size = std::min(bytes.size(), call->room());
+  if (!call->on_data(bytes.substr(0, size))) {
+    fail(failure(ErrorCode::limit_exceeded,
+                 "the response's body is longer than the limit of " + std::to_string(call->body_limit()) + " bytes"),
+         false);
+    reset(Code::cancel);
+    return;
+  }
+  connection_.session().consumed(*this, size);
+  if (held_.empty()) {
+    held_.assign(bytes.substr(size));
+    held_taken_ = 0;
+  } else if ((held_taken_ += size) == held_.size()) {
+    std::string().swap(held_);
+    held_taken_ = 0;
+  }
+  if (!call->has_news()) return;
+  set_deadline(Duration::zero(), ErrorCode::timeout_total);
+  call->on_pause();
+}
+
+void Http2Stream::resume_reading() {
+  if (!held_.empty()) {
+    take(std::string_view(held_).substr(held_taken_));
+    connection_.want_flush();  // credit for the peer
+    return;
+  }
+  if (closed_ && ended_) {
+    finish_call();
+    release_if_over();
+    return;
+  }
+  set_deadline(call_->limits().idle_read, ErrorCode::timeout_idle_read);
+}
+
+void Http2Stream::on_end() {
+  ended_ = true;
+  if (!all_sent_) {
+    // The server has decided without the rest of the body (RFC 9113 section 8.1).
+    reset(Code::no_error);
+    if (held_.empty()) finish_call();
+  }
+}
+
+void Http2Stream::on_closed(const StreamEnd& end) {
+  closed_ = true;
+  // The lease goes back first, so that what the callback sends next finds the slot. After our own reset the peer may
+  // still count the stream: Session says when not.
+  if (!reset_) connection_.end_lease(true, CloseReason::shutdown);
+  if (call_ != nullptr) {
+    if (!ended_ || end.by == StreamEnd::malformed) {
+      // Whoever asks for calm must not be asked again at once.
+      const bool again = end.by == StreamEnd::unprocessed && !connection_.calm_asked();
+      fail(error_of(end), again);
+    } else if (held_.empty()) {
+      finish_call();
+    }
+  }
+  release_if_over();
+}
+
+void Http2Stream::finish_call() {
+  Call* const call = std::exchange(call_, nullptr);
+  if (call == nullptr) return;
+  deadline_ = never;
+  call->on_end(std::move(trailers_));
+  call->on_released();
+}
+
+Error Http2Stream::error_of(const StreamEnd& end) const {
+  const std::string code(http2::to_string(end.code));
+  switch (end.by) {
+    case StreamEnd::malformed:
+      return failure(ErrorCode::invalid_response, "the response was refused: it is not sound HTTP/2 (" + code + ")");
+    case StreamEnd::unprocessed:
+      if (connection_.calm_asked()) {
+        return failure(ErrorCode::throttled, "the server asks for calm: send less, or slower");
+      }
+      return failure(ErrorCode::stream_reset, "the server refused the request without looking at it (" + code + ")");
+    case StreamEnd::connection_lost:
+      return connection_.loss(has_head_ ? Phase::body : all_sent_ ? Phase::first_byte : Phase::send, started_);
+    case StreamEnd::peer:
+    case StreamEnd::us:
+    case StreamEnd::complete:
+      break;
+  }
+  if (end.code == Code::enhance_your_calm) {
+    return failure(ErrorCode::throttled, "the server asks for calm: send less, or slower (" + code + ")");
+  }
+  if (end.code == Code::http_1_1_required) {
+    return failure(ErrorCode::http1_required, "the server wants this request over HTTP/1.1");
+  }
+  return failure(has_head_ ? ErrorCode::truncated_body : ErrorCode::stream_reset,
+                 "the server ended the request's stream (" + code + ")");
+}
+
+// --- ending it
+
+void Http2Stream::fail(Error error, bool unprocessed) {
+  Call* const call = std::exchange(call_, nullptr);
+  if (call == nullptr) return;
+  deadline_ = never;
+  error.address = connection_.address();
+  Attempt attempt;
+  attempt.code = error.code;
+  attempt.reused = reused_;
+  attempt.any_byte_sent = any_byte_sent();
+  attempt.any_byte_received = started_;
+  attempt.unprocessed = unprocessed;
+  attempt.connection = connection_.id;
+  error.maybe_processed = maybe_processed(attempt);
+  call->on_lost(attempt);
+  call->on_failure(std::move(error));
+}
+
+void Http2Stream::reset(Code code) {
+  if (closed_ || std::exchange(reset_, true)) return;
+  connection_.session().reset(*this, code);
+  connection_.want_flush();
+}
+
+void Http2Stream::abort(CloseReason) {
+  call_ = nullptr;
+  deadline_ = never;
+  reset(Code::cancel);
+  release_if_over();
+}
+
+void Http2Stream::release_if_over() {
+  if (closed_ && call_ == nullptr) connection_.done_with(*this);
+}
+
+Error Http2Stream::failure(ErrorCode code, std::string message) const {
+  const Phase phase = has_head_ ? Phase::body : all_sent_ ? Phase::first_byte : Phase::send;
+  return Error(code, phase, std::move(message));
+}
+
+// --- time limits
+
+void Http2Stream::set_deadline(Duration limit, ErrorCode code) {
+  const TimePoint total = call_->total_deadline();
+  const TimePoint until = limit > Duration::zero() ? loop().now() + limit : never;
+  deadline_ = std::min(until, total);
+  deadline_code_ = until < total ? code : ErrorCode::timeout_total;
+  loop().set_timer(*this, deadline_);
+}
+
+void Http2Stream::on_timer() {
+  if (call_ == nullptr || deadline_ == never) return;
+  if (loop().now() < deadline_) {
+    loop().set_timer(*this, deadline_);
+    return;
+  }
+  if (deadline_code_ == ErrorCode::last_) {  // the server has no word for Expect: the body goes without it
+    awaiting_continue_ = false;
+    set_deadline(call_->limits().write_stall, ErrorCode::timeout_write);
+    resume_writing();
+    return;
+  }
+  fail(failure(deadline_code_, std::string(time_limit_message(deadline_code_))), false);
+  reset(Code::cancel);
+  release_if_over();
+}
+
+}  // namespace trunkline

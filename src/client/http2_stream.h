@@ -1,0 +1,80 @@
+// One call on an HTTP/2 connection: between http2::Session, which speaks of frames, and Call, which speaks of requests.
+// On the connection's loop only. Its connection keeps it for the next call, since a timer that stays in its loop's heap
+// costs one store to set.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <trunkline/options.hpp>
+
+#include "client/carrier.h"
+#include "http2/session.h"
+#include "net/loop.h"
+
+namespace trunkline {
+
+class Call;
+class Http2Connection;
+
+class Http2Stream final : public Carrier, public http2::Stream, public net::Timer {
+ public:
+  explicit Http2Stream(Http2Connection& connection) : connection_(connection) {}
+  ~Http2Stream() override = default;
+
+  void begin(Call& call);
+
+  // Carrier
+  net::Loop& loop() override;
+  void resume_reading() override;
+  void abort(CloseReason reason) override;
+  void discard_rest() override { abort(CloseReason::cancelled); }
+
+  // http2::Stream
+  void on_informational(int status) override;
+  void on_response(int status, Headers&& fields, bool is_end) override;
+  void on_data(std::string_view bytes) override;
+  void on_trailers(Headers&& fields) override { trailers_ = std::move(fields); }
+  void on_end() override;
+  void on_closed(const http2::StreamEnd& end) override;
+  Body read_body(std::span<char> into) override;
+
+  // net::Timer: a time limit has passed.
+  void on_timer() override;
+
+ private:
+  void refused();
+  void resume_writing();
+  void take(std::string_view bytes);
+  void finish_call();
+  void fail(Error error, bool unprocessed);
+  void reset(http2::Code code);
+  void set_deadline(Duration limit, ErrorCode code);
+  void sent_all();
+  Error failure(ErrorCode code, std::string message) const;
+  Error error_of(const http2::StreamEnd& end) const;
+  void release_if_over();
+
+  Http2Connection& connection_;
+  Call* call_ = nullptr;
+  std::string held_;  // received and not asked for yet; bounded by the stream's window
+  std::size_t held_taken_ = 0;
+  Headers trailers_;          // of the response
+  Headers request_trailers_;  // while they are copied
+  std::size_t body_offset_ = 0;
+  std::uint64_t source_left_ = 0;  // of a body source that told its length
+  TimePoint deadline_ = never;
+  ErrorCode deadline_code_ = ErrorCode::timeout_total;
+  std::uint64_t exchange_ = 0;  // counts the calls that this object has carried
+  bool counted_length_ = false;
+  bool reused_ = false;
+  bool started_ = false;   // any byte of the response came
+  bool has_head_ = false;  // its final head came
+  bool ended_ = false;     // all of the response came
+  bool closed_ = true;     // the session has forgotten it
+  bool reset_ = false;     // by us: the slot is given back when the peer knows
+  bool all_sent_ = false;
+  bool awaiting_continue_ = false;
+};
+
+}  // namespace trunkline
