@@ -65,8 +65,10 @@ TEST_F(NginxTest, F23_keepalive_requests_10_causes_no_error_over_a_thousand_requ
   EXPECT_EQ(now.requests.failed_total(), 0U);
   const auto lines = nginx.log(1000);
   EXPECT_EQ(lines.size(), 1000U) << "a request was sent twice";
-  EXPECT_EQ(connections(lines).size(), now.pool.dials_succeeded - now.pool.dials_unused)
-      << now.pool.open << " open, " << now.requests.retries << " retries, " << now.pool.draining << " draining";
+  // What is open may have been dialled for a waiter who was served otherwise, and is counted as unused when it closes.
+  const std::uint64_t used = now.pool.dials_succeeded - now.pool.dials_unused;
+  EXPECT_LE(connections(lines).size(), used);
+  EXPECT_GE(connections(lines).size() + static_cast<std::uint64_t>(now.pool.open), used);
   for (const Nginx::Line& line : lines) EXPECT_LE(line.request, 10);
 }
 
