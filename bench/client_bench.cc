@@ -6,7 +6,8 @@
 //   isolated           blocking; a transport of its own for each request: the mistake that sharing prevents
 //   idle               TOTAL idle connections, and the memory they take
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
-// (how long they stay idle); DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
+// (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; DEFAULTS=1 leaves the limits at the library's own;
+// STATS=1 prints the counters on stderr.
 #include <malloc.h>
 
 #include <atomic>
@@ -36,6 +37,7 @@ struct Settings {
   std::string url, body, ca, certificate, key;
   bool keep_defaults = false;
   bool fresh_connections = false;
+  bool h2c = false;
   int open = 0;
   std::chrono::milliseconds idle{0};
 
@@ -46,6 +48,7 @@ struct Settings {
         certificate(bench::setting("CERT")),
         key(bench::setting("KEY")),
         keep_defaults(bench::setting("DEFAULTS", 0) != 0),
+        h2c(bench::setting("H2C", 0) != 0),
         open(static_cast<int>(bench::setting("OPEN", arguments.concurrency))),
         idle(bench::setting("IDLE_MS", 0)) {}
 
@@ -54,6 +57,7 @@ struct Settings {
     options.tls.ca_file = ca;
     options.tls.certificate_file = certificate;
     options.tls.key_file = key;
+    if (h2c) options.protocol = trunkline::Protocol::h2c;
     if (idle.count() > 0) options.limits.idle_timeout = idle;
     if (keep_defaults) return options;
     options.limits.open_per_host = options.limits.idle_per_host = open;

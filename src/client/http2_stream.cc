@@ -9,7 +9,6 @@
 #include "client/call.h"
 #include "client/http2_connection.h"
 #include "client/time_limits.h"
-#include "http1/characters.h"
 
 namespace trunkline {
 
@@ -148,17 +147,12 @@ void Http2Stream::on_informational(int status) {
   if (status == 100 && std::exchange(awaiting_continue_, false)) resume_writing();
 }
 
-void Http2Stream::on_response(int status, Headers&& fields, bool is_end) {
+void Http2Stream::on_response(int status, Headers&& fields, std::optional<std::uint64_t> length, bool is_end) {
   if (call_ == nullptr) return;
   Call& call = *call_;
   if (!std::exchange(started_, true)) call.on_first_byte();
   has_head_ = true;
   awaiting_continue_ = false;
-  std::optional<std::uint64_t> length;
-  if (const auto text = fields.get("content-length")) {
-    std::uint64_t value = 0;
-    if (http1::parse_decimal(*text, value)) length = value;
-  }
   const bool no_body = is_end || call.request().method() == "HEAD";
   if (length && *length > call.body_limit() && !no_body) {
     fail(failure(ErrorCode::limit_exceeded, "the response's body of " + std::to_string(*length) +

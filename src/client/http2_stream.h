@@ -32,7 +32,7 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
 
   // http2::Stream
   void on_informational(int status) override;
-  void on_response(int status, Headers&& fields, bool is_end) override;
+  void on_response(int status, Headers&& fields, std::optional<std::uint64_t> length, bool is_end) override;
   void on_data(std::string_view bytes) override;
   void on_trailers(Headers&& fields) override { trailers_ = std::move(fields); }
   void on_end() override;

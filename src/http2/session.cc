@@ -11,6 +11,7 @@
 
 #include "base/per_thread.h"
 #include "base/text.h"
+#include "http2/memory.h"
 
 namespace trunkline::http2 {
 
@@ -39,6 +40,16 @@ nghttp2_nv field(std::string_view name, std::string_view value, std::uint8_t fla
   // nghttp2 does not write to what it is given.
   return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
           reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(), flags};
+}
+
+constexpr std::string_view content_length_name = "content-length";
+
+// nghttp2 has seen that these are digits.
+std::optional<std::uint64_t> decimal(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
 }
 
 std::string_view view(const std::uint8_t* bytes, std::size_t size) {
@@ -299,7 +310,9 @@ struct Session::Callbacks {
 
 Session::Session(const Limits& limits, Observer& observer)
     : limits_(limits), observer_(observer), bucket_(limits.idle_frames, limits.idle_frames_per_second) {
-  if (nghttp2_session_client_new2(&session_, Callbacks::all(), this, Callbacks::options()) != 0) throw std::bad_alloc();
+  if (nghttp2_session_client_new3(&session_, Callbacks::all(), this, Callbacks::options(), recycled_memory()) != 0) {
+    throw std::bad_alloc();
+  }
   const std::uint32_t window = std::min(limits_.stream_window, first_stream_window);
   const std::array<nghttp2_settings_entry, 3> settings{
       {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
@@ -360,7 +373,8 @@ bool Session::spend(std::int64_t tokens) {
 }
 
 void Session::begin_fields() {
-  text_.clear();
+  text_size_ = 0;
+  content_length_.reset();
   slots_.clear();
   field_bytes_ = 0;
   status_ = 0;
@@ -380,14 +394,19 @@ bool Session::add_field(std::string_view name, std::string_view value) {
     }
     return true;
   }
-  const auto start = static_cast<std::uint32_t>(text_.size());
-  text_.append(name).append(value);
+  if (name.size() == content_length_name.size() && name == content_length_name) content_length_ = decimal(value);
+  const auto start = static_cast<std::uint32_t>(text_size_);
   const auto name_size = static_cast<std::uint32_t>(name.size());
+  if (text_.size() - text_size_ < name.size() + value.size())
+    text_.resize(2 * (text_size_ + name.size() + value.size()));
+  std::memcpy(text_.data() + start, name.data(), name.size());
+  std::memcpy(text_.data() + start + name_size, value.data(), value.size());
+  text_size_ += name.size() + value.size();
   slots_.push_back({start, name_size, start + name_size, static_cast<std::uint32_t>(value.size())});
   return true;
 }
 
-Headers Session::take_fields() { return Headers::adopt(text_, slots_); }
+Headers Session::take_fields() { return Headers::adopt({text_.data(), text_size_}, slots_); }
 
 void Session::on_fields_complete(Stream& stream, bool end) {
   bucket_.earn(progress_gain);
@@ -404,7 +423,7 @@ void Session::on_fields_complete(Stream& stream, bool end) {
   }
   if (!stream.responded_) {
     stream.responded_ = true;
-    stream.on_response(status_, take_fields(), end);
+    stream.on_response(status_, take_fields(), content_length_, end);
   } else {
     stream.on_trailers(take_fields());
   }
@@ -455,15 +474,17 @@ bool Session::submit(Stream& stream, const RequestHead& head, bool has_body) {
   constexpr std::uint8_t kept_name = NGHTTP2_NV_FLAG_NO_COPY_NAME;  // a literal of ours, in small letters
   struct Fields;
   auto& fields = per_thread<std::vector<nghttp2_nv>, Fields>();
-  fields.clear();
+  constexpr std::size_t most_of_ours = 8;
+  if (fields.size() < head.headers->size() + most_of_ours) fields.resize(head.headers->size() + most_of_ours);
+  nghttp2_nv* at = fields.data();
   std::string_view authority = head.authority;
   bool has_user_agent = false;
   bool has_expect = false;
   bool has_length = false;
-  fields.push_back(field(":method", head.method, kept_name));
-  fields.push_back(field(":scheme", head.scheme, kept_name));
-  fields.push_back({});  // :authority, when all is known
-  fields.push_back(field(":path", head.path, kept_name));
+  *at++ = field(":method", head.method, kept_name);
+  *at++ = field(":scheme", head.scheme, kept_name);
+  ++at;  // :authority, when all is known
+  *at++ = field(":path", head.path, kept_name);
   for (const Headers::Field each : *head.headers) {
     if (equals_ignore_case(each.name, "host")) {
       authority = each.value;
@@ -474,24 +495,25 @@ bool Session::submit(Stream& stream, const RequestHead& head, bool has_body) {
     has_expect = has_expect || equals_ignore_case(each.name, "expect");
     has_length = has_length || equals_ignore_case(each.name, "content-length");
     const bool sensitive = is_sensitive(each.name, each.value);
-    fields.push_back(field(each.name, each.value, sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE));
+    *at++ = field(each.name, each.value, sensitive ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
   }
   fields[2] = field(":authority", authority, kept_name);
   if (!has_user_agent && !head.user_agent.empty()) {
-    fields.push_back(field("user-agent", head.user_agent, kept_name));
+    *at++ = field("user-agent", head.user_agent, kept_name);
   }
-  if (head.expect_continue && !has_expect) fields.push_back(field("expect", "100-continue", kept_name));
+  if (head.expect_continue && !has_expect) *at++ = field("expect", "100-continue", kept_name);
   std::array<char, 24> digits;
   if (head.content_length && !has_length) {
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), *head.content_length).ptr;
-    fields.push_back(field("content-length", {digits.data(), end}, kept_name));
+    *at++ = field("content-length", {digits.data(), end}, kept_name);
   }
 
   nghttp2_data_provider body{};
   body.source.ptr = &stream;
   body.read_callback = Callbacks::read_body;
   const std::int32_t id =
-      nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), has_body ? &body : nullptr, &stream);
+      nghttp2_submit_request(session_, nullptr, fields.data(), static_cast<std::size_t>(at - fields.data()),
+                             has_body ? &body : nullptr, &stream);
   if (id < 0) return false;
   stream.id_ = id;
   stream.informational_ = 0;

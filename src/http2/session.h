@@ -120,7 +120,9 @@ class Session {
   int open_ = 0;
 
   // The header block under way; there is one at a time.
-  std::string text_;
+  std::string text_;  // its first text_size_ bytes
+  std::size_t text_size_ = 0;
+  std::optional<std::uint64_t> content_length_;
   std::vector<Headers::Slot> slots_;
   std::size_t field_bytes_ = 0;
   std::size_t block_bytes_ = 0;  // as they came

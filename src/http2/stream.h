@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -58,7 +59,7 @@ class Stream {
   };
 
   virtual void on_informational(int status) = 0;
-  virtual void on_response(int status, Headers&& fields, bool is_end) = 0;
+  virtual void on_response(int status, Headers&& fields, std::optional<std::uint64_t> content_length, bool is_end) = 0;
   // To be answered with Session::consumed, now or later, for every byte.
   virtual void on_data(std::string_view bytes) = 0;
   virtual void on_trailers(Headers&& fields) = 0;
