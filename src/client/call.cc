@@ -515,7 +515,12 @@ bool Call::may_repeat_after(const Error& error) {
   }
   if (!transport_->options().retry_stale || !may_retry(attempt_)) return false;
   // What the server has not touched costs it nothing.
-  if (!attempt_.unprocessed && !transport_->spend_retry()) return false;
+  if (attempt_.unprocessed) {
+    transport_->count_retry();
+  } else if (!transport_->spend_retry()) {
+    return false;
+  }
+  Waiter::returning = attempt_.unprocessed;
   if (attempt_.connection != 0) {
     Waiter::avoid = attempt_.connection;
   } else {

@@ -3,7 +3,7 @@
 namespace trunkline {
 
 namespace {
-constexpr int most_refusals = 5;
+constexpr int most_refusals = 10;
 }
 
 bool is_idempotent(std::string_view method) {

@@ -61,6 +61,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   void call_started();
   void call_completed();
   void call_failed(ErrorKind kind);
+  void count_retry() { retries_.fetch_add(1); }
   bool spend_retry();  // from a budget of one in five, so that retries cannot double an outage
 
  private:

@@ -51,6 +51,7 @@ struct Waiter {
   TimePoint deadline = never;
   bool fresh = false;                // wants a connection that nobody used before
   std::uint64_t avoid = 0;           // wants any other than the connection of this id; 0: none in particular
+  bool returning = false;            // was granted one, and turned away by the peer: goes before those who wait
   ReuseMiss miss = ReuseMiss::none;  // set by the pool; preset when a retry knows better
 
   bool queued = false;

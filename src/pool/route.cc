@@ -388,10 +388,14 @@ void Route::drop_suspects(const Entry& victim, TimePoint, Actions& actions) {
 void Route::enqueue(Waiter& waiter, TimePoint now) {
   waiter.queued = true;
   waiter.since = now;
-  waiter.next = nullptr;
-  waiter.previous = last_;
-  (last_ != nullptr ? last_->next : first_) = &waiter;
-  last_ = &waiter;
+  // Behind the others it would be the last on the next connection too, and be turned away again.
+  Waiter* behind = waiter.returning ? first_ : nullptr;
+  while (behind != nullptr && behind->returning) behind = behind->next;
+  if (behind != nullptr) waiter.since = std::min(now, behind->since);
+  waiter.next = behind;
+  waiter.previous = behind != nullptr ? behind->previous : last_;
+  (waiter.previous != nullptr ? waiter.previous->next : first_) = &waiter;
+  (behind != nullptr ? behind->previous : last_) = &waiter;
   ++waiting_;
   ++counters_.waiting;
 }

@@ -119,6 +119,19 @@ TEST_F(RouteReuse, closes_a_returning_connection_that_only_a_fresh_waiter_waits_
   EXPECT_EQ(orders.size(), 1u);
 }
 
+TEST_F(RouteReuse, serves_first_who_was_turned_away_before) {
+  Waiter& first = queued();
+  Waiter& turned_away = waiter();
+  turned_away.returning = true;
+  acquire(turned_away);
+  Entry& made = dial_succeeds();
+  ASSERT_EQ(grants.size(), 1u);
+  EXPECT_EQ(grants[0].waiter, &turned_away);
+  release(made);
+  ASSERT_EQ(grants.size(), 2u);
+  EXPECT_EQ(grants[1].waiter, &first);
+}
+
 // --- leaving
 
 using RouteCancel = RouteTest;
