@@ -38,6 +38,8 @@ void write_connection(JsonWriter& out, const ConnectionReport& connection) {
   out.key("reuse_miss").text_or_null(connection.reuse_miss);
   out.key("dial_reason").text_or_null(connection.dial_reason);
   out.key("requests").integer(connection.requests);
+  out.key("stream");
+  connection.stream != 0 ? out.integer(connection.stream) : out.null();
   out.key("address").text_or_null(connection.address);
   out.key("tls").text_or_null(connection.tls);
   out.close('}');

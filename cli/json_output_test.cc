@@ -56,6 +56,7 @@ TEST(JsonOutput, has_every_field_of_the_schema) {
   EXPECT_EQ(connection.at("reuse_miss").as_string(), "first_for_key");
   EXPECT_EQ(connection.at("dial_reason").as_string(), "first");
   EXPECT_EQ(connection.at("requests").as_int64(), 1);
+  EXPECT_TRUE(connection.at("stream").is_null());
   const json::object& times = line.at("times").as_object();
   for (const char* name : {"queue", "resolve", "connect", "tls", "first_byte", "total"}) {
     EXPECT_TRUE(times.at(name).is_double()) << name;

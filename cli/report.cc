@@ -10,6 +10,7 @@ ConnectionReport connection_report(const ConnectionInfo& info) {
   // A reused connection was dialled for somebody else's reason.
   if (!info.reused && info.id != 0) report.dial_reason = to_string(info.dial_reason);
   report.requests = info.requests;
+  report.stream = info.stream;
   report.address = info.address;
   report.tls = info.tls;
   return report;

@@ -20,6 +20,7 @@ struct ConnectionReport {
   std::string reuse_miss;   // empty: none
   std::string dial_reason;  // empty: this request caused no dial, or it is not known
   std::uint32_t requests = 0;
+  std::uint32_t stream = 0;  // HTTP/2
   std::string address;
   std::string tls;
 };

@@ -18,9 +18,10 @@ struct ConnectionInfo {
   ReuseMiss reuse_miss = ReuseMiss::none;
   DialReason dial_reason = DialReason::first;  // why it was dialled, once
   std::uint32_t requests = 0;                  // that it has carried, this one included
+  std::uint32_t stream = 0;                    // HTTP/2: the id of the request's stream
   std::string address;                         // "192.0.2.1:443"
   // These two are of a few texts that live as long as the process.
-  std::string_view protocol;  // "http/1.1"
+  std::string_view protocol;  // "http/1.1", "h2" over TLS, "h2c" in clear
   std::string_view tls;       // "TLSv1.3 TLS_AES_256_GCM_SHA384", "... resumed"; empty in clear
 };
 

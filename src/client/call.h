@@ -60,6 +60,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   // The carrier's word, on the thread that drives it.
   void on_begin(Carrier& carrier, const PooledConnection& connection);
   bool on_reused() const { return Waiter::miss == ReuseMiss::none; }  // the connection had carried requests before
+  void on_stream(std::int32_t id) { response_.connection.stream = static_cast<std::uint32_t>(id); }
   void on_informational(int status);
   void on_first_byte();
   void on_head(int status, std::string&& reason, Headers&& headers, std::optional<std::uint64_t> length);

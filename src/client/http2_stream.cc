@@ -51,6 +51,7 @@ void Http2Stream::begin(Call& call) {
     refused();
     return;
   }
+  call.on_stream(stream_id());
   if (!sends_body) {
     sent_all();
   } else if (awaiting_continue_) {
