@@ -1,5 +1,7 @@
 // Bodies both ways: streaming with back-pressure, early ends, 100-continue (F25), early answers (F26), dropped bodies
 // (F4), upgrades, and responses that have none.
+#include <limits>
+#include <stdexcept>
 #include <thread>
 
 #include "support/http_test.h"
@@ -268,6 +270,64 @@ TEST_F(BodiesTest, a_body_source_that_fails_fails_the_request_and_costs_the_conn
   EXPECT_NE(reply.error().message.find("the disk is on fire"), std::string::npos) << reply.error().message;
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
   ASSERT_STATUS(client.get(server.url()), 200);
+}
+
+TEST_F(BodiesTest, a_body_source_that_misbehaves_fails_its_own_request_only) {
+  allow_malformed_requests();
+  Listener& server = serve();
+  const Client client = make_client();
+  using Pull = BodySource::Pull;
+  const std::vector<std::function<Pull(std::span<char>, Callback<void()>)>> misbehaviours{
+      [](std::span<char>, Callback<void()>) -> Pull { return {.kind = Pull::bytes, .size = 0}; },
+      [](std::span<char>, Callback<void()>) -> Pull { throw std::runtime_error("thrown"); }};
+  for (const auto& pull : misbehaviours) {
+    const auto source = std::make_shared<ScriptedSource>();
+    source->on_pull = pull;
+    EXPECT_FAILS(client.send(Request("POST", server.url()).body(std::shared_ptr<BodySource>(source))),
+                 ErrorCode::body_source_failed);
+    ASSERT_STATUS(client.get(server.url()), 200);
+  }
+}
+
+TEST_F(BodiesTest, a_body_source_that_fails_at_once_fails_a_started_call_that_had_to_wait_for_its_connection) {
+  allow_malformed_requests();
+  Listener& server = serve();
+  const Client client = make_client();
+  const auto source = std::make_shared<ScriptedSource>();
+  source->on_pull = [](std::span<char>, Callback<void()>) -> BodySource::Pull {
+    return {.kind = BodySource::Pull::failed, .reason = "empty"};
+  };
+  std::promise<Result<Response>> done;
+  client.start(Request("POST", server.url()).body(std::shared_ptr<BodySource>(source)),
+               [&](Result<Response> result) { done.set_value(std::move(result)); });
+  EXPECT_FAILS(done.get_future().get(), ErrorCode::body_source_failed);
+}
+
+TEST_F(BodiesTest, reads_all_without_a_limit) {
+  Listener& server = serve();
+  Result<ResponseStream> stream = make_client().open(get(server.scenario("big", "size=100000")));
+  ASSERT_GOOD(stream);
+  const Result<std::string> all = stream->read_all(std::numeric_limits<std::size_t>::max());
+  ASSERT_GOOD(all);
+  EXPECT_EQ(all->size(), 100000U);
+}
+
+TEST_F(BodiesTest, a_stream_that_is_dropped_while_it_is_read_says_so_to_the_reader) {
+  Listener& server = serve();
+  std::promise<Result<ResponseStream>> opened;
+  make_client().start_open(get(server.scenario("hold", "after=head")),
+                           [&](Result<ResponseStream> result) { opened.set_value(std::move(result)); });
+  Result<ResponseStream> stream = opened.get_future().get();
+  ASSERT_GOOD(stream);
+  std::array<char, 1000> buffer{};
+  ASSERT_GOOD(stream->read(buffer));  // what came with the head
+  std::promise<Result<std::size_t>> read;
+  stream->start_read(buffer, [&](Result<std::size_t> result) { read.set_value(std::move(result)); });
+  {
+    const ResponseStream dropped = std::move(*stream);
+  }
+  EXPECT_FAILS(read.get_future().get(), ErrorCode::cancelled);
+  server.release();
 }
 
 TEST_F(BodiesTest, a_body_source_that_is_shorter_or_longer_than_it_said_fails_the_request) {

@@ -239,6 +239,16 @@ TEST_F(RetryTest, sends_a_get_again_on_a_fresh_connection_when_a_reused_one_dies
   }
 }
 
+TEST_F(RetryTest, sends_a_get_again_that_an_idle_connections_408_has_crossed) {
+  Listener& server = serve();
+  const Client client = make_client();
+  warm_up(client, server);
+  const Result<Response> reply = client.get(server.scenario("unanswered", "on=reused&idle=408"));
+  ASSERT_STATUS(reply, 200);
+  EXPECT_EQ(reply->retries, 1);
+  EXPECT_EQ(times_seen(server, "GET"), 2U);
+}
+
 TEST_F(RetryTest, does_not_try_other_idle_connections_that_are_as_old) {
   Listener& server = serve();
   const Client client = make_client();

@@ -207,6 +207,18 @@ TEST_F(TimeoutsTest, a_requests_own_limits_replace_the_transports) {
   EXPECT_STATUS(call.get(), 200);
 }
 
+TEST_F(TimeoutsTest, limits_of_a_request_that_make_no_sense_are_refused) {
+  Listener& server = serve();
+  const Client client = make_client();
+  EXPECT_FAILS(client.send(get(server.url()).total_timeout(-seconds(1))), ErrorCode::timeout_total);
+  EXPECT_FAILS(client.send(get(server.url()).total_timeout(Duration::max())), ErrorCode::invalid_request);
+  Timeouts negative;
+  negative.first_byte = -seconds(1);
+  EXPECT_FAILS(client.send(get(server.url()).timeouts(negative)), ErrorCode::invalid_request);
+  EXPECT_STATUS(client.send(get(server.url()).total_timeout(seconds(30))), 200);
+  EXPECT_EQ(server.log().accepts, 1);
+}
+
 TEST_F(TimeoutsTest, zero_means_no_limit) {
   Listener& server = serve();
   const Client client = make_client(with([](Timeouts& t) {

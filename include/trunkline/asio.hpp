@@ -2,6 +2,9 @@
 // The only header that needs Boost.Asio, and only from those who include it.
 #pragma once
 
+#include <memory>
+#include <mutex>
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -30,10 +33,26 @@ void initiate(Handler handler, Start start) {
     });
     work.reset();
   };
-  CallHandle call = start(std::move(complete));
-  if (slot.is_connected()) {
-    slot.assign([call](asio::cancellation_type) mutable { call.cancel(); });
+  if (!slot.is_connected()) {
+    start(std::move(complete));
+    return;
   }
+  // The slot is filled before the operation starts: it may be over, and its coroutine gone, when start() returns.
+  struct Cancellation {
+    std::mutex mutex;
+    CallHandle call;
+    bool asked = false;
+  };
+  auto cancellation = std::make_shared<Cancellation>();
+  slot.assign([cancellation](asio::cancellation_type) {
+    std::lock_guard lock(cancellation->mutex);
+    cancellation->asked = true;
+    cancellation->call.cancel();
+  });
+  CallHandle call = start(std::move(complete));
+  std::lock_guard lock(cancellation->mutex);
+  cancellation->call = call;
+  if (cancellation->asked) call.cancel();
 }
 
 }  // namespace asio_adapter

@@ -1,18 +1,16 @@
 #include "client/call.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
 
 #include "base/futex.h"
+#include "client/check.h"
 #include "client/connection.h"
 #include "client/engine.h"
+#include "client/source_event.h"
 #include "client/transport_impl.h"
 #include "client/upgraded.h"
-#include "net/descriptors.h"
 
 namespace trunkline {
 
@@ -40,12 +38,7 @@ Call::Call(std::shared_ptr<TransportImpl> transport, Request&& request, Kind kin
       result_(std::in_place),
       response_(*result_) {}
 
-Call::~Call() {
-  if (source_event_fd_ >= 0) {
-    net::forget_descriptor(source_event_fd_);
-    close(source_event_fd_);
-  }
-}
+Call::~Call() = default;
 
 const ResponseLimits& Call::response_limits() const { return transport_->options().response; }
 
@@ -53,6 +46,9 @@ const ResponseLimits& Call::response_limits() const { return transport_->options
 std::optional<Error> Call::prepare() {
   const Options& options = transport_->options();
   Waiter::timeouts = request_.timeouts() != nullptr ? request_.timeouts() : &options.timeouts;
+  if (request_.timeouts() != nullptr || request_.total_timeout()) {
+    if (auto unsound = check_times()) return unsound;
+  }
   total_deadline_ = after(started_, request_.total_timeout().value_or(limits().total));
   body_limit_ = request_.body_limit().value_or(options.response.body_bytes);
   if (transport_->closed()) {
@@ -94,6 +90,22 @@ std::optional<Error> Call::prepare() {
   Waiter::limits = &options.limits;
   Waiter::deadline = std::min(after(started_, limits().queue), total_deadline_);
   Waiter::fresh = request_.wants_fresh_connection();
+  return std::nullopt;
+}
+
+// Those of a request are not checked with the options. Added to the present time they must not overflow.
+std::optional<Error> Call::check_times() const {
+  Options options;
+  options.timeouts = limits();
+  if (const auto total = request_.total_timeout()) {
+    if (*total < Duration::zero()) {
+      return Error(ErrorCode::timeout_total, Phase::prepare, "the time limit of the whole request has passed already");
+    }
+    options.timeouts.total = *total;
+  }
+  if (auto sound = check(options); !sound) {
+    return Error(ErrorCode::invalid_request, Phase::prepare, sound.error().message);
+  }
   return std::nullopt;
 }
 
@@ -181,6 +193,7 @@ pool::Route::Outcome Call::acquire(TimePoint now, pool::Entry*& entry) {
     if (outcome != pool::Route::Outcome::granted || static_cast<PooledConnection&>(*entry).still_there())
       return outcome;
     pool_->release(*route_, *entry, false, CloseReason::peer_closed_idle, *Waiter::limits, now);
+    entry = nullptr;
   }
 }
 
@@ -263,6 +276,8 @@ void Call::begin_on(PooledConnection& connection) {
     if (!done_) complete(Error(ErrorCode::cancelled, Phase::queue, "the request was cancelled"));
     return;
   }
+  // A body source that fails at once ends the call, and perhaps its last handle.
+  const auto keep = request_.source() ? shared_from_this() : nullptr;
   connection.begin(*this, blocking_);
 }
 
@@ -729,47 +744,57 @@ void Call::finish_read() {
 
 // The stream is dropped: a small rest is read, so that the connection lives; otherwise it closes.
 void Call::abandon() {
-  Carrier* const carrier = carrier_;
-  if (carrier == nullptr) return;
-  carrier->loop().post([self = shared_from_this(), carrier] {
-    if (self->carrier_ != carrier) return;  // it ended meanwhile
+  net::Loop* loop = home_.load(std::memory_order_relaxed);
+  if (blocking_) {  // nobody else touches it yet
+    if (carrier_ == nullptr) return;
+    loop = &carrier_->loop();
+  }
+  loop->post([self = shared_from_this(), loop] {
+    if (!self->blocking_ && &self->home() != loop) {
+      self->abandon();  // it has moved to its connection's loop
+      return;
+    }
+    Carrier* const carrier = std::exchange(self->carrier_, nullptr);
+    if (carrier == nullptr) return;  // it ended meanwhile
     if (carrier->in_caller_mode()) carrier->hand_to_loop();
-    self->carrier_ = nullptr;
     self->count_end();
     carrier->discard_rest();
+    if (!self->reading_) return;
+    self->error_ =
+        std::make_unique<Error>(ErrorCode::cancelled, Phase::body, "the response was dropped while it was being read");
+    self->finish_read();
   });
 }
 
 Result<UpgradedConnection> Call::take_connection() {
-  if (!upgraded_ || carrier_ == nullptr) {
+  if (!upgraded_ || (blocking_ && carrier_ == nullptr)) {
     return Error(ErrorCode::invalid_request, Phase::body, "this response has not handed its connection over");
   }
-  auto* const connection = static_cast<Connection*>(carrier_);  // only HTTP/1.1 hands anything over
+  Connection* connection = nullptr;
   const auto take = [&] {
-    carrier_ = nullptr;
+    connection = static_cast<Connection*>(std::exchange(carrier_, nullptr));  // only HTTP/1.1 hands anything over
+    if (connection == nullptr) return;                                        // it ended meanwhile
     body_done_ = true;
     count_end();
     connection->hand_over();
   };
-  if (connection->in_caller_mode() || connection->loop().on_this_thread()) {
+  if (blocking_ || home().on_this_thread()) {
     take();
   } else {
     std::atomic<std::uint32_t> word{waiting};
-    connection->loop().post([&] {
+    home().post([&] {
       take();
       set_and_wake(word, granted_word);
     });
     while (word.load(std::memory_order_acquire) == waiting) futex_wait(word, waiting, never);
   }
+  if (connection == nullptr) return Error(ErrorCode::cancelled, Phase::body, "the connection has ended meanwhile");
   return UpgradedConnection(std::make_unique<UpgradedConnection::Impl>(*connection));
 }
 
-int Call::source_event_fd() {
-  if (source_event_fd_ < 0) {
-    source_event_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    net::note_descriptor(source_event_fd_);
-  }
-  return source_event_fd_;
+const std::shared_ptr<SourceEvent>& Call::source_event() {
+  if (!source_event_) source_event_ = std::make_shared<SourceEvent>();
+  return source_event_;
 }
 
 }  // namespace trunkline

@@ -24,6 +24,7 @@
 namespace trunkline {
 
 class PooledConnection;
+class SourceEvent;
 class TransportImpl;
 struct Target;
 
@@ -79,7 +80,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   bool satisfied() const { return satisfied_; }  // blocking: what was waited for is there
   bool may_repeat();                             // the request could be sent once more
   bool wants_close() const { return wants_close_; }
-  int source_event_fd();
+  const std::shared_ptr<SourceEvent>& source_event();
 
   const Request& request() const { return request_; }
   http1::RequestHead head() const;
@@ -105,6 +106,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   };
 
   std::optional<Error> prepare();
+  std::optional<Error> check_times() const;
   bool use_http1();
   bool may_repeat_after(const Error& error);
   void launch();
@@ -168,7 +170,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   std::unique_ptr<Error> error_;
   std::span<char> into_;
   std::size_t read_bytes_ = 0;
-  int source_event_fd_ = -1;
+  std::shared_ptr<SourceEvent> source_event_;
   std::atomic<std::uint32_t> wake_{0};  // what a blocked thread waits for: `waiting` until then
 
   Callback<void(Result<Response>)> done_whole_;

@@ -10,6 +10,7 @@
 #include "base/per_thread.h"
 #include "client/call.h"
 #include "client/late_watch.h"
+#include "client/source_event.h"
 #include "client/time_limits.h"
 
 namespace trunkline {
@@ -74,6 +75,7 @@ void Connection::begin(Call& call, bool by_caller) {
   struct HeadText;
   const std::string_view head_text = http1::encode_head(head, per_thread<std::string, HeadText>());
   awaiting_continue_ = head.expect_continue;
+  chunked_ = !head.content_length.has_value();
   if (request.source() && head.content_length) source_left_ = *head.content_length;
 
   // Head and body leave in one system call where they can.
@@ -141,7 +143,7 @@ void Connection::write_some() {
       body_offset_ += result.accepted;
       continue;
     }
-    if (source_done_ || !gather_body()) break;
+    if (source_done_ || awaiting_source_ || !gather_body()) break;
     if (!call.carried_by(this)) return;  // the source failed, and the exchange with it
   }
   if (stream().has_pending_output()) {
@@ -158,7 +160,7 @@ void Connection::write_some() {
     if (deadline_code_ != ErrorCode::last_) set_deadline(call_->limits().expect_continue, ErrorCode::last_);
   } else if (nothing_left && !body_left) {
     if (!all_sent_) sent();
-  } else if (awaiting_source_) {
+  } else if (awaiting_source_ && nothing_left) {
     set_deadline(Duration::zero(), ErrorCode::timeout_total);  // the caller's own pace is not the peer's stall
   } else {
     wants_writable_ = true;
@@ -172,16 +174,17 @@ void Connection::write_some() {
 // Takes the next piece from the caller's source into out_. False: there is none now.
 bool Connection::gather_body() {
   const Request& request = call_->request();
-  const bool chunked = !call_->head().content_length.has_value();
   struct Piece;
   auto& piece = per_thread<std::array<char, source_piece>, Piece>();
   Callback<void()> resume;
   if (in_caller_mode()) {
-    const int event = call_->source_event_fd();
-    resume = [event] {
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const auto written = write(event, &one, sizeof one);
-    };
+    const std::shared_ptr<SourceEvent>& event = call_->source_event();
+    if (event->fd() < 0) {
+      fail(failure(ErrorCode::no_sockets, "the process has no descriptor left to wait for the request body with"),
+           CloseReason::cancelled);
+      return true;
+    }
+    resume = [event] { event->wake(); };
   } else {
     resume = [loop = loop_.mailbox(), weak = call_->weak_from_this(), this, at = requests] {
       loop.post([weak, this, at] {
@@ -191,7 +194,15 @@ bool Connection::gather_body() {
       });
     };
   }
-  const BodySource::Pull pull = request.source()->pull(piece, std::move(resume));
+  BodySource::Pull pull;
+  try {
+    pull = request.source()->pull(piece, std::move(resume));
+  } catch (const std::exception& thrown) {
+    pull = {BodySource::Pull::failed, 0, thrown.what()};
+  }
+  if (pull.kind == BodySource::Pull::bytes && pull.size == 0) {  // it would look like the end of the body
+    pull = {BodySource::Pull::failed, 0, "its source gave no byte and did not say that it was the end"};
+  }
   awaiting_source_ = pull.kind == BodySource::Pull::later;
   switch (pull.kind) {
     case BodySource::Pull::later:
@@ -202,7 +213,7 @@ bool Connection::gather_body() {
       return true;
     case BodySource::Pull::bytes: {
       const std::string_view bytes(piece.data(), std::min(pull.size, piece.size()));
-      if (chunked) {
+      if (chunked_) {
         http1::encode_chunk_prefix(bytes.size(), out_);
         out_.append(bytes).append("\r\n");
         return true;
@@ -218,12 +229,12 @@ bool Connection::gather_body() {
     }
     case BodySource::Pull::end:
       source_done_ = true;
-      if (!chunked && source_left_ > 0) {
+      if (!chunked_ && source_left_ > 0) {
         fail(failure(ErrorCode::body_source_failed, "the request body is shorter than the length that it promised"),
              CloseReason::cancelled);
         return true;
       }
-      if (chunked) {
+      if (chunked_) {
         if (auto ended = http1::encode_last_chunk(request.source()->trailers(), out_); !ended) {
           fail(failure(ErrorCode::body_source_failed, ended.error().message), CloseReason::cancelled);
         }
@@ -236,8 +247,12 @@ bool Connection::gather_body() {
 void Connection::sent() {
   all_sent_ = true;
   if (call_->traced()) call_->trace(TraceEvent::sent, {});
-  if (!decoder_.started()) {
+  if (!decoder_.head_seen()) {
     set_deadline(call_->limits().first_byte, ErrorCode::timeout_first_byte);
+  } else if (reading_wanted()) {
+    set_deadline(call_->limits().idle_read, ErrorCode::timeout_idle_read);
+  } else {
+    set_deadline(Duration::zero(), ErrorCode::timeout_total);  // the caller's pace
   }
 }
 
@@ -294,7 +309,8 @@ bool Connection::feed(std::string_view bytes) {
   using Event = http1::ResponseDecoder::Event;
   Call& call = *call_;
   if (!decoder_.started()) call.on_first_byte();
-  set_deadline(call.limits().idle_read, ErrorCode::timeout_idle_read);
+  // While the server's word for the body is awaited, nothing else that it says puts that off.
+  if (!awaiting_continue_) set_deadline(call.limits().idle_read, ErrorCode::timeout_idle_read);
   for (;;) {
     if (!reading_wanted()) {
       held_.assign(bytes);
@@ -370,12 +386,13 @@ bool Connection::take_head() {
     // The server has decided without the rest of the body; sending it would only be in its way. Whether it would read
     // it before the next request is anybody's guess, so this connection carries no other.
     send_failed_ = true;
+    if (awaiting_continue_) set_deadline(call.limits().idle_read, ErrorCode::timeout_idle_read);
     wants_writable_ = awaiting_source_ = awaiting_continue_ = false;
   }
   if (status == 408 && was_reused && call.may_repeat()) {
     // "You have been idle for too long", said by a server that had not seen our request yet.
     fail(failure(ErrorCode::connection_closed, "the server closed the idle connection with 408"),
-         CloseReason::peer_closed_idle);
+         CloseReason::peer_closed_idle, false);
     return false;
   }
   if (decoder_.body() == Body::length && decoder_.content_length() > call.body_limit()) {
@@ -438,14 +455,15 @@ void Connection::finish(std::string_view leftover) {
   call->on_released();
 }
 
-void Connection::fail(Error error, CloseReason reason) {
+// `answered` false: what came was not said to this request.
+void Connection::fail(Error error, CloseReason reason, bool answered) {
   Call* const call = std::exchange(call_, nullptr);
   error.address = dialled_.address;
   Attempt attempt;
   attempt.code = error.code;
   attempt.reused = was_reused;
   attempt.any_byte_sent = bytes_sent_in_exchange() > 0;
-  attempt.any_byte_received = decoder_.started();
+  attempt.any_byte_received = answered && decoder_.started();
   error.maybe_processed = maybe_processed(attempt);
   if (was_reused && !attempt.any_byte_received &&
       (error.code == ErrorCode::connection_closed || error.code == ErrorCode::connection_reset)) {
@@ -484,7 +502,9 @@ void Connection::end_lease(bool keep, CloseReason reason) {
     if (hinted_seconds_.load() > 0) idle = std::min<Duration>(idle, unwatched());
     loop_.set_timer(*this, time + idle);
   }
-  // From here on it may be anybody's.
+  // From here on it may be anybody's; when it closes, the loop may destroy it, and with it the last handle of the pool.
+  const std::shared_ptr<pool::Pool> pool = keep ? nullptr : pool_;
+  const std::shared_ptr<pool::Route> route = keep ? nullptr : route_;
   pool_->release(*route_, *this, keep, reason, limits, time);
 }
 
@@ -707,6 +727,14 @@ void Connection::hand_to_loop() {
   mode_.store(Mode::loop, std::memory_order_relaxed);
   may_be_readable_ = true;
   listen(wants_writable_ ? net::readable | net::writable : net::readable);
+  if (!awaiting_source_) return;
+  // The source's word is still to come, and now it must come to the loop.
+  call_->source_event()->redirect([loop = loop_.mailbox(), weak = call_->weak_from_this(), this, at = requests] {
+    loop.post([weak, this, at] {
+      const auto call = weak.lock();
+      if (call && call->carried_by(this) && requests == at) resume_writing();
+    });
+  });
 }
 
 // Once the exchange has ended, this object is somebody else's: only `call` may be asked.
@@ -727,7 +755,7 @@ void Connection::drive(Call& call) {
     fds[0].events = static_cast<short>((reading_wanted() ? POLLIN | POLLRDHUP : 0) | (wants_writable_ ? POLLOUT : 0));
     nfds_t count = 1;
     if (awaiting_source_) {
-      fds[1].fd = call.source_event_fd();
+      fds[1].fd = call.source_event()->fd();
       fds[1].events = POLLIN;
       count = 2;
     }
@@ -745,8 +773,7 @@ void Connection::drive(Call& call) {
     if ((fds[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) peer_closed_ = true;
     if ((fds[0].revents & (POLLIN | POLLRDHUP | POLLHUP | POLLERR)) != 0) may_be_readable_ = true;
     if (count == 2 && fds[1].revents != 0) {
-      std::uint64_t drained = 0;
-      [[maybe_unused]] const auto got = read(fds[1].fd, &drained, sizeof drained);
+      call.source_event()->clear();
       resume_writing();
     } else if ((fds[0].revents & POLLOUT) != 0 && wants_writable_ && !send_failed_) {
       write_some();

@@ -80,7 +80,7 @@ class Connection final : public PooledConnection, public Carrier {
   void sent();
   void read_ended(net::Io io, std::error_code error);
   void finish(std::string_view leftover);
-  void fail(Error error, CloseReason reason);
+  void fail(Error error, CloseReason reason, bool answered = true);
   void end_lease(bool keep, CloseReason reason);
   void set_deadline(Duration limit, ErrorCode code);
   bool reading_wanted() const;
@@ -114,6 +114,7 @@ class Connection final : public PooledConnection, public Carrier {
   std::atomic<int> hinted_seconds_{-1};  // by the server; read by the loop for its timer
   std::shared_ptr<Connection*> self_;    // for a task that may come late; null in it once the connection is gone
   ErrorCode deadline_code_ = ErrorCode::timeout_total;
+  bool chunked_ = false;       // the body, by a source that did not tell its length
   bool sending_body_ = false;  // the head is gone, the body may follow
   bool source_done_ = false;
   bool awaiting_source_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <system_error>
 
 #include "base/text.h"
 #include "client/call.h"
@@ -57,12 +58,18 @@ void Engine::fail(pool::Waiter& waiter, pool::Route& route, ErrorCode code, std:
 }
 
 void Engine::dial(pool::Route& route, std::shared_ptr<const pool::DialOrder> order) {
-  Worker& worker = next_worker();
-  if (worker.loop.on_this_thread()) {
-    dial_on(worker, route.shared_from_this(), order);
-  } else {
-    worker.loop.post(
-        [&worker, route = route.shared_from_this(), order = std::move(order)] { dial_on(worker, route, order); });
+  // Here it lives, since it asks; later nobody may hold it but this dial.
+  auto pool = static_cast<const Destination&>(*route.attachment).pool.lock();
+  try {
+    Worker& worker = next_worker();
+    if (worker.loop.on_this_thread()) {
+      dial_on(worker, std::move(pool), route.shared_from_this(), order);
+    } else {
+      worker.loop.post(
+          [&worker, pool, route = route.shared_from_this(), order] { dial_on(worker, pool, route, order); });
+    }
+  } catch (const std::system_error& error) {  // no descriptor or thread is left for a loop
+    pool->dial_failed(route, Error(ErrorCode::no_sockets, Phase::connect, error.what()), Clock::now());
   }
 }
 
@@ -98,33 +105,31 @@ Result<std::unique_ptr<PooledConnection>> Engine::make_connection(Worker& worker
       std::make_unique<Connection>(worker.loop, worker.late_watch, pool, route, std::move(dialled)));
 }
 
-void Engine::dial_on(Worker& worker, const std::shared_ptr<pool::Route>& route,
+void Engine::dial_on(Worker& worker, const std::shared_ptr<pool::Pool>& pool, const std::shared_ptr<pool::Route>& route,
                      const std::shared_ptr<const pool::DialOrder>& order) {
   const auto& destination = static_cast<const Destination&>(*route->attachment);
   const Timeouts& timeouts = order->timeouts;
   const net::DialLimits limits{timeouts.resolve, timeouts.connect, timeouts.proxy, timeouts.tls};
-  net::dial(worker.loop, destination.target, limits,
-            [&worker, route, order, pool = destination.pool.lock()](Result<net::Dialled> dialled) {
-              const net::Loop& loop = worker.loop;
-              if (!dialled) {
-                pool->dial_failed(*route, std::move(dialled).error(), loop.now());
-                return;
-              }
-              auto connection = make_connection(worker, pool, route, std::move(*dialled), *order);
-              if (!connection) {
-                pool->dial_failed(*route, std::move(connection).error(), loop.now());
-                return;
-              }
-              if (!(*connection)->watch(order->limits.idle_timeout)) {
-                pool->dial_failed(
-                    *route, Error(ErrorCode::no_sockets, Phase::connect, "the kernel watches no more descriptors"),
-                    loop.now());
-                return;
-              }
-              // From now on the pool knows it; shut() ends it.
-              (*connection)->start();
-              pool->dialled(*route, *connection->release(), *order, loop.now());
-            });
+  net::dial(worker.loop, destination.target, limits, [&worker, route, order, pool](Result<net::Dialled> dialled) {
+    const net::Loop& loop = worker.loop;
+    if (!dialled) {
+      pool->dial_failed(*route, std::move(dialled).error(), loop.now());
+      return;
+    }
+    auto connection = make_connection(worker, pool, route, std::move(*dialled), *order);
+    if (!connection) {
+      pool->dial_failed(*route, std::move(connection).error(), loop.now());
+      return;
+    }
+    if (!(*connection)->watch(order->limits.idle_timeout)) {
+      pool->dial_failed(*route, Error(ErrorCode::no_sockets, Phase::connect, "the kernel watches no more descriptors"),
+                        loop.now());
+      return;
+    }
+    // From now on the pool knows it; shut() ends it.
+    (*connection)->start();
+    pool->dialled(*route, *connection->release(), *order, loop.now());
+  });
 }
 
 void Engine::close(pool::Route&, pool::Entry& entry) {

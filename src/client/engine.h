@@ -70,8 +70,8 @@ class Engine final : public pool::Performer {
                                                                    const std::shared_ptr<pool::Pool>& pool,
                                                                    const std::shared_ptr<pool::Route>& route,
                                                                    net::Dialled dialled, const pool::DialOrder& order);
-  static void dial_on(Worker& worker, const std::shared_ptr<pool::Route>& route,
-                      const std::shared_ptr<const pool::DialOrder>& order);
+  static void dial_on(Worker& worker, const std::shared_ptr<pool::Pool>& pool,
+                      const std::shared_ptr<pool::Route>& route, const std::shared_ptr<const pool::DialOrder>& order);
   struct Cached {
     std::shared_ptr<TransportImpl> transport;
     TimePoint last_asked{};

@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "client/file_digest.h"
 #include "client/option_fields.h"
+#include "net/per_process.h"
 
 namespace trunkline {
 namespace {
@@ -26,8 +27,10 @@ constexpr std::uint16_t roots_number = 0xFFFF;  // no field: which roots are tru
 // One for the process: clients are made anew for every request, and files are the same for all of them. Never
 // destroyed, since clients may be made while the process exits.
 FileDigests& file_digests() {
-  static FileDigests& digests = *new FileDigests;
-  return digests;
+  struct Shared {
+    FileDigests digests = FileDigests();
+  };
+  return net::per_process<Shared>().digests;
 }
 
 template <class Integer>

@@ -5,6 +5,8 @@
 #include <set>
 #include <string>
 
+#include "net/per_process.h"
+
 namespace trunkline {
 
 namespace {
@@ -12,12 +14,16 @@ namespace {
 std::atomic<std::uint64_t> next_connection_id{1};
 
 // There are as many texts as ciphers; every response of a connection refers to one.
+struct KeptTexts {
+  std::mutex mutex;
+  std::set<std::string> texts;
+};
+
 std::string_view kept_for_ever(const std::string& text) {
   if (text.empty()) return {};
-  static std::mutex mutex;
-  static auto& texts = *new std::set<std::string>;  // never destroyed: the last response may outlive everything
-  std::lock_guard lock(mutex);
-  return *texts.insert(text).first;
+  auto& kept = net::per_process<KeptTexts>();  // never destroyed: the last response may outlive everything
+  std::lock_guard lock(kept.mutex);
+  return *kept.texts.insert(text).first;
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ Result<std::string> ResponseStream::read_all(std::size_t limit) {
   for (;;) {
     const std::size_t before = all.size();
     // One byte more than allowed is enough to know that there is more.
-    all.resize(before + std::min(piece, limit - before + 1));
+    all.resize(before + (limit - before < piece ? limit - before + 1 : piece));
     Result<std::size_t> got = read(std::span<char>(all).subspan(before));
     if (!got) return std::move(got).error();
     all.resize(before + *got);

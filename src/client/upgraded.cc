@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <mutex>
 
 #include "client/connection.h"
 
@@ -29,7 +30,11 @@ bool wait_for(int fd, short events, TimePoint until) {
   }
 }
 
-TimePoint until_after(Duration limit) { return limit > Duration::zero() ? Clock::now() + limit : never; }
+// Ten years are for ever, and do not overflow.
+TimePoint until_after(Duration limit) {
+  constexpr Duration longest = std::chrono::hours(24) * 3650;
+  return limit > Duration::zero() && limit < longest ? Clock::now() + limit : never;
+}
 
 }  // namespace
 
@@ -40,7 +45,9 @@ UpgradedConnection::Impl::~Impl() { connection_.abort(CloseReason::upgraded); }
 Result<std::size_t> UpgradedConnection::Impl::read(std::span<char> into, Duration limit) {
   const TimePoint until = until_after(limit);
   while (held_.empty()) {
+    std::unique_lock lock(mutex_);
     const net::ReadResult result = connection_.stream().read(net::Scratch::of_this_thread());
+    lock.unlock();
     switch (result.io) {
       case Io::ok:
         held_.assign(result.bytes);
@@ -66,9 +73,12 @@ Result<std::size_t> UpgradedConnection::Impl::read(std::span<char> into, Duratio
 Result<void> UpgradedConnection::Impl::write(std::string_view bytes, Duration limit) {
   const TimePoint until = until_after(limit);
   net::Stream& stream = connection_.stream();
-  while (!bytes.empty() || stream.has_pending_output()) {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    if (bytes.empty() && !stream.has_pending_output()) break;
     const std::array<std::string_view, 1> parts{bytes};
     const net::WriteResult result = bytes.empty() ? stream.flush() : stream.write(parts);
+    lock.unlock();
     if (result.io == Io::failed || result.io == Io::closed) {
       return Error(ErrorCode::connection_reset, Phase::send, "the connection broke");
     }

@@ -1,6 +1,7 @@
 // A connection that no longer speaks HTTP, in its new owner's hands: blocking reads and writes over the same Stream.
 #pragma once
 
+#include <mutex>
 #include <string>
 
 #include <trunkline/response.hpp>
@@ -21,6 +22,7 @@ class UpgradedConnection::Impl {
 
  private:
   Connection& connection_;
+  std::mutex mutex_;  // TLS has one state for both directions
   std::string held_;  // received and not read yet
 };
 

@@ -287,7 +287,7 @@ void Dial::on_events(Attempt& attempt, std::uint32_t events) {
   if (over_) return;
   if (&attempt == winner_) {
     if (phase_ == Phase::proxy) step_proxy();
-    if (phase_ == Phase::tls && tls_) step_tls();
+    if (!over_ && phase_ == Phase::tls && tls_) step_tls();
     return;
   }
   if (phase_ == Phase::connect && attempt.fd >= 0) on_connecting(attempt, events);
@@ -499,6 +499,7 @@ void Dial::fail(ErrorCode code, std::string message) {
 void Dial::close_all() {
   if (result_.stream) {
     loop_.remove(result_.stream->fd());
+    tls_ = nullptr;
     result_.stream.reset();
   }
   for (const auto& attempt : attempts_) {

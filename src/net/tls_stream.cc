@@ -300,7 +300,9 @@ std::string OpensslStream::description() const {
 // It waits once, so that a peer who sends half a record now and then cannot keep the caller from his time limit.
 ReadResult OpensslStream::receive(Scratch& scratch, bool wait) {
   for (std::size_t silent = 0; silent < silent_limit;) {
-    if (!buffered_) {
+    // What was kept from before says nothing about the socket: its event has come, and is answered by reading it.
+    const bool from_buffer = buffered_;
+    if (!from_buffer) {
       const ReadResult got = std::exchange(wait, false) ? lower_->read_waiting(scratch) : lower_->read(scratch);
       if (got.io == Io::again) return {};
       if (got.io == Io::ok) {
@@ -326,11 +328,11 @@ ReadResult OpensslStream::receive(Scratch& scratch, bool wait) {
       ReadResult result;
       result.io = Io::ok;
       result.bytes = {out, size};
-      result.drained = lower_drained_ && !buffered_;
+      result.drained = lower_drained_ && !buffered_ && !from_buffer;
       return result;
     }
     if (ended_ != Io::again) return ending();
-    if (lower_drained_) return {};  // half a record, or a session ticket: nothing for the caller
+    if (lower_drained_ && !from_buffer) return {};  // half a record, or a session ticket: nothing for the caller
   }
   ended_ = Io::failed;
   error_ = std::make_error_code(std::errc::protocol_error);

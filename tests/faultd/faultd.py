@@ -638,7 +638,8 @@ def flood(connection, request):
 
 def unanswered(connection, request):
     """Reads the request and ends without a word: end=fin or rst. on=reused: only on a connection that has served
-    before, otherwise 200; on=first: only on new ones. read=0: ends without reading the body."""
+    before, otherwise 200; on=first: only on new ones. read=0: ends without reading the body. idle=408: with that
+    status, as servers do whose idle limit has passed."""
     reused = request.record["number"] > 1
     if (request.get("on") == "reused" and not reused) or (request.get("on") == "first" and reused):
         request.read_body()
@@ -648,6 +649,8 @@ def unanswered(connection, request):
         request.read_body()
     if request.get("partial"):
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Le"[: request.number("partial")])
+    if request.get("idle") == "408":
+        connection.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
     if request.get("end") == "rst":
         connection.reset()
     connection.finish()
