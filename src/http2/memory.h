@@ -1,5 +1,5 @@
 // Memory for nghttp2, which allocates a dozen small blocks for every request. With hundreds of streams open they
-// outgrow the general allocator's fast path; here each thread keeps blocks by size (1,500 instructions fewer a request).
+// outgrow the fast path of the general allocator; here each thread keeps blocks by size (1,500 instructions fewer).
 #pragma once
 
 #include <nghttp2/nghttp2.h>
