@@ -29,7 +29,7 @@ void Http2Stream::begin(Call& call) {
   deadline_ = never;
   deadline_code_ = ErrorCode::timeout_total;
   ++exchange_;
-  started_ = has_head_ = ended_ = closed_ = reset_ = all_sent_ = false;
+  started_ = has_head_ = ended_ = closed_ = reset_ = slot_kept_ = all_sent_ = false;
   reused_ = call.on_reused();
   call.on_begin(*this, connection_);
 
@@ -235,7 +235,7 @@ void Http2Stream::on_closed(const StreamEnd& end) {
   closed_ = true;
   // The lease goes back first, so that what the callback sends next finds the slot. After our own reset the peer may
   // still count the stream: Session says when not.
-  if (!reset_) connection_.end_lease(true, CloseReason::shutdown);
+  if (!slot_kept_) connection_.end_lease(true, CloseReason::shutdown);
   if (call_ != nullptr) {
     if (!ended_ || end.by == StreamEnd::malformed) {
       // Whoever asks for calm must not be asked again at once.
@@ -304,7 +304,7 @@ void Http2Stream::fail(Error error, bool unprocessed) {
 
 void Http2Stream::reset(Code code) {
   if (closed_ || std::exchange(reset_, true)) return;
-  connection_.session().reset(*this, code);
+  slot_kept_ = connection_.session().reset(*this, code);
   connection_.want_flush();
 }
 

@@ -18,10 +18,8 @@ namespace trunkline::http2 {
 namespace {
 
 constexpr std::uint32_t first_stream_window = 256 * 1024;  // grown while the reader keeps up
-constexpr std::uint32_t first_connection_window = 1024 * 1024;
-constexpr std::uint32_t smallest_window = 65'535;  // HTTP/2's own
-constexpr int most_continuations = 32;             // of one header block
-constexpr std::size_t field_overhead = 32;         // RFC 9113 section 6.5.2
+constexpr int most_continuations = 32;                     // of one header block
+constexpr std::size_t field_overhead = 32;                 // RFC 9113 section 6.5.2
 constexpr std::size_t shown_debug_bytes = 200;
 constexpr auto ping_interval = std::chrono::seconds(1);  // without progress in between
 constexpr std::uint32_t undefined_limit = 0xFFFFFFFF;
@@ -188,6 +186,7 @@ struct Session::Callbacks {
     self.settings_seen_ = true;
     self.peer_limit_ = limit;
     self.observer_.on_stream_limit(limit);
+    if (static_cast<std::uint32_t>(self.open_) > limit) self.pull_back_unsent();
   }
 
   static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
@@ -320,8 +319,9 @@ Session::Session(const Limits& limits, Observer& observer)
        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
         static_cast<std::uint32_t>(std::min<std::size_t>(limits_.header_bytes, 0xFFFFFFFF))}}};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-  connection_window_ = std::max(smallest_window, std::min(limits_.connection_window, first_connection_window));
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<std::int32_t>(connection_window_));
+  // Whole from the start: streams that nobody reads would otherwise stop the others, who alone could make it grow.
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<std::int32_t>(limits_.connection_window));
 }
 
 Session::~Session() { nghttp2_session_del(session_); }
@@ -548,22 +548,33 @@ void Session::grow(Stream& stream, std::size_t bytes) {
     nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_,
                                           static_cast<std::int32_t>(stream.window_));
   }
-  if (connection_window_ < limits_.connection_window && (connection_consumed_ += bytes) >= connection_window_ / 2) {
-    connection_consumed_ = 0;
-    connection_window_ = std::min(limits_.connection_window, 2 * connection_window_);
-    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
-                                          static_cast<std::int32_t>(connection_window_));
-  }
 }
 
 // --- ending streams
 
-void Session::reset(Stream& stream, Code code) {
-  if (std::exchange(stream.reset_by_us_, true)) return;
+bool Session::reset(Stream& stream, Code code) {
+  if (std::exchange(stream.reset_by_us_, true)) return false;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<std::uint32_t>(code));
   if (stream.unconsumed_ > 0) nghttp2_session_consume_connection(session_, std::exchange(stream.unconsumed_, 0));
+  if (!stream.sent_) return false;
   ++kept_slots_;
   ping_for_resets(now_);
+  return true;
+}
+
+// The peer permits fewer streams than it did: what has not been sent would wait here, where no time limit of the queue
+// and no other connection can help it.
+void Session::pull_back_unsent() {
+  for (Stream* stream = streams_; stream != nullptr;) {
+    Stream& each = *stream;
+    stream = stream->next_;
+    if (each.sent_ || each.reset_by_us_) continue;
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, each.id_, NGHTTP2_REFUSED_STREAM);
+    nghttp2_session_set_stream_user_data(session_, each.id_, nullptr);
+    forget(each);
+    each.on_closed({StreamEnd::unprocessed, Code::refused_stream});
+    stream = streams_;  // whoever was told may have changed the list
+  }
 }
 
 void Session::lost() {

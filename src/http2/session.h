@@ -76,8 +76,9 @@ class Session {
   bool submit(Stream& stream, const RequestHead& head, bool has_body);
   void resume(Stream& stream);                       // read_body has more
   void consumed(Stream& stream, std::size_t bytes);  // of what on_data delivered
-  // Ends it; on_closed follows, not from inside the call. The peer counts it until it knows: see on_slots_freed.
-  void reset(Stream& stream, Code code);
+  // Ends it; on_closed follows, not from inside the call. True: the peer counts it until it knows (on_slots_freed).
+  // False: the peer has never heard of it.
+  bool reset(Stream& stream, Code code);
   // The connection is gone: on_closed for every open stream.
   void lost();
 
@@ -112,6 +113,7 @@ class Session {
   void free_slots(TimePoint now);
   void ping_for_resets(TimePoint now);
   void grow(Stream& stream, std::size_t bytes);
+  void pull_back_unsent();
 
   const Limits limits_;
   Observer& observer_;
@@ -132,8 +134,6 @@ class Session {
   TokenBucket bucket_;
   std::string_view unsent_;  // of a frame that did not fit into the last buffer; nghttp2's memory
   std::uint32_t peer_limit_ = 0;
-  std::uint32_t connection_window_ = 0;
-  std::size_t connection_consumed_ = 0;
 
   int pings_out_ = 0;
   int kept_slots_ = 0;         // resets that the peer may not know of
