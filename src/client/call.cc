@@ -531,7 +531,7 @@ bool Call::may_repeat_after(const Error& error) {
   if (!transport_->options().retry_stale || !may_retry(attempt_)) return false;
   // What the server has not touched costs it nothing.
   if (attempt_.unprocessed) {
-    transport_->count_retry();
+    if (!attempt_.pulled_back) transport_->count_retry();
   } else if (!transport_->spend_retry()) {
     return false;
   }
@@ -543,15 +543,19 @@ bool Call::may_repeat_after(const Error& error) {
     Waiter::fresh = true;
     Waiter::miss = ReuseMiss::stale_on_write;
   }
+  const bool pulled_back = attempt_.pulled_back;
   attempt_ = {};  // if no connection comes about, there was none
+  attempt_.pulled_back = pulled_back;
   return true;
 }
 
 void Call::on_failure(Error error) {
   if (!head_ready_ && may_repeat_after(error)) {
-    ++retries_;
     if (traced()) trace(TraceEvent::retry, error.message);
-    Waiter::deadline = std::min(after(Clock::now(), limits().queue), total_deadline_);
+    if (!std::exchange(attempt_.pulled_back, false)) {  // then it waits on, as if it had never left the queue
+      ++retries_;
+      Waiter::deadline = std::min(after(Clock::now(), limits().queue), total_deadline_);
+    }
     if (blocking_) {
       again_ = true;
     } else {

@@ -29,7 +29,7 @@ void Http2Stream::begin(Call& call) {
   deadline_ = never;
   deadline_code_ = ErrorCode::timeout_total;
   ++exchange_;
-  started_ = has_head_ = ended_ = closed_ = reset_ = slot_kept_ = all_sent_ = false;
+  started_ = has_head_ = ended_ = closed_ = reset_ = slot_kept_ = pulled_back_ = all_sent_ = false;
   reused_ = call.on_reused();
   call.on_begin(*this, connection_);
 
@@ -239,7 +239,8 @@ void Http2Stream::on_closed(const StreamEnd& end) {
   if (call_ != nullptr) {
     if (!ended_ || end.by == StreamEnd::malformed) {
       // Whoever asks for calm must not be asked again at once.
-      const bool again = end.by == StreamEnd::unprocessed && !connection_.calm_asked();
+      pulled_back_ = end.by == StreamEnd::unsent;
+      const bool again = pulled_back_ || (end.by == StreamEnd::unprocessed && !connection_.calm_asked());
       fail(error_of(end), again);
     } else if (held_.empty()) {
       finish_call();
@@ -261,6 +262,8 @@ Error Http2Stream::error_of(const StreamEnd& end) const {
   switch (end.by) {
     case StreamEnd::malformed:
       return failure(ErrorCode::invalid_response, "the response was refused: it is not sound HTTP/2 (" + code + ")");
+    case StreamEnd::unsent:
+      return failure(ErrorCode::stream_reset, "the server permits no more requests at present");
     case StreamEnd::unprocessed:
       if (connection_.calm_asked()) {
         return failure(ErrorCode::throttled, "the server asks for calm: send less, or slower");
@@ -296,6 +299,7 @@ void Http2Stream::fail(Error error, bool unprocessed) {
   attempt.any_byte_sent = any_byte_sent();
   attempt.any_byte_received = started_;
   attempt.unprocessed = unprocessed;
+  attempt.pulled_back = pulled_back_;
   attempt.connection = connection_.id;
   error.maybe_processed = maybe_processed(attempt);
   call->on_lost(attempt);

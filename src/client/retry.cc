@@ -19,7 +19,7 @@ MaybeProcessed maybe_processed(const Attempt& attempt) {
 
 bool may_retry(const Attempt& attempt) {
   // Whatever the method: nothing has happened. A server that goes away again and again is not asked for ever.
-  if (attempt.unprocessed) return attempt.replayable && attempt.retries + 1 < most_sendings;
+  if (attempt.unprocessed) return attempt.replayable && (attempt.pulled_back || attempt.retries + 1 < most_sendings);
   if (attempt.retries > 0 || !attempt.replayable || attempt.any_byte_received) return false;
   // Only a connection that broke: a time limit, a protocol error or the caller's word are final.
   if (attempt.code == ErrorCode::stream_reset) return attempt.idempotent;

@@ -17,6 +17,7 @@ struct Attempt {
   bool idempotent = false;         // by its method or by the caller's word
   bool replayable = false;         // its body can be sent again
   bool unprocessed = false;        // the server says that it has not touched the request: GOAWAY, REFUSED_STREAM
+  bool pulled_back = false;        // it was not even sent: the server permits no more streams at present
   int retries = 0;                 // already made
   std::uint64_t connection = 0;    // HTTP/2: its id, to be avoided the next time
 };

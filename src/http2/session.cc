@@ -445,7 +445,9 @@ void Session::forget(Stream& stream) {
 
 // --- sending
 
-bool Session::wants_write() const { return !unsent_.empty() || nghttp2_session_want_write(session_) != 0; }
+bool Session::wants_write() const {
+  return !unsent_.empty() || reset_ping_wanted_ || nghttp2_session_want_write(session_) != 0;
+}
 
 std::size_t Session::produce(std::span<char> buffer) {
   std::size_t size = 0;
@@ -458,7 +460,13 @@ std::size_t Session::produce(std::span<char> buffer) {
         terminated_ = true;
         break;
       }
-      if (made == 0) break;
+      if (made == 0) {
+        if (!std::exchange(reset_ping_wanted_, false)) break;
+        reset_ping_out_ = true;
+        slots_before_ping_ = kept_slots_;
+        ping(now_);
+        continue;
+      }
       unsent_ = view(bytes, static_cast<std::size_t>(made));
     }
     const std::size_t part = std::min(unsent_.size(), buffer.size() - size);
@@ -572,7 +580,7 @@ void Session::pull_back_unsent() {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, each.id_, NGHTTP2_REFUSED_STREAM);
     nghttp2_session_set_stream_user_data(session_, each.id_, nullptr);
     forget(each);
-    each.on_closed({StreamEnd::unprocessed, Code::refused_stream});
+    each.on_closed({StreamEnd::unsent, Code::no_error});
     stream = streams_;  // whoever was told may have changed the list
   }
 }
@@ -601,17 +609,18 @@ void Session::ping(TimePoint now) {
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
 }
 
-// A server counts streams that are opened and reset at once as an attack, and is right. So each reset is followed by a
-// PING, one for all that came before; until its answer, the stream still counts.
+// A server counts streams that are opened and reset at once as an attack, and is right. So resets are followed by a
+// PING, one for all that came before; until its answer, their streams still count. It is made when they have been
+// written: nghttp2 would let it overtake them.
 void Session::ping_for_resets(TimePoint now) {
   if (reset_ping_out_ || kept_slots_ == 0) return;
   if (!progress_since_ping_ && now < last_ping_ + ping_interval) return;
-  reset_ping_out_ = true;
-  slots_before_ping_ = kept_slots_;
-  ping(now);
+  reset_ping_wanted_ = true;
 }
 
-TimePoint Session::ping_due() const { return kept_slots_ > 0 && !reset_ping_out_ ? last_ping_ + ping_interval : never; }
+TimePoint Session::ping_due() const {
+  return kept_slots_ > 0 && !reset_ping_out_ && !reset_ping_wanted_ ? last_ping_ + ping_interval : never;
+}
 
 void Session::on_ping_due(TimePoint now) {
   now_ = now;

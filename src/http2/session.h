@@ -138,6 +138,7 @@ class Session {
   int pings_out_ = 0;
   int kept_slots_ = 0;         // resets that the peer may not know of
   int slots_before_ping_ = 0;  // of these, before the PING under way was sent
+  bool reset_ping_wanted_ = false;
   bool reset_ping_out_ = false;
   bool progress_since_ping_ = true;
   TimePoint last_ping_{};

@@ -38,6 +38,7 @@ struct StreamEnd {
     us,               // Session::reset
     peer,             // RST_STREAM
     unprocessed,      // the peer says that it has not touched it: GOAWAY, or REFUSED_STREAM
+    unsent,           // by us: the peer permits fewer streams than it did, and has not seen this one
     malformed,        // the response breaks HTTP; only this stream is affected
     connection_lost,  // the session has ended
   } by = complete;
