@@ -46,7 +46,9 @@ void Http2Stream::begin(Call& call) {
   head.content_length = from.has_body ? from.content_length : std::nullopt;
   if (call.request().source() && counted_length_) source_left_ = *from.content_length;
   const bool sends_body = from.has_body && from.content_length != 0U;
-  if (!connection_.session().submit(*this, head, sends_body)) {
+  // The grant may have crossed a SETTINGS that permits less.
+  pulled_back_ = !connection_.session().may_open();
+  if (pulled_back_ || !connection_.session().submit(*this, head, sends_body)) {
     closed_ = true;
     refused();
     return;

@@ -72,6 +72,8 @@ class Session {
   std::size_t produce(std::span<char> buffer);
   bool wants_write() const;
 
+  // Whether the peer permits one more stream at present.
+  bool may_open() const { return !settings_seen_ || static_cast<std::uint32_t>(open_) < peer_limit_; }
   // Opens a stream. False: no stream can be opened any more.
   bool submit(Stream& stream, const RequestHead& head, bool has_body);
   void resume(Stream& stream);                       // read_body has more
