@@ -446,10 +446,20 @@ void Session::forget(Stream& stream) {
 // --- sending
 
 bool Session::wants_write() const {
-  return !unsent_.empty() || reset_ping_wanted_ || nghttp2_session_want_write(session_) != 0;
+  return !unsent_.empty() || reset_ping_wanted_ || dropped_ != nullptr || nghttp2_session_want_write(session_) != 0;
+}
+
+// Those that were reset before they were sent.
+void Session::close_dropped() {
+  while (dropped_ != nullptr) {
+    Stream& stream = *std::exchange(dropped_, dropped_->next_);
+    stream.next_ = nullptr;
+    stream.on_closed({StreamEnd::us, Code::cancel});
+  }
 }
 
 std::size_t Session::produce(std::span<char> buffer) {
+  close_dropped();
   std::size_t size = 0;
   while (size < buffer.size()) {
     if (unsent_.empty()) {
@@ -564,7 +574,13 @@ bool Session::reset(Stream& stream, Code code) {
   if (std::exchange(stream.reset_by_us_, true)) return false;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<std::uint32_t>(code));
   if (stream.unconsumed_ > 0) nghttp2_session_consume_connection(session_, std::exchange(stream.unconsumed_, 0));
-  if (!stream.sent_) return false;
+  if (!stream.sent_) {
+    // nghttp2 would keep it for as long as the peer permits no stream.
+    nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);
+    forget(stream);
+    stream.next_ = std::exchange(dropped_, &stream);
+    return false;
+  }
   ++kept_slots_;
   ping_for_resets(now_);
   return true;
@@ -587,6 +603,7 @@ void Session::pull_back_unsent() {
 
 void Session::lost() {
   fail(Code::no_error, "the connection is gone");
+  close_dropped();
   while (streams_ != nullptr) {
     Stream& stream = *streams_;
     nghttp2_session_set_stream_user_data(session_, stream.id_, nullptr);

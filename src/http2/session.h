@@ -116,11 +116,13 @@ class Session {
   void ping_for_resets(TimePoint now);
   void grow(Stream& stream, std::size_t bytes);
   void pull_back_unsent();
+  void close_dropped();
 
   const Limits limits_;
   Observer& observer_;
   nghttp2_session* session_ = nullptr;
   Stream* streams_ = nullptr;  // open
+  Stream* dropped_ = nullptr;  // reset before they were sent, and still to be told
   int open_ = 0;
 
   // The header block under way; there is one at a time.
