@@ -234,6 +234,7 @@ struct Session::Callbacks {
 
   static int on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     if (frame->hd.type == NGHTTP2_HEADERS) {
+      session_of(user).progress_since_ping_ = true;  // servers that count PINGs count those without requests
       if (Stream* stream = stream_of(session, frame->hd.stream_id)) stream->sent_ = true;
     } else if (frame->hd.type == NGHTTP2_DATA) {
       session_of(user).bucket_.earn(progress_gain);
