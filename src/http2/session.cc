@@ -22,7 +22,6 @@ constexpr int most_continuations = 32;                     // of one header bloc
 constexpr std::size_t field_overhead = 32;                 // RFC 9113 section 6.5.2
 constexpr std::size_t shown_debug_bytes = 200;
 constexpr auto ping_interval = std::chrono::seconds(1);  // without progress in between
-constexpr std::uint32_t undefined_limit = 0xFFFFFFFF;
 
 // What a frame without progress costs. A burst of them is normal, a stream of them is not.
 constexpr std::int64_t idle_frame_cost = 1;
