@@ -47,7 +47,7 @@ constexpr std::array<CodeRow, static_cast<std::size_t>(ErrorCode::last_)> codes{
     {ErrorCode::timeout_total, "timeout_total", ErrorKind::timed_out},
     {ErrorCode::stream_reset, "stream_reset", ErrorKind::disconnected},
     {ErrorCode::throttled, "throttled", ErrorKind::overloaded},
-    {ErrorCode::http1_required, "http1_required", ErrorKind::rejected},
+    {ErrorCode::http1_required, "http1_required", ErrorKind::unreachable},
     {ErrorCode::cancelled, "cancelled", ErrorKind::cancelled},
     {ErrorCode::transport_closed, "transport_closed", ErrorKind::cancelled},
 }};

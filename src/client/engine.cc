@@ -63,7 +63,7 @@ void Engine::dial(pool::Route& route, std::shared_ptr<const pool::DialOrder> ord
   try {
     Worker& worker = next_worker();
     if (worker.loop.on_this_thread()) {
-      dial_on(worker, std::move(pool), route.shared_from_this(), order);
+      dial_on(worker, pool, route.shared_from_this(), order);
     } else {
       worker.loop.post(
           [&worker, pool, route = route.shared_from_this(), order] { dial_on(worker, pool, route, order); });

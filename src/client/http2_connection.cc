@@ -91,6 +91,7 @@ void Http2Connection::on_stream_limit(std::uint32_t streams) {
 
 void Http2Connection::on_goaway(Code code, std::string_view debug) {
   calm_asked_ = calm_asked_ || code == Code::enhance_your_calm;
+  insecure_ = insecure_ || code == Code::inadequate_security;
   if (code != Code::no_error) {
     goaway_ = std::string(http2::to_string(code));
     if (!debug.empty()) goaway_ += ": " + printable(debug, 100);
@@ -172,7 +173,13 @@ void Http2Connection::flush() {
       busy_ = true;
       bytes = {buffer.data(), session_.produce(buffer)};
       busy_ = false;
-      if (bytes.empty()) break;
+      if (bytes.empty()) {
+        if (session_.failed() && !broken_ && !shut_wanted_) {
+          lose(ErrorCode::invalid_response, session_.failure().message, CloseReason::protocol_error);
+          return;
+        }
+        break;
+      }
     }
     const std::array<std::string_view, 1> parts{bytes};
     const net::WriteResult result = stream().write(parts);

@@ -34,6 +34,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   bool secure() const { return !dialled_.tls.empty(); }
 
   bool calm_asked() const { return calm_asked_; }
+  bool found_insecure() const { return insecure_; }
 
   // For its streams.
   http2::Session& session() { return session_; }
@@ -79,6 +80,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   bool shut_wanted_ = false;  // meanwhile
   bool shutting_ = false;
   bool broken_ = false;
+  bool insecure_ = false;    // GOAWAY(INADEQUATE_SECURITY)
   bool calm_asked_ = false;  // GOAWAY(ENHANCE_YOUR_CALM)
 };
 

@@ -201,9 +201,12 @@ void Http2Stream::take(std::string_view bytes) {
   if (held_.empty()) {
     held_.assign(bytes.substr(size));
     held_taken_ = 0;
-  } else if ((held_taken_ += size) == held_.size()) {
-    std::string().swap(held_);
-    held_taken_ = 0;
+  } else {
+    held_taken_ += size;
+    if (held_taken_ == held_.size()) {
+      std::string().swap(held_);
+      held_taken_ = 0;
+    }
   }
   if (!call->has_news()) return;
   set_deadline(Duration::zero(), ErrorCode::timeout_total);
@@ -240,10 +243,8 @@ void Http2Stream::on_closed(const StreamEnd& end) {
   if (!slot_kept_) connection_.end_lease(true, CloseReason::shutdown);
   if (call_ != nullptr) {
     if (!ended_ || end.by == StreamEnd::malformed) {
-      // Whoever asks for calm must not be asked again at once.
       pulled_back_ = end.by == StreamEnd::unsent;
-      const bool again = pulled_back_ || (end.by == StreamEnd::unprocessed && !connection_.calm_asked());
-      fail(error_of(end), again);
+      fail(error_of(end), pulled_back_ || end.by == StreamEnd::unprocessed || end.code == Code::http_1_1_required);
     } else if (held_.empty()) {
       finish_call();
     }
@@ -269,6 +270,9 @@ Error Http2Stream::error_of(const StreamEnd& end) const {
     case StreamEnd::unprocessed:
       if (connection_.calm_asked()) {
         return failure(ErrorCode::throttled, "the server asks for calm: send less, or slower");
+      }
+      if (connection_.found_insecure()) {
+        return failure(ErrorCode::tls_failed, "the server finds this connection's security inadequate");
       }
       return failure(ErrorCode::stream_reset, "the server refused the request without looking at it (" + code + ")");
     case StreamEnd::connection_lost:
@@ -300,7 +304,7 @@ void Http2Stream::fail(Error error, bool unprocessed) {
   attempt.reused = reused_;
   attempt.any_byte_sent = any_byte_sent();
   attempt.any_byte_received = started_;
-  attempt.unprocessed = unprocessed;
+  attempt.unprocessed = unprocessed || error.code == ErrorCode::http1_required;
   attempt.pulled_back = pulled_back_;
   attempt.connection = connection_.id;
   error.maybe_processed = maybe_processed(attempt);

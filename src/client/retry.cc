@@ -18,6 +18,8 @@ MaybeProcessed maybe_processed(const Attempt& attempt) {
 }
 
 bool may_retry(const Attempt& attempt) {
+  // Whoever asks for calm, or for better security, must not be asked again at once.
+  if (attempt.code == ErrorCode::throttled || attempt.code == ErrorCode::tls_failed) return false;
   // Whatever the method: nothing has happened. A server that goes away again and again is not asked for ever.
   if (attempt.unprocessed) return attempt.replayable && (attempt.pulled_back || attempt.retries + 1 < most_sendings);
   if (attempt.retries > 0 || !attempt.replayable || attempt.any_byte_received) return false;

@@ -346,18 +346,20 @@ bool Session::receive(std::string_view bytes, TimePoint now) {
     terminated_ = true;  // nghttp2 has given up: nothing more can be said
     return false;
   }
-  if (!failed_ && nghttp2_session_want_read(session_) == 0) {
-    // It has sent, or will send, a GOAWAY of its own for what the peer did; or the peer's own has come to its end.
-    if (!goaway_seen_ || open_ > 0) {
-      const std::string what = std::move(failure_.message);
-      terminated_ = true;
-      fail(Code::protocol_error, what.empty() ? "the server broke HTTP/2" : "the server broke HTTP/2: " + what);
-    }
-  }
+  note_end();
   if (failed_ && !std::exchange(terminated_, true)) {
     nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(failure_code_));
   }
   return !failed_;
+}
+
+// nghttp2 has answered what the peer did with a GOAWAY of its own. Known when that has been written.
+void Session::note_end() {
+  if (failed_ || nghttp2_session_want_read(session_) != 0) return;
+  if (goaway_seen_ && open_ == 0) return;  // the peer's own GOAWAY has come to its end
+  const std::string what = std::move(failure_.message);
+  terminated_ = true;
+  fail(Code::protocol_error, what.empty() ? "the server broke HTTP/2" : "the server broke HTTP/2: " + what);
 }
 
 void Session::fail(Code code, std::string message) {
@@ -484,6 +486,7 @@ std::size_t Session::produce(std::span<char> buffer) {
     unsent_.remove_prefix(part);
     size += part;
   }
+  if (size == 0) note_end();
   return size;
 }
 
@@ -559,13 +562,13 @@ void Session::consumed(Stream& stream, std::size_t bytes) {
 
 // A reader who keeps up gets a larger window, up to its limit; one who does not costs no more memory than before.
 void Session::grow(Stream& stream, std::size_t bytes) {
-  if (stream.window_ < limits_.stream_window && !stream.ended_ &&
-      (stream.since_growth_ += bytes) >= stream.window_ / 2) {
-    stream.since_growth_ = 0;
-    stream.window_ = std::min(limits_.stream_window, 2 * stream.window_);
-    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_,
-                                          static_cast<std::int32_t>(stream.window_));
-  }
+  if (stream.window_ >= limits_.stream_window || stream.ended_) return;
+  stream.since_growth_ += bytes;
+  if (stream.since_growth_ < stream.window_ / 2) return;
+  stream.since_growth_ = 0;
+  stream.window_ = std::min(limits_.stream_window, 2 * stream.window_);
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream.id_,
+                                        static_cast<std::int32_t>(stream.window_));
 }
 
 // --- ending streams

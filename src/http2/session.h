@@ -106,6 +106,7 @@ class Session {
 
   void fail(Code code, std::string message);
   bool spend(std::int64_t tokens);
+  void note_end();
   void begin_fields();
   bool add_field(std::string_view name, std::string_view value);
   Headers take_fields();
