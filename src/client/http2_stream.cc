@@ -264,6 +264,10 @@ Error Http2Stream::error_of(const StreamEnd& end) const {
   const std::string code(http2::to_string(end.code));
   switch (end.by) {
     case StreamEnd::malformed:
+      if (end.over_limit) {
+        return failure(ErrorCode::limit_exceeded,
+                       "the response has more header fields or informational responses than the limits permit");
+      }
       return failure(ErrorCode::invalid_response, "the response was refused: it is not sound HTTP/2 (" + code + ")");
     case StreamEnd::unsent:
       return failure(ErrorCode::stream_reset, "the server permits no more requests at present");

@@ -36,13 +36,14 @@ struct StreamEnd {
   enum By : unsigned char {
     complete,         // both sides have said all
     us,               // Session::reset
-    peer,             // RST_STREAM
+    peer,             // RST_STREAM; with NO_ERROR behind a complete response it is `complete`
     unprocessed,      // the peer says that it has not touched it: GOAWAY, or REFUSED_STREAM
     unsent,           // by us: the peer permits fewer streams than it did, and has not seen this one
     malformed,        // the response breaks HTTP; only this stream is affected
     connection_lost,  // the session has ended
   } by = complete;
   Code code = Code::no_error;
+  bool over_limit = false;  // with `malformed`: more fields or informational responses than Limits permit
 };
 
 class Stream {
@@ -54,7 +55,7 @@ class Stream {
       later,   // none now: Session::resume
       failed,  // the stream is to be reset
     } kind = bytes;
-    std::size_t size = 0;
+    std::size_t size = 0;  // 0 without `end` is `later`
     bool end = false;
     const Headers* trailers = nullptr;  // with `end`; copied at once
   };
@@ -65,8 +66,9 @@ class Stream {
   virtual void on_data(std::string_view bytes) = 0;
   virtual void on_trailers(Headers&& fields) = 0;
   virtual void on_end() = 0;  // the response is complete; the request may not be
-  // Once, last: the session has forgotten this stream.
+  // Once, last: the session has forgotten this stream, which may be destroyed or submitted again from here.
   virtual void on_closed(const StreamEnd& end) = 0;
+  // The space is where the bytes leave from: nothing is copied again.
   virtual Body read_body(std::span<char> into) = 0;
 
   std::int32_t stream_id() const { return id_; }
@@ -82,16 +84,23 @@ class Stream {
   friend class Session;
   std::int32_t id_ = 0;
   int informational_ = 0;
+  bool open_ = false;  // the session knows it
   bool sent_ = false;
+  bool began_ = false;      // any head of a response came
   bool responded_ = false;  // its final head was delivered
   bool ended_ = false;      // END_STREAM came
   bool reset_by_us_ = false;
+  bool reset_written_ = false;
   bool reset_by_peer_ = false;
+  bool body_failed_ = false;
   bool malformed_ = false;
+  bool over_limit_ = false;
   std::uint32_t window_ = 0;      // what the peer may send ahead
   std::size_t unconsumed_ = 0;    // of what it has sent
   std::size_t since_growth_ = 0;  // consumed since the window grew
-  Stream* previous_ = nullptr;    // among the open ones
+  std::size_t field_bytes_ = 0;   // of all heads and trailers so far
+  std::size_t field_count_ = 0;
+  Stream* previous_ = nullptr;  // among the open ones
   Stream* next_ = nullptr;
 };
 

@@ -13,8 +13,12 @@ class TokenBucket {
   explicit TokenBucket(std::int64_t burst, std::int64_t per_second)
       : burst_(burst), per_second_(per_second), tokens_(burst) {}
 
-  // False: there are none left.
-  bool take(std::int64_t count) { return (tokens_ -= count) >= 0; }
+  // False: there are not that many, and nothing is taken.
+  bool take(std::int64_t count) {
+    if (tokens_ < count) return false;
+    tokens_ -= count;
+    return true;
+  }
   void earn(std::int64_t count) { tokens_ = std::min(burst_, tokens_ + count); }
 
   void refill(TimePoint now) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""faultd: an HTTP/1.1 server that misbehaves on purpose, and remembers what it saw.
+"""faultd: a server that misbehaves on purpose, and remembers what it saw. HTTP/2 is in http2.py.
 
 What it remembers is the oracle of the tests: a client may say that it reused a connection, the server knows. One
 process serves any number of listeners; each has its own port, TLS settings, behaviour and log. Two kinds of faults:
@@ -26,6 +26,8 @@ import sys
 import threading
 import time
 import urllib.parse
+
+import http2
 
 KEPT_BODY = 65536  # of a request's body, in the log
 LONGEST_HEAD = 1 << 20
@@ -791,7 +793,8 @@ def tunnel(connection, request, how):
 
 
 LISTENERS = {"http": http, "slow_tls": http, "tarpit": tarpit, "accept_close": accept_close, "garbage_tls": garbage_tls,
-             "tls_close": tls_close, "proxy": proxy, "bound": http, "no_accept": tarpit}
+             "tls_close": tls_close, "proxy": proxy, "bound": http, "no_accept": tarpit,
+             "h2": lambda connection: http2.serve(connection, http)}
 
 # --- control
 
@@ -820,7 +823,7 @@ class Control:
         return {}
 
     def wait(self, request, listener):
-        """Until `what` (accepts, requests, open, held, bodies: bytes of bodies in all) is `at_least` or `exactly`;
+        """Until `what` (accepts, requests, open, held, pings, resets, goaways, bodies: bytes of bodies in all) is `at_least` or `exactly`;
         {"reached": false} after `seconds`."""
 
         def value():
@@ -831,6 +834,10 @@ class Control:
                 return len(listener.held)
             if what == "bodies":
                 return sum(each["body_bytes"] for each in listener.log["requests"])
+            if what in ("pings", "resets", "goaways"):  # of HTTP/2 clients
+                said = [each["h2"] for each in listener.log["connections"] if "h2" in each]
+                return sum({"pings": h2["pings"], "resets": len(h2["resets"]), "goaways": h2["goaway"] >= 0}[what]
+                           for h2 in said)
             return len(listener.log[what]) if what == "requests" else listener.log[what]
 
         def reached():

@@ -118,6 +118,19 @@ LoggedConnection connection_of(const json::object& from) {
   connection.alpn = text(from, "alpn");
   connection.client = text(from, "client");
   connection.closed = text(from, "closed");
+  const json::value* const said = from.if_contains("h2");
+  if (said == nullptr) return connection;
+  const json::object& h2 = said->as_object();
+  connection.http2 = true;
+  connection.goaway = h2.at("goaway").as_int64();
+  connection.goaway_debug = text(h2, "goaway_debug");
+  for (const json::value& each : h2.at("resets").as_array()) {
+    connection.resets.emplace_back(static_cast<int>(each.at(0).as_int64()), each.at(1).as_int64());
+  }
+  connection.pings = number(h2, "pings");
+  connection.ping_acks = number(h2, "ping_acks");
+  connection.settings_acks = number(h2, "settings_acks");
+  connection.received = h2.at("received").as_int64();
   return connection;
 }
 
@@ -162,6 +175,13 @@ std::string Listener::url(std::string_view host, std::string_view path) const {
 
 std::string Listener::scenario(std::string_view name, std::string_view arguments) const {
   std::string path("/scenario/");
+  path.append(name);
+  if (!arguments.empty()) path.append("?").append(arguments);
+  return url(path);
+}
+
+std::string Listener::attack(std::string_view name, std::string_view arguments) const {
+  std::string path("/attack/");
   path.append(name);
   if (!arguments.empty()) path.append("?").append(arguments);
   return url(path);

@@ -42,6 +42,16 @@ struct LoggedConnection {
   std::string alpn;
   std::string client;  // common name of the client's certificate
   std::string closed;  // "fin", "rst", "cut" (TLS without close_notify) by the client, "server", or empty: open
+
+  // With HTTP/2: what the client said.
+  bool http2 = false;
+  std::int64_t goaway = -1;  // its code
+  std::string goaway_debug;
+  std::vector<std::pair<int, std::int64_t>> resets;  // stream and code
+  int pings = 0;
+  int ping_acks = 0;
+  int settings_acks = 0;
+  std::int64_t received = 0;  // bytes
 };
 
 struct ServerLog {
@@ -74,12 +84,14 @@ class Listener {
   std::string url(std::string_view host, std::string_view path) const;
   // "/scenario/NAME?ARGUMENTS".
   std::string scenario(std::string_view name, std::string_view arguments = "") const;
+  // "/attack/NAME?ARGUMENTS", of scenario `h2`: faultd/http2.py.
+  std::string attack(std::string_view name, std::string_view arguments = "") const;
   // The response is these very bytes. `arguments`: "close=1", "split=1", ...
   std::string raw(std::string_view bytes, std::string_view arguments = "") const;
 
   ServerLog log() const;
   void reset() const;
-  // accepts, requests, open, held or bodies; false when half a minute was not enough.
+  // accepts, requests, open, held, bodies, pings, resets or goaways; false when half a minute was not enough.
   [[nodiscard]] bool wait_for(std::string_view what, std::int64_t at_least) const;
   [[nodiscard]] bool wait_for_exactly(std::string_view what, std::int64_t value) const;
   void release(int count = 0) const;        // held requests, the oldest first; 0: all, and all that come

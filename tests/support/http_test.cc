@@ -68,6 +68,7 @@ std::string brief(const Stats& stats) {
 
 Listener& HttpTest::serve(const Serve& how) { return listeners_.emplace_back(how); }
 CountingServer& HttpTest::count(const CountingOptions& options) { return counting_.emplace_back(options); }
+H2Server& HttpTest::serve_h2(const H2Options& options) { return h2_.emplace_back(options); }
 
 std::shared_ptr<Transport> HttpTest::make_transport(const Options& options) {
   return transports_.emplace_back(Made{Transport::create(options), false}).transport;
@@ -96,7 +97,8 @@ void HttpTest::expect_quiet_counters() {
     const auto quiet = [&] {
       const Stats now = made.transport->stats();
       return now.requests.in_flight + now.pool.active + now.pool.waiting + now.pool.dialing + now.pool.draining == 0 &&
-             now.pool.open == now.pool.idle + now.pool.upgraded && now.broken_law().empty();
+             now.pool.open == now.pool.idle + now.pool.upgraded && now.pool.leases == now.pool.upgraded &&
+             now.broken_law().empty();
     };
     EXPECT_TRUE(eventually(quiet)) << brief(made.transport->stats());
     // The closed sets of reasons leave nothing out.
@@ -138,9 +140,9 @@ void HttpTest::TearDown() {
     expect_agreement(server.port(), [&] { return server.log().accepts; }, [&] { return server.log().open; });
     if (!allow_malformed_) expect_well_formed(server);
   }
-  for (const CountingServer& server : counting_) {
+  for_each_counting([this](const auto& server) {
     expect_agreement(server.port(), [&] { return server.accepts(); }, [&] { return server.open(); });
-  }
+  });
   // The last handle closes what it held.
   const bool any_shared =
       std::any_of(transports_.begin(), transports_.end(), [](const Made& made) { return made.shared; });
@@ -150,10 +152,10 @@ void HttpTest::TearDown() {
     EXPECT_TRUE(not_ours_.contains(server.port()) || server.wait_for_exactly("open", 0))
         << "connections outlive their transport: " << server.log().open;
   }
-  for (const CountingServer& server : counting_) {
+  for_each_counting([this](const auto& server) {
     EXPECT_TRUE(not_ours_.contains(server.port()) || eventually([&] { return server.open() == 0; }))
         << "connections outlive their transport: " << server.open();
-  }
+  });
 }
 
 void on_threads(int count, const std::function<void(int)>& work) {

@@ -24,6 +24,7 @@
 
 #include "support/counting_server.h"
 #include "support/faultd.h"
+#include "support/h2_server.h"
 
 namespace trunkline::test {
 
@@ -53,9 +54,10 @@ std::string describe(const Result<T>& result) {
 
 class HttpTest : public ::testing::Test {
  public:
-  // A server of its own for this test: one that misbehaves, or one that counts and is fast.
+  // A server of its own for this test: one that misbehaves, one that counts and is fast, or one that speaks HTTP/2.
   Listener& serve(const Serve& how = {});
   CountingServer& count(const CountingOptions& options = {});
+  H2Server& serve_h2(const H2Options& options = {});
   // A pool of its own, looked at when the test ends.
   std::shared_ptr<Transport> make_transport(const Options& options = test_options());
   std::shared_ptr<Transport> shared_transport(const Options& options = test_options());
@@ -84,9 +86,16 @@ class HttpTest : public ::testing::Test {
   void expect_agreement(int port, const std::function<std::int64_t()>& accepts,
                         const std::function<std::int64_t()>& open);
   void expect_well_formed(const Listener& server);
+  // All kinds of servers that count by themselves.
+  template <class Action>
+  void for_each_counting(Action action) {
+    for (const CountingServer& server : counting_) action(server);
+    for (const H2Server& server : h2_) action(server);
+  }
 
   std::deque<Listener> listeners_;
   std::deque<CountingServer> counting_;
+  std::deque<H2Server> h2_;
   std::vector<Made> transports_;
   std::set<int> not_ours_;
   bool allow_malformed_ = false;
