@@ -203,6 +203,20 @@ TEST_F(HerdTest, F9_a_limit_that_keeps_changing_under_load_strands_nobody) {
 }
 
 // A limit of 0 is legal: one waits, and fails with its own time limit if it lasts.
+TEST_F(HerdTest, F9_a_limit_of_0_makes_requests_wait_until_it_is_raised) {
+  H2Server& server = serve_h2({.limit = 0});
+  const Client client = make_client(h2c_options().derive([](Options& o) { o.limits.open_per_host = 2; }));
+  Timeouts hasty = test_options().timeouts;
+  hasty.queue = milliseconds(300);
+  H2Call patient = start(client, get(server.url("/patient")));
+  const Result<Response> late = client.send(get(server.url("/late")).timeouts(hasty).total_timeout(seconds(10)));
+  ASSERT_FAILS(late, ErrorCode::timeout_queue);
+  EXPECT_EQ(late.error().maybe_processed, MaybeProcessed::no);
+  server.set_limit(3);
+  EXPECT_STATUS(patient.reply.get(), 200);
+  EXPECT_LE(server.accepts(), 2);
+}
+
 // --- GOAWAY
 
 class GoawayTest : public HerdTest {

@@ -525,7 +525,10 @@ bool Call::may_repeat_after(const Error& error) {
     const Options& options = transport_->options();
     if (options.protocol != Protocol::automatic && !options.http2.fall_back_to_http1) return false;
     auto& destination = static_cast<Destination&>(*target_->route->attachment);
-    destination.http1_until.store((now + http1_memory).time_since_epoch().count());
+    const auto until = (now + http1_memory).time_since_epoch().count();
+    if (destination.http1_until.exchange(until) <= now.time_since_epoch().count()) {
+      pool_->turn_away(*target_->route, std::make_shared<const Error>(error), now);  // they all follow
+    }
     return route_ == target_->route.get() && use_http1();
   }
   if (!transport_->options().retry_stale || !may_retry(attempt_)) return false;

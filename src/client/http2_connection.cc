@@ -47,7 +47,7 @@ Http2Connection::Http2Connection(net::Loop& loop, std::shared_ptr<pool::Pool> po
       ping_timeout_(settings.http2.ping_timeout),
       last_heard_(loop.now()) {
   shared = true;
-  capacity = std::max(1U, expected_capacity);
+  capacity = expected_capacity;
 }
 
 Http2Connection::~Http2Connection() = default;

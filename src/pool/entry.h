@@ -40,8 +40,9 @@ struct Entry {
   TimePoint rotate_at = never;  // from then on it is replaced when that costs nobody anything
   TimePoint retire_at = never;  // from then on it is not used at all
   TimePoint idle_since{};
-  TimePoint idle_until{};  // as its last user's options have it
-  Entry* newer = nullptr;  // neighbours among the idle
+  TimePoint paused_since{};  // shared: when the peer last said that it permits none
+  TimePoint idle_until{};    // as its last user's options have it
+  Entry* newer = nullptr;    // neighbours among the idle
   Entry* older = nullptr;
 };
 

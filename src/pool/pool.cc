@@ -173,6 +173,10 @@ void Pool::invalidate(Route& route, TimePoint now) {
   decide(route, now, [&](Actions& actions) { route.invalidate(now, actions); });
 }
 
+void Pool::turn_away(Route& route, const std::shared_ptr<const Error>& why, TimePoint now) {
+  decide(route, now, [&](Actions& actions) { route.turn_away(why, actions); });
+}
+
 void Pool::shut_down(TimePoint now) {
   {
     std::lock_guard lock(mutex_);

@@ -70,6 +70,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     }
   }
   void invalidate(Route& route, TimePoint now);
+  void turn_away(Route& route, const std::shared_ptr<const Error>& why, TimePoint now);
   void shut_down(TimePoint now);
   // Closes the coldest idle connection of a few that it looks at. False: none is idle.
   bool evict_one(TimePoint now);

@@ -81,7 +81,7 @@ class ThreadedPerformer final : public Performer {
         line->id = next_id_.fetch_add(1);
         const Sharing sharing = static_cast<Owner&>(*keep->attachment).sharing;
         line->shared = sharing == Sharing::always || (sharing == Sharing::unknown && random() % 2 == 0);
-        if (line->shared) line->capacity = std::max(1U, order->expected_capacity);
+        if (line->shared) line->capacity = order->expected_capacity;
         pool_of(*keep).dialled(*keep, *line, *order, Clock::now());
         if (line->shared && random() % 8 != 0) settings(keep, line, 1 + random() % most_permitted);
         if (line->shared && random() % 2 == 0) settings(keep, line, random() % (most_permitted + 1));

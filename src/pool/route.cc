@@ -419,6 +419,14 @@ void Route::drop_expired_waiters(TimePoint now, Actions& actions) {
   while (first_ != nullptr && first_->deadline <= now) fail(*first_, ErrorCode::timeout_queue, actions);
 }
 
+void Route::turn_away(const std::shared_ptr<const Error>& why, Actions& actions) {
+  while (first_ != nullptr) {
+    Waiter& waiter = *first_;
+    unlink(waiter);
+    actions.push_back({.kind = Action::fail, .waiter = &waiter, .code = why->code, .error = why});
+  }
+}
+
 // --- the rest
 
 void Route::tick(TimePoint now, Actions& actions) {
@@ -433,7 +441,7 @@ void Route::tick(TimePoint now, Actions& actions) {
 void Route::invalidate(TimePoint now, Actions& actions) {
   ++generation_;
   exclusive_until_ = TimePoint{};
-  limit_ = 0;
+  limit_ = 1;
   while (evict_oldest(now, CloseReason::invalidated, actions)) {
   }
   if (shared_.empty()) return;

@@ -49,7 +49,8 @@ struct DialOrder {
   DialReason reason = DialReason::first;
   TimePoint started{};
   std::uint32_t generation = 0;
-  std::uint32_t expected_capacity = 0;  // what the peer permitted when last heard; 0: not known, take 1
+  // How many requests a shared connection may carry before its peer's SETTINGS: what they said when last heard, or 1.
+  std::uint32_t expected_capacity = 1;
   PoolLimits limits;
   Timeouts timeouts;
 };
@@ -126,6 +127,9 @@ class Route : public std::enable_shared_from_this<Route> {
   // A connection turned out dead: what has been idle for at least as long is suspect and goes.
   void drop_suspects(const Entry& victim, TimePoint now, Actions& actions);
 
+  // None of those who wait is to be served here: all fail, for that reason.
+  void turn_away(const std::shared_ptr<const Error>& why, Actions& actions);
+
   void tick(TimePoint now, Actions& actions);
   void hint(std::chrono::seconds timeout) { idle_limit_.hint(timeout); }
   void invalidate(TimePoint now, Actions& actions);
@@ -201,8 +205,8 @@ class Route : public std::enable_shared_from_this<Route> {
   bool another_can_be_had(const Waiter& waiter, const Entry& entry, TimePoint now) const;
   void serve(TimePoint now, Actions& actions);
   struct Outlook {
-    bool usable = false;  // there is a connection that will have credit again
-    TimePoint settled{};  // until then the SETTINGS of one of them may come
+    bool usable = false;   // there is a connection that will have credit again
+    TimePoint patience{};  // until then one of them may be worth the wait
   };
   Outlook outlook(std::uint64_t avoid) const;
   void grow(TimePoint now, Actions& actions);
@@ -237,7 +241,7 @@ class Route : public std::enable_shared_from_this<Route> {
   std::size_t ready_ = 0;        // how many those are
   TimePoint exclusive_until_{};  // the last dial said HTTP/1.1, and is believed so long
   TimePoint limit_until_{};      // and so long the limit that a peer last set
-  std::uint32_t limit_ = 0;
+  std::uint32_t limit_ = 1;
 
   int gate_ = 1;                           // dials that may be under way at once; doubles with each success
   int failures_ = 0;                       // dials that failed in a row

@@ -58,6 +58,10 @@ class RouteTest : public testing::Test {
     EXPECT_EQ(outcome, Outcome::queued);
     return made;
   }
+  void turn_away(ErrorCode code) {
+    route->turn_away(std::make_shared<const Error>(code, Phase::body, "not here"), actions);
+    sort_actions();
+  }
   bool cancel(Waiter& waiter) {
     const bool cancelled = route->cancel(waiter, now, actions);
     sort_actions();
@@ -77,7 +81,7 @@ class RouteTest : public testing::Test {
     Entry& made = entries.emplace_back();
     made.id = entries.size();
     made.shared = true;
-    made.capacity = std::max(1U, order->expected_capacity);
+    made.capacity = order->expected_capacity;
     route->dialled(made, *order, now, actions);
     sort_actions();
     return made;

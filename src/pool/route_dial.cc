@@ -132,7 +132,7 @@ void Route::start_dial(DialReason reason, const PoolLimits& limits, const Timeou
   order->reason = reason;
   order->started = now;
   order->generation = generation_;
-  order->expected_capacity = now < limit_until_ ? limit_ : 0;
+  order->expected_capacity = now < limit_until_ ? limit_ : 1;
   order->limits = limits;
   order->timeouts = timeouts;
   actions.push_back({.kind = Action::dial, .order = std::move(order)});

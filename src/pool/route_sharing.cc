@@ -15,6 +15,8 @@ namespace {
 constexpr auto growth_patience = milliseconds(5);
 // SETTINGS follow the handshake by a round trip. A peer that has not sent them by then is not waited for.
 constexpr auto settings_patience = milliseconds(250);
+// A peer that permits no request at present may permit some in a moment; another connection would hear the same.
+constexpr auto pause_patience = std::chrono::seconds(1);
 // As long after its last use a server's limit is taken for granted: too high a guess costs refused requests, none costs
 // a round trip.
 constexpr auto limit_memory = std::chrono::minutes(10);
@@ -129,15 +131,20 @@ void Route::share(Waiter& waiter, Entry& entry, bool reused, TimePoint now, Acti
   }
 }
 
-// Credit to those who wait, in turn.
+// Credit to those who wait, in turn. Who was passed over because another connection could be made room for is asked
+// again when that has changed.
 void Route::serve(TimePoint now, Actions& actions) {
+  bool passed_over = false;
   for (Waiter* waiter = first_; waiter != nullptr && (ready_ > 0 || counters_.idle > 0);) {
-    Waiter* const next = waiter->next;
+    Waiter* next = waiter->next;
     if (waiter->deadline <= now) {
       fail(*waiter, ErrorCode::timeout_queue, actions);
     } else if (Entry* const entry = pick(*waiter, now, actions); entry != nullptr) {
       give(*waiter, *entry, true, now, actions);
-    } else if (!waiter->fresh && waiter->avoid == 0) {
+      if (std::exchange(passed_over, false)) next = first_;
+    } else if (waiter->avoid != 0) {
+      passed_over = true;
+    } else if (!waiter->fresh) {
       return;  // what it cannot have, nobody behind it can
     }
     waiter = next;
@@ -181,6 +188,7 @@ void Route::set_capacity(Entry& entry, std::uint32_t capacity, TimePoint now, Ac
   if (entry.settled && capacity != entry.capacity) ++counters_.limit_changes;
   entry.settled = true;
   entry.capacity = capacity;
+  if (capacity == 0) entry.paused_since = now;
   if (capacity > 0 && entry.generation == generation_) {  // 0 is a pause, not a limit
     limit_ = capacity;
     limit_until_ = now + limit_memory;
@@ -200,13 +208,16 @@ void Route::dialled_shared(Entry& entry, const DialOrder& order, TimePoint now, 
 
 // --- growing
 
-// What one who avoids that connection may hope for from those that are open.
+// What one who avoids that connection may hope for from those that are open. Nobody avoids one that is paused: it was
+// not the connection that turned a request away.
 Route::Outlook Route::outlook(std::uint64_t avoid) const {
   Outlook seen;
   for (const Entry* entry : shared_) {
-    if (entry->retiring || (avoid != 0 && entry->id == avoid)) continue;
+    const bool is_paused = entry->settled && entry->capacity == 0;
+    if (entry->retiring || (avoid != 0 && entry->id == avoid && !is_paused)) continue;
     seen.usable = true;
-    if (!entry->settled) seen.settled = std::max(seen.settled, entry->opened + settings_patience);
+    if (!entry->settled) seen.patience = std::max(seen.patience, entry->opened + settings_patience);
+    if (is_paused) seen.patience = std::max(seen.patience, entry->paused_since + pause_patience);
   }
   return seen;
 }
@@ -225,7 +236,7 @@ void Route::grow(TimePoint now, Actions& actions) {
       const Outlook seen = waiter->avoid == 0 ? common : outlook(waiter->avoid);
       TimePoint due = earliest;
       if (seen.usable && !waiter->fresh) {
-        due = std::max(due, seen.settled);
+        due = std::max(due, seen.patience);
         if (waiter->avoid == 0) due = std::max(due, waiter->since + growth_patience);
       }
       if (due > now) {

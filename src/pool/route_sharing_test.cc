@@ -227,7 +227,7 @@ TEST_F(SharingMemory, a_peer_that_turns_to_sharing_is_believed) {
 TEST_F(SharingMemory, a_dial_expects_the_limit_that_was_last_heard_until_ten_minutes_after_its_last_use) {
   limits.max_age = 0s;
   queued();
-  EXPECT_EQ(orders.at(0)->expected_capacity, 0u);
+  EXPECT_EQ(orders.at(0)->expected_capacity, 1u);
   Entry& entry = dial_shares();
   settings(entry, 30);
   settings(entry, 20);
@@ -239,7 +239,7 @@ TEST_F(SharingMemory, a_dial_expects_the_limit_that_was_last_heard_until_ten_min
   dial_fails();
   now += 10s;
   queued();
-  EXPECT_EQ(orders.at(0)->expected_capacity, 0u);
+  EXPECT_EQ(orders.at(0)->expected_capacity, 1u);
 }
 
 TEST_F(SharingMemory, a_dial_that_expects_a_limit_serves_at_once) {
@@ -258,11 +258,36 @@ TEST_F(SharingMemory, a_limit_of_zero_is_a_pause_and_not_remembered) {
   EXPECT_EQ(orders.at(0)->expected_capacity, 20u);
 }
 
+TEST_F(SharingMemory, a_peer_that_permits_nothing_is_waited_for_even_by_those_whom_it_turned_away) {
+  Entry& entry = shared(20);
+  settings(entry, 0);
+  queued();
+  EXPECT_EQ(acquire(avoiding(entry)), nullptr);
+  EXPECT_TRUE(orders.empty());
+  now += 1s - 1ns;
+  tick();
+  EXPECT_TRUE(orders.empty());
+  now += 1ns;
+  tick();
+  EXPECT_EQ(orders.size(), 1u);
+}
+
+TEST_F(SharingMemory, those_who_wait_can_be_turned_away) {
+  queued();
+  queued();
+  queued();
+  turn_away(ErrorCode::http1_required);
+  ASSERT_EQ(failures.size(), 3u);
+  EXPECT_EQ(failures[0].code, ErrorCode::http1_required);
+  settings(dial_shares(), 10);
+  EXPECT_TRUE(grants.empty());
+}
+
 TEST_F(SharingMemory, invalidation_forgets_everything) {
   release(shared(20), false);
   invalidate();
   queued();
-  EXPECT_EQ(orders.at(0)->expected_capacity, 0u);
+  EXPECT_EQ(orders.at(0)->expected_capacity, 1u);
   dial_succeeds();
   invalidate();
   for (int i = 0; i < 5; ++i) queued();
@@ -277,7 +302,7 @@ TEST_F(SharingMemory, nothing_is_learned_from_a_dial_of_before_an_invalidation) 
   settings(entry, 20);
   EXPECT_EQ(grants.size(), 1u) << "it serves one, as an exclusive one would";
   EXPECT_TRUE(entry.retiring);
-  EXPECT_EQ(orders.at(0)->expected_capacity, 0u);
+  EXPECT_EQ(orders.at(0)->expected_capacity, 1u);
   release(entry);
   EXPECT_EQ(entry.close_reason, CloseReason::invalidated);
 }
@@ -582,8 +607,7 @@ TEST_F(SharingGrowth, a_peer_that_permits_nothing_leads_to_another_connection) {
   settings(entry, 0);
   queued();
   EXPECT_TRUE(orders.empty()) << "it may change its mind";
-  now += 5ms;
-  tick();
+  wait_for_wake();
   EXPECT_EQ(orders.size(), 1u);
 }
 
@@ -592,7 +616,7 @@ TEST_F(SharingGrowth, an_idle_connection_that_permits_nothing_makes_room) {
   Entry& entry = idle_shared(5);
   settings(entry, 0);
   queued();
-  EXPECT_EQ(wakes.back(), now + 5ms);
+  EXPECT_EQ(wakes.back(), now + 1s);
   wait_for_wake();
   EXPECT_EQ(entry.close_reason, CloseReason::evicted_host);
   close();

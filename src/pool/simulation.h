@@ -176,7 +176,7 @@ class World final : public Performer {
   void dial(Route& route, std::shared_ptr<const DialOrder> order) override {
     Place& place = place_of(route);
     say("  -> dial for ", route, " (", to_string(order->reason), ")");
-    const std::uint32_t expected = now_ < place.limit_until ? place.limit : 0;
+    const std::uint32_t expected = now_ < place.limit_until ? place.limit : 1;
     if (order->expected_capacity != expected) broken("the dial expects a limit that nobody set");
     started_.push_back({&place, order, place.generation});
     bag_.push_back({.kind = Mail::dial, .place = &place, .order = std::move(order), .generation = place.generation});
@@ -226,7 +226,7 @@ class World final : public Performer {
     TimePoint last_failure{};     // of a dial, since the last success
     TimePoint exclusive_until{};  // what the route should know: HTTP/1.1
     TimePoint limit_until{};      // and the peer's limit
-    std::uint32_t limit = 0;
+    std::uint32_t limit = 1;
   };
   struct Connection;
   struct Request : Waiter {
@@ -243,6 +243,7 @@ class World final : public Performer {
     std::uint32_t carried = 0;        // requests, ever
     std::uint32_t invalidations = 0;  // of its route, when its dial was started
     bool told = false;                // its SETTINGS have come
+    TimePoint paused{};               // its peer said that it permits none
     bool parting = false;             // it broke, or its peer asked to end it
     bool peer_closed = false;
     bool closing = false;
@@ -346,7 +347,7 @@ class World final : public Performer {
         say(*place.route, " is invalidated");
         ++place.generation;
         place.exclusive_until = TimePoint{};
-        place.limit = 0;
+        place.limit = 1;
         place.pool->invalidate([&](const std::string& route) { return route == place.route->name(); }, now_);
         return;
       }
@@ -483,7 +484,7 @@ class World final : public Performer {
     made->place = &place;
     made->invalidations = wire.generation;
     made->shared = place.peer == Place::shared || (place.peer == Place::fickle && random_.below(2) == 0);
-    if (made->shared) made->capacity = std::max(1U, wire.order->expected_capacity);
+    if (made->shared) made->capacity = wire.order->expected_capacity;
     if (wire.generation == place.generation) {
       place.exclusive_until = made->shared ? TimePoint{} : now_ + std::chrono::minutes(10);
     }
@@ -545,6 +546,7 @@ class World final : public Performer {
     Place& place = *connection.place;
     const bool open = connection.state == State::idle || connection.state == State::active;
     if (open) connection.told = true;
+    if (open && limit == 0) connection.paused = now_;
     if (open && limit > 0 && connection.invalidations == place.generation) {
       place.limit = limit;
       place.limit_until = now_ + std::chrono::minutes(10);
@@ -590,8 +592,9 @@ class World final : public Performer {
   void heal() {
     say("\nthe world heals");
     const TimePoint patience = now_ + std::chrono::seconds(40);  // less than most idle timeouts: they are no help
-    while (law_.empty()) {
+    for (int rounds = 0; law_.empty();) {
       while (law_.empty() && (!bag_.empty() || !wires_.empty())) {
+        if (++rounds > 20'000) return broken("the pool is busy for ever in a healthy world");
         if (!bag_.empty()) {
           deliver(random_.below(1 << 30));
         } else {
@@ -733,6 +736,7 @@ class World final : public Performer {
       due = due || is_due(*each);
       usable = usable || is_usable(*each);
       awaited = awaited || (is_usable(*each) && !each->told && now_ < each->opened + std::chrono::milliseconds(250));
+      awaited = awaited || (is_usable(*each) && is_paused(*each) && now_ < each->paused + std::chrono::seconds(1));
     }
     if (!usable || (due && order.reason == DialReason::aged)) return;
     bool impatient = false;
@@ -754,6 +758,7 @@ class World final : public Performer {
            (connection.state == State::idle || connection.state == State::active);
   }
 
+  static bool is_paused(const Connection& connection) { return connection.told && connection.capacity == 0; }
   bool is_due(const Connection& connection) const {
     return now_ >= connection.rotate_at ||
            (connection.most_requests > 0 && connection.requests * 16 >= connection.most_requests * 15);

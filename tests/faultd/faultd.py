@@ -823,7 +823,8 @@ class Control:
         return {}
 
     def wait(self, request, listener):
-        """Until `what` (accepts, requests, open, held, pings, resets, goaways, bodies: bytes of bodies in all) is `at_least` or `exactly`;
+        """Until `what` (accepts, requests, open, held, pings, resets, goaways, bodies: bytes of bodies in all) is
+        `at_least` or `exactly`;
         {"reached": false} after `seconds`."""
 
         def value():

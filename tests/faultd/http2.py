@@ -2,8 +2,8 @@
 
 Scenario `h2` of a listener. A connection that does not begin with HTTP/2's preface gets HTTP/1.1, unless `http1=0`.
 The setting `open=NAME` says how the first `first=N` connections begin (OPENINGS below); later ones are honest. What a
-request gets is said by its path: /attack/NAME?key=value (BYTES and SLOW below); with times=N only the first N times. Any
-other path is answered with its own target.
+request gets is said by its path: /attack/NAME?key=value (BYTES and SLOW below); with times=N only the first N times.
+Any other path is answered with its own target.
 
 The log has, for each connection, what the client said: the code of its GOAWAY, its RST_STREAMs, PINGs, the answers to
 our SETTINGS and PINGs, the number of bytes; and its requests as for HTTP/1.1.
@@ -29,7 +29,8 @@ CHUNK = 1 << 16
 
 
 def frame(kind, flags=0, stream=0, payload=b"", length=None):
-    return struct.pack(">I", len(payload) if length is None else length)[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+    size = len(payload) if length is None else length
+    return struct.pack(">I", size)[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
 def number(value, bits, first=0):
@@ -112,6 +113,8 @@ def bomb(name, count):
     return make
 
 
+PUSHED = fields((":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/pushed"))
+
 # By name: what is sent, of the request's stream and the arguments.
 BYTES = {
     # SETTINGS
@@ -148,11 +151,11 @@ BYTES = {
     "ping_length_7": lambda s, a: frame(PING, 0, 0, b"\0" * 7),
     "priority_length_4": lambda s, a: frame(PRIORITY, 0, s, b"\0" * 4),
     "frame_too_large": lambda s, a: headers(s) + data(s, b"x" * 16385),
-    "push_promise": lambda s, a: frame(PUSH, END_HEADERS, s, struct.pack(">I", 2) + fields((":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/pushed"))),
-    "padding_of_data_too_long": lambda s, a: headers(s) + frame(DATA, PADDED, s, b"\x05xxxxx"),
+    "push_promise": lambda s, a: frame(PUSH, END_HEADERS, s, struct.pack(">I", 2) + PUSHED),
+    "padding_of_data_too_long": lambda s, a: headers(s) + frame(DATA, PADDED, s, b"\x06xxxxx"),
     "padding_of_headers_too_long": lambda s, a: frame(HEADERS, END_HEADERS | PADDED, s, b"\xff" + OK),
     "continuation_alone": lambda s, a: frame(CONTINUATION, END_HEADERS, s, OK),
-    "continuation_of_another_stream": lambda s, a: headers(s, OK, flags=0) + frame(CONTINUATION, END_HEADERS, s + 2, OK),
+    "continuation_of_another_stream": lambda s, a: headers(s, flags=0) + frame(CONTINUATION, END_HEADERS, s + 2, OK),
     "headers_interrupted_by_a_ping": lambda s, a: headers(s, OK, flags=0) + frame(PING, 0, 0, b"\0" * 8),
     # HPACK
     "hpack_index_0": lambda s, a: headers(s, OK + b"\x80"),
@@ -165,7 +168,7 @@ BYTES = {
     "hpack_huffman_padding_of_zeros": lambda s, a: headers(s, OK + b"\x00\x81\x18\x01x"),
     "hpack_bomb": bomb("x-bomb", 60000),
     "hpack_bomb_of_cookie_crumbs": bomb("cookie", 60000),
-    "headers_too_large": lambda s, a: block_in_frames(s, OK + fields(*[("x-a", "v" * 1000)] * 150)),
+    "headers_too_large": lambda s, a: block_in_frames(s, OK + fields(*[("x-a", "v" * 1000)] * 100)),
     "headers_too_many": lambda s, a: block_in_frames(s, OK + fields(*[("x-a", "v")] * 500)),
     # GOAWAY
     "goaway_with_increasing_last": lambda s, a: goaway(s, 0) + goaway(s + 100, 0),
@@ -176,7 +179,7 @@ BYTES = {
     "goaway_below": lambda s, a: goaway(0),
     "goaway_calm": lambda s, a: goaway(0, 11, b"too_many_pings"),
     "goaway_inadequate_security": lambda s, a: goaway(0, 12),
-    "error_and_then_more": lambda s, a: window(0, 0) + (frame(PING, 0, 0, b"\0" * 8) + headers(s, OK, False) + data(s, b"x" * 100)) * 500,
+    "error_and_then_more": lambda s, a: window(0, 0) + (frame(PING, 0, 0, b"\0" * 8) + answer(s)) * 500,
     # The response
     "uppercase_name": lambda s, a: answer(s, ("X-Upper", "v")),
     "name_with_a_space": lambda s, a: answer(s, ("x a", "v")),
@@ -213,7 +216,8 @@ BYTES = {
     "rst_after_headers": lambda s, a: headers(s) + data(s, b"some") + rst(s, int(a.get("code", 8))),
     "rst_no_error_after_the_response": lambda s, a: answer(s) + rst(s, 0),
     "data_after_the_end": lambda s, a: answer(s) + data(s, b"x" * 16384) * 3,
-    "ignored_frames": lambda s, a: frame(0xFE, 0xFF, s, b"?" * 100) + frame(PRIORITY, 0, s, b"\0\0\0\0\x10") + frame(0x0A, 0, s, b"\0\0") + settings((0xF000, 1)) + answer(s),
+    "ignored_frames": lambda s, a: frame(0xFE, 0xFF, s, b"?" * 100) + frame(PRIORITY, 0, s, b"\0\0\0\0\x10")
+    + frame(0x0A, 0, s, b"\0\0") + settings((0xF000, 1)) + answer(s),
 }
 
 
@@ -364,7 +368,8 @@ SLOW = {
     "settings_flood": flood(lambda s: settings()),
     "settings_ack_flood": flood(lambda s: frame(SETTINGS, ACK)),
     "settings_of_the_table_flap": flood(lambda s: settings((TABLE_SIZE, 0)) + settings((TABLE_SIZE, 4096))),
-    "settings_of_the_window_flap": flood(lambda s: settings((INITIAL_WINDOW, 1)) + settings((INITIAL_WINDOW, 1 << 20))),
+    "settings_of_the_window_flap": flood(
+        lambda s: settings((INITIAL_WINDOW, 1)) + settings((INITIAL_WINDOW, 1 << 20))),
     "rst_flood": flood(lambda s: rst(s, 8), lambda s: answer(s)),
     "priority_flood": flood(lambda s: frame(PRIORITY, 0, s, b"\0\0\0\0\x10")),
     "priority_update_flood": flood(lambda s: frame(0x10, 0, 0, b"\0\0\0\x01u=1")),
@@ -569,8 +574,11 @@ class Session:
             opening(self)
             while True:
                 self.read_frame()
+        except Exception as error:
+            if getattr(error, "by", "") not in ("server", "server_rst"):
+                self.read_the_rest()
+            raise
         finally:
-            self.read_the_rest()
             listener = self.connection.listener
             with listener.changed:
                 listener.held[:] = [each for each in listener.held if getattr(each, "session", None) is not self]

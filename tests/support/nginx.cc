@@ -27,7 +27,7 @@ std::string configuration(const NginxOptions& options, const std::string& direct
     text << "  " << kind << "_temp_path " << directory << "/" << kind << ";\n";
   }
   text << "  server {\n    listen 127.0.0.1:" << port << (options.certificate != nullptr ? " ssl" : "")
-       << " backlog=1024;\n";
+       << (options.http2 ? " http2" : "") << " backlog=1024;\n";
   if (options.certificate != nullptr) {
     text << "    ssl_certificate " << options.certificate->certificate_file << ";\n    ssl_certificate_key "
          << options.certificate->key_file << ";\n    ssl_protocols " << options.protocols << ";\n";

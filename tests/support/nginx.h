@@ -14,6 +14,7 @@ struct NginxOptions {
   std::string protocols = "TLSv1.2 TLSv1.3";
   std::string client_ca;  // PEM file: a client certificate is required
   bool master = false;    // with a master process, so that it can reload
+  bool http2 = false;     // without a certificate: by prior knowledge, and nothing else
 };
 
 class Nginx {
