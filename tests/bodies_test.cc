@@ -155,7 +155,7 @@ TEST_F(BodiesTest, F4_a_dropped_body_with_much_left_costs_its_connection_and_say
   }
   EXPECT_TRUE(eventually([&] { return stats().pool.active == 0; }));
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::early_body_close), 3U);
+  EXPECT_TRUE(closed_for(CloseReason::early_body_close, 3));
   EXPECT_EQ(stats().requests.in_flight, 0);
 }
 
@@ -167,7 +167,7 @@ TEST_F(BodiesTest, F4_a_dropped_body_whose_rest_does_not_come_costs_its_connecti
     ASSERT_GOOD(dropped);
   }
   EXPECT_TRUE(server.wait_for_exactly("open", 0)) << "a body that never comes must not be waited for";
-  EXPECT_TRUE(eventually([&] { return count_of(stats().pool.closed_by_reason, CloseReason::early_body_close) == 1; }));
+  EXPECT_TRUE(closed_for(CloseReason::early_body_close, 1));
 }
 
 TEST_F(BodiesTest, F4_streams_that_are_never_read_leak_no_lease) {
@@ -496,7 +496,7 @@ TEST_F(BodiesTest, an_upgrade_hands_the_connection_over_with_what_has_already_co
       EXPECT_EQ(std::string_view(buffer.data(), *size), "ping");
     }
     EXPECT_TRUE(server.wait_for_exactly("open", 0));
-    EXPECT_TRUE(eventually([&] { return count_of(stats().pool.closed_by_reason, CloseReason::upgraded) == 1; }));
+    EXPECT_TRUE(closed_for(CloseReason::upgraded, 1));
     EXPECT_EQ(stats().pool.upgraded, 0);
   }
 }

@@ -96,7 +96,7 @@ TEST_F(CancelTest, before_the_first_byte_it_costs_the_connection_and_says_so) {
   ASSERT_FAILS(cancelled, ErrorCode::cancelled);
   EXPECT_EQ(cancelled.error().maybe_processed, MaybeProcessed::unknown);
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
-  EXPECT_TRUE(eventually([&] { return count_of(stats().pool.closed_by_reason, CloseReason::cancelled) == 1; }));
+  EXPECT_TRUE(closed_for(CloseReason::cancelled, 1));
   EXPECT_EQ(count_of(stats().requests.failed, ErrorKind::cancelled), 1U);
 }
 

@@ -217,7 +217,7 @@ TEST_F(FramingTest, every_refusal_is_counted_as_a_parse_error) {
   Listener& server = serve();
   const Client client = make_client();
   for (int i = 0; i < 3; ++i) EXPECT_FAILS(client.get(server.raw("nonsense\r\n\r\n")), ErrorCode::invalid_response);
-  EXPECT_TRUE(eventually([&] { return count_of(stats().pool.closed_by_reason, CloseReason::parse_error) == 3; }));
+  EXPECT_TRUE(closed_for(CloseReason::parse_error, 3));
   EXPECT_EQ(count_of(stats().requests.failed, ErrorKind::broken_peer), 3U);
 }
 

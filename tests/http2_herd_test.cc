@@ -262,7 +262,7 @@ TEST_F(GoawayTest, F14_streams_under_way_finish_on_the_old_connection_and_new_on
   EXPECT_NE(reply->connection.id, next->connection.id);
   EXPECT_EQ(server.accepts(), 2);
   EXPECT_TRUE(eventually([&] { return server.open() == 1; }));
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::goaway), 1U);
+  EXPECT_TRUE(closed_for(CloseReason::goaway, 1));
 }
 
 TEST_F(GoawayTest, an_idle_connection_that_gets_goaway_is_closed_and_not_used_again) {

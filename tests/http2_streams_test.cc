@@ -416,7 +416,7 @@ TEST_F(LivenessTest, F6_a_black_holed_peer_is_found_and_its_requests_fail_or_mov
   ASSERT_TRUE(eventually([&] { return server.accepts() == 2; }));
   server.release();
   for (H2Call& call : gets) EXPECT_STATUS(call.reply.get(), 200);
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::ping_timeout), 1U);
+  EXPECT_TRUE(closed_for(CloseReason::ping_timeout, 1));
 }
 
 TEST_F(LivenessTest, F6_a_peer_that_answers_pings_is_slow_and_not_dead) {

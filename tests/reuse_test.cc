@@ -195,7 +195,7 @@ TEST_F(ReuseTest, keeps_no_more_idle_connections_to_a_host_than_allowed) {
   burst(client, server, 8);
   EXPECT_TRUE(server.wait_for_exactly("open", 2));
   EXPECT_EQ(stats().pool.idle, 2);
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::evicted_host), 6U);
+  EXPECT_TRUE(closed_for(CloseReason::evicted_host, 6));
 }
 
 TEST_F(ReuseTest, keeps_no_more_idle_connections_in_all_than_allowed) {
@@ -204,7 +204,7 @@ TEST_F(ReuseTest, keeps_no_more_idle_connections_in_all_than_allowed) {
   for (int i = 1; i <= 20; ++i) ASSERT_STATUS(client.get(server.url("127.0.2." + std::to_string(i), "/")), 200);
   EXPECT_TRUE(eventually([&] { return server.open() <= 5; })) << server.open();
   EXPECT_LE(stats().pool.idle, 5);
-  EXPECT_TRUE(eventually([&] { return count_of(stats().pool.closed_by_reason, CloseReason::evicted_total) == 15; }));
+  EXPECT_TRUE(closed_for(CloseReason::evicted_total, 15));
 }
 
 TEST_F(ReuseTest, replaces_a_connection_that_has_carried_its_share_of_requests) {
@@ -236,7 +236,7 @@ TEST_F(ReuseTest, closes_what_has_been_idle_for_too_long_without_being_asked) {
       make_client(test_options().derive([](Options& o) { o.limits.idle_timeout = milliseconds(100); }));
   ASSERT_STATUS(client.get(server.url()), 200);
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
-  EXPECT_TRUE(eventually([&] { return count_of(stats().pool.closed_by_reason, CloseReason::idle_timeout) == 1; }));
+  EXPECT_TRUE(closed_for(CloseReason::idle_timeout, 1));
   const Result<Response> later = client.get(server.url());
   ASSERT_STATUS(later, 200);
   EXPECT_EQ(later->connection.reuse_miss, ReuseMiss::idle_expired);
@@ -264,7 +264,7 @@ TEST_F(ReuseTest, does_not_reuse_after_connection_close_from_either_side) {
   EXPECT_EQ(second->connection.reuse_miss, ReuseMiss::draining);
   ASSERT_STATUS(client.get(server.url()), 200);
   EXPECT_EQ(server.log().accepts, 3);
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::connection_close), 2U);
+  EXPECT_TRUE(closed_for(CloseReason::connection_close, 2));
 }
 
 TEST_F(ReuseTest, reuses_http_1_0_only_when_the_server_says_keep_alive) {
@@ -289,7 +289,7 @@ TEST_F(ReuseTest, invalidate_closes_idle_connections_and_lets_busy_ones_finish) 
   server.release(1);
   EXPECT_STATUS(busy.get(), 200);
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::invalidated), 2U);
+  EXPECT_TRUE(closed_for(CloseReason::invalidated, 2));
 }
 
 TEST_F(ReuseTest, drain_waits_for_what_is_under_way_and_refuses_what_comes_later) {

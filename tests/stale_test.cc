@@ -76,7 +76,7 @@ TEST_F(StaleTest, F5_stays_under_the_idle_limit_that_the_server_announces) {
   EXPECT_EQ(route_of(stats(), server.port()).hinted_idle_seconds, 1.0);
   EXPECT_TRUE(server.wait_for_exactly("open", 0));  // the client closes: this server would not
   EXPECT_EQ(server.log().connections.at(0).closed, "fin");
-  EXPECT_TRUE(eventually([&] { return count_of(stats().pool.closed_by_reason, CloseReason::learned_idle) == 1; }));
+  EXPECT_TRUE(closed_for(CloseReason::learned_idle, 1));
   const Result<Response> later = client.get(server.url());
   ASSERT_STATUS(later, 200);
   EXPECT_EQ(later->connection.reuse_miss, ReuseMiss::learned_idle);
@@ -92,7 +92,7 @@ TEST_F(StaleTest, F28_one_restart_teaches_no_idle_limit) {
   for (auto& call : calls) EXPECT_STATUS(call.get(), 200);
   server.tell("fin");
   ASSERT_TRUE(client_noticed());
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::peer_closed_idle), 6U);
+  EXPECT_TRUE(closed_for(CloseReason::peer_closed_idle, 6));
   EXPECT_EQ(route_of(stats(), server.port()).learned_idle_seconds, 0.0);
   ASSERT_STATUS(client.get(server.url()), 200);
   ASSERT_STATUS(client.get(server.url()), 200);
@@ -116,7 +116,7 @@ TEST_P(IdleCloseTest, a_connection_that_the_server_ends_while_idle_goes_at_once)
   ASSERT_STATUS(client.get(server.url()), 200);
   server.tell(GetParam().order);
   ASSERT_TRUE(client_noticed());
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::peer_closed_idle), 1U);
+  EXPECT_TRUE(closed_for(CloseReason::peer_closed_idle, 1));
   // Not even a POST notices: nothing of it was sent on the dead connection.
   const Result<Response> next = client.post(server.url(), "body");
   ASSERT_STATUS(next, 200);
@@ -138,7 +138,7 @@ TEST_F(StaleTest, F18_a_response_that_nobody_asked_for_closes_the_idle_connectio
   EXPECT_EQ(first->body, "good");
   server.tell("stray");
   ASSERT_TRUE(client_noticed());
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::stray_bytes), 1U);
+  EXPECT_TRUE(closed_for(CloseReason::stray_bytes, 1));
   const Result<Response> next = client.get(server.url("/mine"));
   ASSERT_STATUS(next, 200);
   EXPECT_EQ(next->body, "/mine");
@@ -182,7 +182,7 @@ TEST_F(StaleTest, F17_a_reply_that_comes_after_the_timeout_is_given_to_nobody) {
     ASSERT_STATUS(next, 200);
     EXPECT_EQ(next->body, token);
   }
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::request_timeout), 10U);
+  EXPECT_TRUE(closed_for(CloseReason::request_timeout, 10));
 }
 
 TEST_F(StaleTest, F17_no_reply_is_mixed_up_among_callers_that_give_up_at_random) {

@@ -144,7 +144,7 @@ TEST_F(TimeoutsTest, first_byte_bounds_a_server_that_thinks) {
   const Result<Response> reply = client.get(server.scenario("hold"));
   expect_timeout(reply, ErrorCode::timeout_first_byte, Phase::first_byte, MaybeProcessed::unknown);
   EXPECT_TRUE(server.wait_for_exactly("open", 0)) << "its connection must not be used again";
-  EXPECT_EQ(count_of(stats().pool.closed_by_reason, CloseReason::request_timeout), 1U);
+  EXPECT_TRUE(closed_for(CloseReason::request_timeout, 1));
   EXPECT_FAILS(client.open(get(server.scenario("hold"))), ErrorCode::timeout_first_byte);
 }
 

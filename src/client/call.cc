@@ -70,7 +70,7 @@ std::optional<Error> Call::prepare() {
   if (target_->websocket && !request_.wants_upgrade()) {
     return Error(ErrorCode::unsupported, Phase::prepare, "a WebSocket URL needs an upgrade, not a plain request");
   }
-  if (request_.method() == "CONNECT") {
+  if (std::string_view(request_.method()) == "CONNECT") {
     return Error(ErrorCode::invalid_request, Phase::prepare,
                  "CONNECT is between a client and its proxy: set Options::proxy");
   }
@@ -137,7 +137,7 @@ http1::RequestHead Call::head() const {
 }
 
 http1::RequestFraming Call::framing() const {
-  return {.head = request_.method() == "HEAD", .connect = false, .upgrade = request_.wants_upgrade()};
+  return {.head = std::string_view(request_.method()) == "HEAD", .connect = false, .upgrade = request_.wants_upgrade()};
 }
 
 void Call::trace(TraceEvent::Kind kind, std::string detail) {
@@ -455,15 +455,17 @@ void Call::on_head(int status, std::string&& reason, Headers&& headers, std::opt
   response_.headers = std::move(headers);
   response_.retries = retries_;
   head_ready_ = true;
-  if (kind_ == Kind::whole && length) {
-    // Never on the peer's word alone: a large body grows as it comes.
-    response_.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(*length, 256 * 1024)));
-  }
+  announced_ = length.value_or(0);
 }
 
 bool Call::on_data(std::string_view data) {
   if (kind_ == Kind::whole) {
     if (data.size() > body_limit_ - response_.body.size()) return false;
+    // When the first of it is here: of hundreds of responses on one connection, most have only a head. Never on the
+    // peer's word alone: a large body grows as it comes.
+    if (response_.body.empty() && announced_ > data.size()) {
+      response_.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(announced_, 256 * 1024)));
+    }
     response_.body.append(data);
     return true;
   }

@@ -163,6 +163,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   TimePoint started_{};
   TimePoint total_deadline_ = never;
   std::size_t body_limit_ = 0;
+  std::uint64_t announced_ = 0;  // the body's length by the head
   int retries_ = 0;
 
   Result<Response> result_;  // its response grows while it comes

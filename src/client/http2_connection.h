@@ -42,6 +42,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   void end_lease(bool keep, CloseReason reason);
   void done_with(Http2Stream& stream);
   void want_flush();
+  bool is_lost() const { return lost_ != nullptr; }
   Error loss(Phase phase, bool response_began) const;  // why the connection is lost
 
   // Driven by the loop.

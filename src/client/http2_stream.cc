@@ -64,13 +64,16 @@ void Http2Stream::begin(Call& call) {
   connection_.want_flush();
 }
 
-// Every stream id is used up, or the session is ending: certainly unprocessed. Not from inside begin(): the caller of a
-// callback API must not be called back from there.
+// Every stream id is used up, or the session is ending or lost: certainly unprocessed. Not from inside begin(): the
+// caller of a callback API must not be called back from there.
 void Http2Stream::refused() {
   loop().post([this, call = call_->shared_from_this()] {
     connection_.end_lease(true, CloseReason::shutdown);
-    if (call->carried_by(this))
-      fail(failure(ErrorCode::connection_closed, "the connection takes no more requests"), true);
+    if (call->carried_by(this)) {
+      fail(connection_.is_lost() ? connection_.loss(Phase::send, false)
+                                 : failure(ErrorCode::connection_closed, "the connection takes no more requests"),
+           true);
+    }
     release_if_over();
   });
 }
@@ -156,7 +159,7 @@ void Http2Stream::on_response(int status, Headers&& fields, std::optional<std::u
   if (!std::exchange(started_, true)) call.on_first_byte();
   has_head_ = true;
   awaiting_continue_ = false;
-  const bool no_body = is_end || call.request().method() == "HEAD";
+  const bool no_body = is_end || std::string_view(call.request().method()) == "HEAD";
   if (length && *length > call.body_limit() && !no_body) {
     fail(failure(ErrorCode::limit_exceeded, "the response's body of " + std::to_string(*length) +
                                                 " bytes is longer than the limit of " +

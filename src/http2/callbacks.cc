@@ -26,18 +26,19 @@ constexpr std::size_t most_queued_answers = 1000;
 
 // --- receiving
 
-int Session::Callbacks::on_begin_headers(nghttp2_session*, const nghttp2_frame*, void* user) {
-  static_cast<Session*>(user)->block_.clear();
+int Session::Callbacks::on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  auto& self = *static_cast<Session*>(user);
+  self.block_of_ = self.find(frame->hd.stream_id);
+  self.block_.begin(self.block_of_ != nullptr && self.block_of_->responded_);
   return 0;
 }
 
-int Session::Callbacks::on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+int Session::Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                                   std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                                   std::uint8_t, void* user) {
   auto& self = *static_cast<Session*>(user);
-  Stream* const stream = self.find(frame->hd.stream_id);
-  if (stream == nullptr) return 0;
-  if (self.admit(*stream, view(name, name_size), view(value, value_size))) return 0;
+  if (self.block_of_ == nullptr) return 0;
+  if (self.admit(*self.block_of_, view(name, name_size), view(value, value_size))) return 0;
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // no more of this block; the stream is reset already
 }
 
@@ -94,16 +95,20 @@ int Session::Callbacks::on_invalid_frame(nghttp2_session*, const nghttp2_frame* 
   return 0;
 }
 
-int Session::Callbacks::on_data(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
+int Session::Callbacks::on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes,
                                 std::size_t size, void* user) {
   auto& self = *static_cast<Session*>(user);
   Stream* const stream = self.find(id);
   if (stream == nullptr || stream->reset_by_us_ || stream->malformed_) {
-    nghttp2_session_consume_connection(session, size);  // nobody will
+    self.owe(size);  // nobody will
     return 0;
   }
   self.bucket_.earn(progress_gain);
   self.resets_.on_data();
+  if (!self.take_of_body(*stream, size)) {
+    self.owe(size);
+    return 0;
+  }
   stream->unconsumed_ += size;
   stream->on_data(view(bytes, size));
   return 0;
@@ -223,6 +228,7 @@ const nghttp2_option* Session::Callbacks::options() {
     nghttp2_option* option = nullptr;
     if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
     nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_no_http_messaging(option, 1);  // FieldBlock and Session look at what it would
     // The pool minds the limit; until SETTINGS come it asks for one stream, or as many as the peer once permitted.
     nghttp2_option_set_peer_max_concurrent_streams(option, 1U << 30);
     nghttp2_option_set_max_send_header_block_length(option, 2 * most_request_field_bytes);

@@ -1,36 +1,133 @@
 #include "http2/field_block.h"
 
-#include <charconv>
+#include <array>
+
+#include "http1/characters.h"
 
 namespace trunkline::http2 {
 namespace {
 
-constexpr std::string_view content_length_name = "content-length";
+constexpr std::array<bool, 256> make_name_table() {
+  std::array<bool, 256> table = http1::token_table;
+  for (std::size_t c = 'A'; c <= 'Z'; ++c) table[c] = false;
+  return table;
+}
+constexpr std::array<bool, 256> name_table = make_name_table();
 
-std::optional<std::uint64_t> decimal(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+constexpr std::size_t stride = 16;  // looked at in one step, so that many bytes behind a field must be readable
+
+bool is_space(char c) { return c == ' ' || c == '\t'; }
+
+#if defined(__SSE2__)
+// The bytes of [p, p + size) for which `mask` has no one, as ones: `size` is at most a stride.
+unsigned outside(__m128i mask, std::size_t size) {
+  const unsigned ours = size >= stride ? 0xFFFFU : (1U << size) - 1;
+  return ~static_cast<unsigned>(_mm_movemask_epi8(mask)) & ours;
+}
+#endif
+
+// Reads up to a stride beyond the end.
+bool is_field_name(const char* p, std::size_t size) {
+#if defined(__SSE2__)
+  // Of letters and "-" nearly all names consist.
+  bool plain = true;
+  for (std::size_t at = 0; at < size && plain; at += stride) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at));
+    const __m128i good = _mm_or_si128(http1::in_range(bytes, 'a', 25), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+    plain = outside(good, size - at) == 0;
+  }
+  if (plain) return size > 0;
+#endif
+  for (std::size_t at = 0; at < size; ++at) {
+    if (!name_table[static_cast<unsigned char>(p[at])]) return false;
+  }
+  return size > 0;
+}
+
+// The same.
+bool is_field_value(const char* p, std::size_t size) {
+  if (size == 0) return true;
+  if (is_space(p[0]) || is_space(p[size - 1])) return false;
+#if defined(__SSE2__)
+  bool plain = true;
+  for (std::size_t at = 0; at < size && plain; at += stride) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at));
+    plain = outside(http1::in_range(bytes, ' ', 0x7E - ' '), size - at) == 0;
+  }
+  if (plain) return true;
+#endif
+  return http1::find_control(p, p + size) == p + size;
+}
+
+// Most fields are shorter than what a call of memcpy costs.
+void copy(char* to, const char* from, std::size_t size) {
+  if (size > 32) {
+    std::memcpy(to, from, size);
+  } else if (size >= 16) {
+    std::memcpy(to, from, 16);
+    std::memcpy(to + size - 16, from + size - 16, 16);
+  } else if (size >= 8) {
+    std::memcpy(to, from, 8);
+    std::memcpy(to + size - 8, from + size - 8, 8);
+  } else if (size >= 4) {
+    std::memcpy(to, from, 4);
+    std::memcpy(to + size - 4, from + size - 4, 4);
+  } else {
+    for (std::size_t at = 0; at < size; ++at) to[at] = from[at];
+  }
 }
 
 }  // namespace
 
-void FieldBlock::add(std::string_view name, std::string_view value) {
-  if (name.front() == ':') {
-    status_ = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
-    return;
-  }
-  if (name.size() == content_length_name.size() && name == content_length_name) content_length_ = decimal(value);
+bool FieldBlock::add(std::string_view name, std::string_view value) {
+  if (name.starts_with(':')) return set_status(name, value);
   const std::size_t size = name.size() + value.size();
-  if (text_.size() - text_size_ < size) text_.resize(2 * (text_size_ + size));
+  if (text_.size() - text_size_ < size + stride) text_.resize(2 * (text_size_ + size) + stride);
   char* const at = text_.data() + text_size_;
-  std::memcpy(at, name.data(), name.size());
-  if (!value.empty()) std::memcpy(at + name.size(), value.data(), value.size());
+  copy(at, name.data(), name.size());
+  copy(at + name.size(), value.data(), value.size());
+  if (!is_field_name(at, name.size()) || !is_field_value(at + name.size(), value.size())) return false;
+  if (!permits(name, value)) return false;
   const auto start = static_cast<std::uint32_t>(text_size_);
   const auto name_size = static_cast<std::uint32_t>(name.size());
   slots_.push_back({start, name_size, start + name_size, static_cast<std::uint32_t>(value.size())});
   text_size_ += size;
+  return true;
+}
+
+// The only pseudo-header of a response: the first field, once, of three digits.
+bool FieldBlock::set_status(std::string_view name, std::string_view value) {
+  if (trailers_ || status_ != 0 || !slots_.empty() || name != ":status" || value.size() != 3) return false;
+  for (const char c : value) {
+    if (!http1::is_digit(c)) return false;
+    status_ = status_ * 10 + (c - '0');
+  }
+  return status_ >= 100 && status_ != 101;  // HTTP/2 has no upgrade
+}
+
+// What belongs to a connection, and not to a response, has no place in HTTP/2. One length only, and of digits.
+bool FieldBlock::permits(std::string_view name, std::string_view value) {
+  switch (name.size()) {
+    case 2:
+      return !http1::matches(name, "te") || value == "trailers";
+    case 7:
+      return !http1::matches(name, "upgrade");
+    case 10:
+      return !http1::matches(name, "connection") && !http1::matches(name, "keep-alive");
+    case 14: {
+      if (!http1::matches(name, "content-length") || trailers_) return true;
+      std::uint64_t length = 0;
+      if (content_length_ || !http1::parse_decimal(value, length)) return false;
+      content_length_ = length;
+      return true;
+    }
+    case 16:
+      return !http1::matches(name, "proxy-connection");
+    case 17:
+      return !http1::matches(name, "transfer-encoding");
+    default:
+      return true;
+  }
 }
 
 }  // namespace trunkline::http2

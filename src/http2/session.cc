@@ -16,6 +16,7 @@ namespace trunkline::http2 {
 namespace {
 
 constexpr std::uint32_t first_stream_window = 256 * 1024;  // grown while the reader keeps up
+constexpr std::size_t credit_step = 16 * 1024;             // less than that is not told to nghttp2 at once
 constexpr std::uint32_t least_window = 65'535;             // of a connection: HTTP/2 has no way to say less
 // What the peer sends to a stream before it hears of our reset costs it nothing: fields, a small piece, its own reset.
 constexpr std::int64_t reset_gain = 4;
@@ -73,6 +74,7 @@ void Session::forget(Stream& stream) {
   stream.previous_ = stream.next_ = nullptr;
   stream.open_ = false;
   if (found_ == &stream) found_ = nullptr;
+  if (block_of_ == &stream) block_of_ = nullptr;
   --open_;
 }
 
@@ -142,8 +144,10 @@ bool Session::submit(Stream& stream, const RequestHead& head, bool has_body) {
   stream.sent_ = stream.began_ = stream.responded_ = stream.ended_ = false;
   stream.reset_by_us_ = stream.reset_written_ = stream.reset_by_peer_ = false;
   stream.body_failed_ = stream.malformed_ = stream.over_limit_ = false;
+  stream.refusal_ = Code::no_error;
+  stream.to_head_ = head.method == "HEAD";
   stream.window_ = std::min(limits_.stream_window, first_stream_window);
-  stream.unconsumed_ = stream.since_growth_ = 0;
+  stream.unconsumed_ = stream.owed_ = stream.since_growth_ = 0;
   stream.field_bytes_ = stream.field_count_ = 0;
   stream.previous_ = nullptr;
   stream.next_ = streams_;
@@ -165,12 +169,24 @@ void Session::consumed(Stream& stream, std::size_t bytes) {
   bytes = std::min(bytes, stream.unconsumed_);  // what was credited when the stream ended is not credited again
   if (bytes == 0 || failed_) return;
   stream.unconsumed_ -= bytes;
-  if (stream.ended_) {
-    nghttp2_session_consume_connection(session_, bytes);
-  } else {
-    nghttp2_session_consume(session_, stream.id_, bytes);
+  if (!stream.ended_) {
+    stream.owed_ += bytes;
+    if (stream.owed_ >= std::min<std::size_t>(credit_step, stream.window_ / 4)) {
+      nghttp2_session_consume_stream(session_, stream.id_, std::exchange(stream.owed_, 0));
+    }
   }
+  owe(bytes);
   if (stream.unconsumed_ == 0) grow(stream, bytes);
+}
+
+// Credit for the connection, told to nghttp2 once for all that came in one piece: it costs 150 instructions.
+void Session::owe(std::size_t bytes) {
+  owed_ += bytes;
+  if (!receiving_ || owed_ >= credit_step) pay();
+}
+
+void Session::pay() {
+  if (owed_ > 0) nghttp2_session_consume_connection(session_, std::exchange(owed_, 0));
 }
 
 // A reader who keeps up gets a larger window, up to its limit; one who does not costs no more memory than before.
@@ -191,7 +207,7 @@ bool Session::reset(Stream& stream, Code code) {
   if (!failed_) {
     bucket_.earn(reset_gain);
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<std::uint32_t>(code));
-    if (stream.unconsumed_ > 0) nghttp2_session_consume_connection(session_, std::exchange(stream.unconsumed_, 0));
+    if (stream.unconsumed_ > 0) owe(std::exchange(stream.unconsumed_, 0));
   }
   if (!stream.sent_) {
     // nghttp2 would keep it for as long as the peer permits no stream.
@@ -232,7 +248,7 @@ void Session::close(Stream& stream, Code code) {
   const StreamEnd end = end_of(stream, code);
   const bool needless = stream.reset_by_us_ && !stream.reset_written_;
   forget(stream);
-  if (stream.unconsumed_ > 0) nghttp2_session_consume_connection(session_, std::exchange(stream.unconsumed_, 0));
+  if (stream.unconsumed_ > 0) owe(std::exchange(stream.unconsumed_, 0));
   stream.on_closed(end);  // it may be gone now
   if (needless) {
     resets_.on_needless();
@@ -241,7 +257,9 @@ void Session::close(Stream& stream, Code code) {
 }
 
 StreamEnd Session::end_of(const Stream& stream, Code code) const {
-  if (stream.malformed_) return {StreamEnd::malformed, code, stream.over_limit_};
+  if (stream.malformed_) {
+    return {StreamEnd::malformed, stream.refusal_ != Code::no_error ? stream.refusal_ : code, stream.over_limit_};
+  }
   if (stream.reset_by_us_) return {stream.ended_ ? StreamEnd::complete : StreamEnd::us, code};
   if (stream.body_failed_) return {StreamEnd::us, code};
   if (stream.ended_ && code == Code::no_error) return {StreamEnd::complete, code};

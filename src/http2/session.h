@@ -109,6 +109,9 @@ class Session {
   bool admit(Stream& stream, std::string_view name, std::string_view value);
   void refuse(Stream& stream, Code code);
   void on_fields_complete(Stream& stream, bool end);
+  void on_trailers_complete(Stream& stream, bool end);
+  bool take_of_body(Stream& stream, std::size_t size);
+  static bool is_whole(const Stream& stream);
   void end_response(Stream& stream);
   void close(Stream& stream, Code code);
   StreamEnd end_of(const Stream& stream, Code code) const;
@@ -118,6 +121,8 @@ class Session {
   void pull_back_unsent();
   void close_dropped();
   void grow(Stream& stream, std::size_t bytes);
+  void owe(std::size_t bytes);
+  void pay();
   void submit_ping(TimePoint now);
   void send_early();
   void keep_unsent();
@@ -139,10 +144,13 @@ class Session {
   FrameScanner scanner_;
   TokenBucket bucket_;
   FieldBlock block_;
+  Stream* block_of_ = nullptr;   // whose fields are coming
   std::size_t block_bytes_ = 0;  // of the header block under way, as they come
   int continuations_ = 0;
   int invalid_frame_ = 0;  // nghttp2's number for what was wrong with the last one it refused
   bool first_frame_ = true;
+  bool receiving_ = false;
+  std::size_t owed_ = 0;  // of the connection's credit
   TimePoint now_{};
 
   // Sending.

@@ -12,6 +12,7 @@ namespace {
 constexpr int most_continuations = 8;       // of one header block; nghttp2 may have a limit of its own
 constexpr std::size_t field_overhead = 32;  // RFC 9113 section 6.5.2
 constexpr std::int64_t response_gain = 4;
+constexpr std::uint64_t unknown_length = UINT64_MAX;
 constexpr std::size_t most_early_bytes = 64 * 1024;
 
 // Every frame costs one but DATA of some size, which costs the peer more than us. If it turns out to be progress it
@@ -83,8 +84,11 @@ std::string_view Session::problem(const FrameHead& frame) {
 
 void Session::feed(std::string_view bytes) {
   if (bytes.empty() || failed_) return;
+  receiving_ = true;
   const ssize_t taken =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  receiving_ = false;
+  pay();
   if (taken >= 0) return;
   if (taken == NGHTTP2_ERR_FLOODED) {
     fail(Code::enhance_your_calm, "the server does not read what it asks for");
@@ -121,20 +125,25 @@ bool Session::admit(Stream& stream, std::string_view name, std::string_view valu
     refuse(stream, Code::enhance_your_calm);
     return false;
   }
-  block_.add(name, value);
-  return true;
+  if (block_.add(name, value)) return true;
+  refuse(stream, Code::protocol_error);
+  return false;
 }
 
 void Session::refuse(Stream& stream, Code code) {
   stream.malformed_ = true;
+  stream.refusal_ = code;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id_, static_cast<std::uint32_t>(code));
 }
 
 void Session::on_fields_complete(Stream& stream, bool end) {
   if (stream.reset_by_us_ || stream.malformed_) return;
+  if (stream.responded_) return on_trailers_complete(stream, end);
   const int status = block_.status();
-  if (!stream.responded_ && status < 200) {
-    if (status < 100) return refuse(stream, Code::protocol_error);
+  const std::optional<std::uint64_t> length = block_.content_length();
+  if (status == 0) return refuse(stream, Code::protocol_error);
+  if (status < 200) {
+    if (end || length) return refuse(stream, Code::protocol_error);
     if (++stream.informational_ > limits_.informational) {
       stream.over_limit_ = true;
       return refuse(stream, Code::enhance_your_calm);
@@ -143,20 +152,41 @@ void Session::on_fields_complete(Stream& stream, bool end) {
     stream.on_informational(status);
     return;
   }
+  const bool without_body = stream.to_head_ || status == 204 || status == 304;
+  stream.body_left_ = without_body ? 0 : length.value_or(unknown_length);
+  if (status == 204 && length.value_or(0) != 0) return refuse(stream, Code::protocol_error);
+  if (end && !is_whole(stream)) return refuse(stream, Code::protocol_error);
   bucket_.earn(response_gain);
   freed(resets_.on_response(stream.id_));
-  if (!stream.responded_) {
-    stream.began_ = stream.responded_ = true;
-    stream.on_response(status, block_.take(), block_.content_length(), end);
-  } else {
-    stream.on_trailers(block_.take());
-  }
+  stream.began_ = stream.responded_ = true;
+  stream.on_response(status, block_.take(), length, end);
   if (end) end_response(stream);
+}
+
+void Session::on_trailers_complete(Stream& stream, bool end) {
+  if (!end || !is_whole(stream)) return refuse(stream, Code::protocol_error);
+  bucket_.earn(response_gain);
+  freed(resets_.on_response(stream.id_));
+  stream.on_trailers(block_.take());
+  end_response(stream);
+}
+
+bool Session::is_whole(const Stream& stream) { return stream.body_left_ == 0 || stream.body_left_ == unknown_length; }
+
+// False: the response has no body, or a shorter one.
+bool Session::take_of_body(Stream& stream, std::size_t size) {
+  if (!stream.responded_ || size > stream.body_left_) {
+    refuse(stream, Code::protocol_error);
+    return false;
+  }
+  if (stream.body_left_ != unknown_length) stream.body_left_ -= size;
+  return true;
 }
 
 void Session::end_response(Stream& stream) {
   bucket_.earn(1);  // the frame that said so
   if (stream.reset_by_us_ || stream.malformed_ || stream.ended_) return;
+  if (!stream.responded_ || !is_whole(stream)) return refuse(stream, Code::protocol_error);
   stream.ended_ = true;
   stream.on_end();
 }

@@ -133,6 +133,12 @@ void HttpTest::expect_well_formed(const Listener& server) {
   }
 }
 
+::testing::AssertionResult HttpTest::closed_for(CloseReason reason, std::uint64_t count) const {
+  const auto closed = [&] { return stats().pool.closed_by_reason[static_cast<std::size_t>(reason)]; };
+  if (eventually([&] { return closed() == count; })) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << to_string(reason) << ": " << closed() << " connections, not " << count;
+}
+
 void HttpTest::TearDown() {
   for (const Listener& server : listeners_) server.release();
   expect_quiet_counters();

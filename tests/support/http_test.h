@@ -64,6 +64,8 @@ class HttpTest : public ::testing::Test {
   Client make_client(const Options& options = test_options()) { return Client(make_transport(options)); }
   std::shared_ptr<Transport> transport() const { return transports_.back().transport; }  // the one made last
   Stats stats() const { return transport()->stats(); }
+  // So many connections were closed for that reason, or soon are: a server sees the end before it is counted here.
+  ::testing::AssertionResult closed_for(CloseReason reason, std::uint64_t count) const;
 
  protected:
   void TearDown() override;
