@@ -31,7 +31,9 @@ TEST(Secrecy, takes_userinfo_out_of_urls_good_or_bad) {
 TEST(Verbose, shows_requests_as_they_are_written_without_their_secrets) {
   Request request("POST", "http://user:pass@example.org:8080/x?q=1#frag");
   request.header("Authorization", "Bearer s3cret").header("X-Bytes", "\t\xff").body("abc");
-  const std::string text = describe_request(request, "agent/1", Secrecy());
+  Options options;
+  options.user_agent = "agent/1";
+  const std::string text = describe_request(request, options, Secrecy());
   EXPECT_TRUE(text.starts_with("> POST /x?q=1 HTTP/1.1\n")) << text;
   EXPECT_NE(text.find("> Host: example.org:8080\n"), std::string::npos) << text;
   EXPECT_NE(text.find("> User-Agent: agent/1\n"), std::string::npos) << text;
@@ -40,6 +42,20 @@ TEST(Verbose, shows_requests_as_they_are_written_without_their_secrets) {
   EXPECT_EQ(text.find("s3cret"), std::string::npos) << text;
   EXPECT_EQ(text.find("pass"), std::string::npos) << text;
   EXPECT_TRUE(text.ends_with("> \n")) << text;
+}
+
+TEST(Verbose, names_the_version_of_a_request_only_when_it_is_known) {
+  const auto first_line = [](std::string_view url, Protocol protocol) {
+    Options options;
+    options.protocol = protocol;
+    const std::string text = describe_request(Request("GET", std::string(url)), options, Secrecy());
+    return text.substr(0, text.find('\n'));
+  };
+  EXPECT_EQ(first_line("http://a/x", Protocol::automatic), "> GET /x HTTP/1.1");
+  EXPECT_EQ(first_line("https://a/x", Protocol::automatic), "> GET /x");
+  EXPECT_EQ(first_line("https://a/x", Protocol::http1), "> GET /x HTTP/1.1");
+  EXPECT_EQ(first_line("https://a/x", Protocol::http2), "> GET /x HTTP/2");
+  EXPECT_EQ(first_line("http://a/x", Protocol::h2c), "> GET /x HTTP/2");
 }
 
 TEST(Verbose, shows_responses_and_connections) {

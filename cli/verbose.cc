@@ -61,7 +61,8 @@ std::string describe_connection(const ConnectionInfo& info) {
   return line + "\n";
 }
 
-std::string describe_request(const Request& request, const std::string& user_agent, const Secrecy& secrecy) {
+// Said before there is a connection, so that of a protocol that is still to be chosen nothing is said.
+std::string describe_request(const Request& request, const Options& options, const Secrecy& secrecy) {
   const Result<Url> url = Url::parse(request.url());
   if (!url || !http1::check_request(request.method(), url->target(), request.headers())) return {};
   http1::RequestHead head;
@@ -69,13 +70,21 @@ std::string describe_request(const Request& request, const std::string& user_age
   head.target = url->target();
   head.host = url->authority();
   head.headers = &request.headers();
-  head.user_agent = user_agent;
+  head.user_agent = options.user_agent;
   head.upgrade = request.wants_upgrade();
   head.expect_continue = request.wants_continue();
   head.has_body = request.has_body();
   head.content_length = length_of_body(request);
   std::string buffer;
-  return marked(http1::encode_head(head, buffer), "> ", secrecy);
+  std::string text(http1::encode_head(head, buffer));
+  constexpr std::string_view version = " HTTP/1.1";
+  const std::size_t at = text.find("\r\n") - version.size();
+  if (options.protocol == Protocol::http2 || options.protocol == Protocol::h2c) {
+    text.replace(at, version.size(), " HTTP/2");
+  } else if (options.protocol == Protocol::automatic && url->secure() && !request.wants_upgrade()) {
+    text.erase(at, version.size());
+  }
+  return marked(text, "> ", secrecy);
 }
 
 std::string describe_response(const ResponseHead& head, const Secrecy& secrecy) {

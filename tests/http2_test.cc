@@ -123,6 +123,16 @@ TEST_F(Http2Test, trailers_go_both_ways) {
   });
 }
 
+TEST_F(Http2Test, refuses_a_request_that_http2_has_no_words_for_and_nothing_else) {
+  both([](H2Server& server, const Client& client) {
+    const Result<Response> reply = client.send(get(server.url()).header("HTTP2-Settings", "AAMAAABkAAQAAP__"));
+    ASSERT_TRUE(fails_as(reply, "invalid_request"));
+    EXPECT_EQ(reply.error().maybe_processed, MaybeProcessed::no);
+    ASSERT_STATUS(client.get(server.url()), 200);
+    EXPECT_EQ(server.requests(), 1);
+  });
+}
+
 TEST_F(Http2Test, informational_responses_come_before_the_final_one_and_are_bounded) {
   both([](H2Server& server, const Client& client) {
     const Result<Response> reply = client.get(server.url("/hints/3"));

@@ -122,7 +122,8 @@ struct Options {
   std::string proxy;                        // [wire] "http://user:password@host:port"; empty: direct. Never read
                                             // from the environment
   std::string bind_address;                 // [wire] local IP address to dial from
-  // [wire] "host:port" dialled as an IP address instead of being resolved, as curl's --resolve.
+  // [wire] "host:port" dialled as an IP address instead of being resolved, as curl's --resolve. Of two entries for the
+  // same the last one counts.
   std::vector<std::pair<std::string, std::string>> resolve;
   PoolLimits limits;
   Timeouts timeouts;

@@ -176,6 +176,12 @@ class Adviser {
   std::string waiting() const {
     const auto busy = counters_.active + counters_.upgraded;
     if (counters_.waiting == 0 || limits_.open_per_host <= 0 || busy < limits_.open_per_host) return {};
+    if (counters_.shared_open > 0) {
+      return number(static_cast<std::uint64_t>(counters_.waiting), "request") + " wait while all " +
+             number(static_cast<std::uint64_t>(limits_.open_per_host)) +
+             " connections carry as many as the server permits: raise its limit of concurrent streams, or "
+             "limits.open_per_host, or look at why the server is slow";
+    }
     return number(static_cast<std::uint64_t>(counters_.waiting), "request") + " wait while all " +
            number(static_cast<std::uint64_t>(limits_.open_per_host)) +
            " connections are busy: raise limits.open_per_host, or look at why the server is slow";

@@ -150,5 +150,14 @@ TEST(Advice, requests_that_wait_while_all_connections_are_busy_are_told_last) {
             "is slow");
 }
 
+TEST(Advice, requests_that_wait_for_streams_are_told_whose_limit_it_is) {
+  RouteStats stats = route(100);
+  stats.counters.waiting = 7;
+  stats.counters.active = stats.counters.shared_open = 64;
+  EXPECT_EQ(advise(stats),
+            "7 requests wait while all 64 connections carry as many as the server permits: raise its limit of "
+            "concurrent streams, or limits.open_per_host, or look at why the server is slow");
+}
+
 }  // namespace
 }  // namespace trunkline

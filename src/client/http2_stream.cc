@@ -46,6 +46,11 @@ void Http2Stream::begin(Call& call) {
   head.content_length = from.has_body ? from.content_length : std::nullopt;
   if (call.request().source() && counted_length_) source_left_ = *from.content_length;
   const bool sends_body = from.has_body && from.content_length != 0U;
+  if (auto sound = http2::check_request(*from.headers); !sound) {
+    closed_ = true;
+    refused(std::make_unique<Error>(std::move(sound).error()));
+    return;
+  }
   // The grant may have crossed a SETTINGS that permits less.
   pulled_back_ = !connection_.session().may_open();
   if (pulled_back_ || !connection_.session().submit(*this, head, sends_body)) {
@@ -64,15 +69,19 @@ void Http2Stream::begin(Call& call) {
   connection_.want_flush();
 }
 
-// Every stream id is used up, or the session is ending or lost: certainly unprocessed. Not from inside begin(): the
-// caller of a callback API must not be called back from there.
-void Http2Stream::refused() {
-  loop().post([this, call = call_->shared_from_this()] {
+// For `why`, or because every stream id is used up, or the session is ending or lost: certainly unprocessed. Not from
+// inside begin(): the caller of a callback API must not be called back from there.
+void Http2Stream::refused(std::unique_ptr<Error> why) {
+  loop().post([this, call = call_->shared_from_this(), why = std::move(why)] {
     connection_.end_lease(true, CloseReason::shutdown);
     if (call->carried_by(this)) {
-      fail(connection_.is_lost() ? connection_.loss(Phase::send, false)
-                                 : failure(ErrorCode::connection_closed, "the connection takes no more requests"),
-           true);
+      if (why) {
+        fail(std::move(*why), false);
+      } else if (connection_.is_lost()) {
+        fail(connection_.loss(Phase::send, false), true);
+      } else {
+        fail(failure(ErrorCode::connection_closed, "the connection takes no more requests"), true);
+      }
     }
     release_if_over();
   });

@@ -43,7 +43,7 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   void on_timer() override;
 
  private:
-  void refused();
+  void refused(std::unique_ptr<Error> why = nullptr);
   void resume_writing();
   void take(std::string_view bytes);
   void finish_call();
