@@ -43,8 +43,9 @@ struct TraceEvent {
     sent,           // the request is written
     informational,  // a 1xx; detail: the status
     first_byte,
-    retry,  // sent again; detail: why
-    done,   // detail: status or error
+    retry,     // sent again; detail: why
+    redirect,  // detail: where to
+    done,      // detail: status or error
   } kind = queued;
   Duration at{0};  // since the start of the request
   std::uint64_t connection = 0;

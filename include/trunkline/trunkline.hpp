@@ -6,6 +6,7 @@
 #include <trunkline/error.hpp>
 #include <trunkline/headers.hpp>
 #include <trunkline/options.hpp>
+#include <trunkline/policy.hpp>
 #include <trunkline/request.hpp>
 #include <trunkline/response.hpp>
 #include <trunkline/result.hpp>

@@ -13,6 +13,7 @@
 #include <trunkline/request.hpp>
 #include <trunkline/response.hpp>
 #include <trunkline/result.hpp>
+#include <trunkline/round_tripper.hpp>
 
 #include "client/carrier.h"
 #include "client/retry.h"
@@ -28,7 +29,10 @@ class SourceEvent;
 class TransportImpl;
 struct Target;
 
-class Call final : public pool::Waiter, public net::Timer, public std::enable_shared_from_this<Call> {
+class Call final : public pool::Waiter,
+                   public net::Timer,
+                   public Cancellable,
+                   public std::enable_shared_from_this<Call> {
  public:
   enum class Kind : unsigned char { whole, stream };
 
@@ -52,7 +56,7 @@ class Call final : public pool::Waiter, public net::Timer, public std::enable_sh
   const Headers& trailers() const { return response_.trailers; }
   bool upgraded() const { return upgraded_; }
 
-  void cancel();  // from any thread
+  void cancel() override;  // from any thread
 
   // The pool's word, on any thread.
   void granted(PooledConnection& connection);

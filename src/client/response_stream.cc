@@ -50,8 +50,4 @@ const Headers& ResponseStream::trailers() const { return call_->trailers(); }
 bool ResponseStream::upgraded() const { return call_->upgraded(); }
 Result<UpgradedConnection> ResponseStream::take_connection() { return call_->take_connection(); }
 
-void CallHandle::cancel() {
-  if (auto call = call_.lock()) call->cancel();
-}
-
 }  // namespace trunkline

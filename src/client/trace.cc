@@ -16,6 +16,8 @@ std::string_view to_string(TraceEvent::Kind kind) {
       return "first_byte";
     case TraceEvent::retry:
       return "retry";
+    case TraceEvent::redirect:
+      return "redirect";
     case TraceEvent::done:
       return "done";
   }

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/characters.h"
 #include "base/text.h"
-#include "http1/characters.h"
 
 namespace trunkline::http1 {
 namespace {

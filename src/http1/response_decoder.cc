@@ -9,9 +9,9 @@
 #include <cstring>
 #include <utility>
 
+#include "base/characters.h"
 #include "base/per_thread.h"
 #include "base/text.h"
-#include "http1/characters.h"
 
 namespace trunkline::http1 {
 namespace {

@@ -2,13 +2,13 @@
 
 #include <array>
 
-#include "http1/characters.h"
+#include "base/characters.h"
 
 namespace trunkline::http2 {
 namespace {
 
 constexpr std::array<bool, 256> make_name_table() {
-  std::array<bool, 256> table = http1::token_table;
+  std::array<bool, 256> table = token_table;
   for (std::size_t c = 'A'; c <= 'Z'; ++c) table[c] = false;
   return table;
 }
@@ -33,7 +33,7 @@ bool is_field_name(const char* p, std::size_t size) {
   bool plain = true;
   for (std::size_t at = 0; at < size && plain; at += stride) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at));
-    const __m128i good = _mm_or_si128(http1::in_range(bytes, 'a', 25), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+    const __m128i good = _mm_or_si128(in_range(bytes, 'a', 25), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
     plain = outside(good, size - at) == 0;
   }
   if (plain) return size > 0;
@@ -52,11 +52,11 @@ bool is_field_value(const char* p, std::size_t size) {
   bool plain = true;
   for (std::size_t at = 0; at < size && plain; at += stride) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + at));
-    plain = outside(http1::in_range(bytes, ' ', 0x7E - ' '), size - at) == 0;
+    plain = outside(in_range(bytes, ' ', 0x7E - ' '), size - at) == 0;
   }
   if (plain) return true;
 #endif
-  return http1::find_control(p, p + size) == p + size;
+  return find_control(p, p + size) == p + size;
 }
 
 // Most fields are shorter than what a call of memcpy costs.
@@ -99,7 +99,7 @@ bool FieldBlock::add(std::string_view name, std::string_view value) {
 bool FieldBlock::set_status(std::string_view name, std::string_view value) {
   if (trailers_ || status_ != 0 || !slots_.empty() || name != ":status" || value.size() != 3) return false;
   for (const char c : value) {
-    if (!http1::is_digit(c)) return false;
+    if (!is_digit(c)) return false;
     status_ = status_ * 10 + (c - '0');
   }
   return status_ >= 100 && status_ != 101;  // HTTP/2 has no upgrade
@@ -109,22 +109,22 @@ bool FieldBlock::set_status(std::string_view name, std::string_view value) {
 bool FieldBlock::permits(std::string_view name, std::string_view value) {
   switch (name.size()) {
     case 2:
-      return !http1::matches(name, "te") || value == "trailers";
+      return !matches(name, "te") || value == "trailers";
     case 7:
-      return !http1::matches(name, "upgrade");
+      return !matches(name, "upgrade");
     case 10:
-      return !http1::matches(name, "connection") && !http1::matches(name, "keep-alive");
+      return !matches(name, "connection") && !matches(name, "keep-alive");
     case 14: {
-      if (!http1::matches(name, "content-length") || trailers_) return true;
+      if (!matches(name, "content-length") || trailers_) return true;
       std::uint64_t length = 0;
-      if (content_length_ || !http1::parse_decimal(value, length)) return false;
+      if (content_length_ || !parse_decimal(value, length)) return false;
       content_length_ = length;
       return true;
     }
     case 16:
-      return !http1::matches(name, "proxy-connection");
+      return !matches(name, "proxy-connection");
     case 17:
-      return !http1::matches(name, "transfer-encoding");
+      return !matches(name, "transfer-encoding");
     default:
       return true;
   }

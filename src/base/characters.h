@@ -13,7 +13,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace trunkline::http1 {
+namespace trunkline {
 
 constexpr std::array<bool, 256> make_token_table() {
   std::array<bool, 256> table{};
@@ -131,4 +131,4 @@ inline bool next_element(std::string_view& list, std::string_view& element) {
   return false;
 }
 
-}  // namespace trunkline::http1
+}  // namespace trunkline

@@ -1,0 +1,83 @@
+#include "policy/circuit.h"
+
+#include <algorithm>
+
+namespace trunkline {
+
+namespace {
+constexpr int longest_open = 12;  // times open_for
+}
+
+bool Circuit::begin(TimePoint now) {
+  if (state_ == State::closed) return true;
+  if (state_ == State::open) {
+    if (now < until_) return false;
+    state_ = State::half_open;
+    probes_passed_ = 0;
+    probing_ = false;
+  }
+  if (probing_) return false;
+  return probing_ = true;
+}
+
+void Circuit::end(const BreakerPolicy& policy, Outcome outcome, TimePoint now) {
+  switch (state_) {
+    case State::open:  // of a request that was under way when it opened
+      return;
+    case State::half_open:
+      probing_ = false;
+      if (outcome == Outcome::failure) {
+        open_for_ = std::min<Duration>(2 * open_for_, longest_open * policy.open_for);
+        open(now);
+      } else if (outcome == Outcome::success && ++probes_passed_ >= policy.probes) {
+        state_ = State::closed;
+        in_a_row_ = 0;
+        recent_ = {};
+        open_for_ = Duration::zero();
+      }
+      return;
+    case State::closed:
+      break;
+  }
+  if (outcome == Outcome::neither) return;
+  const bool failed = outcome == Outcome::failure;
+  in_a_row_ = failed ? in_a_row_ + 1 : 0;
+  count(policy, failed, now);
+  if (failed && (in_a_row_ >= policy.failures_in_a_row || too_many_failures(policy, now))) {
+    open_for_ = policy.open_for;
+    open(now);
+  }
+}
+
+void Circuit::open(TimePoint now) {
+  state_ = State::open;
+  until_ = now + open_for_;
+  ++times_opened_;
+}
+
+std::int64_t Circuit::slice_of(const BreakerPolicy& policy, TimePoint now) {
+  const auto length = std::max<Duration::rep>(1, policy.window.count() / slices);
+  return now.time_since_epoch().count() / length;
+}
+
+void Circuit::count(const BreakerPolicy& policy, bool failed, TimePoint now) {
+  const std::int64_t number = slice_of(policy, now);
+  Slice& slice = recent_[static_cast<std::size_t>(number % slices)];
+  if (slice.number != number) slice = {.number = number};
+  ++slice.requests;
+  slice.failures += failed ? 1 : 0;
+}
+
+bool Circuit::too_many_failures(const BreakerPolicy& policy, TimePoint now) const {
+  const std::int64_t number = slice_of(policy, now);
+  int requests = 0;
+  int failures = 0;
+  for (const Slice& slice : recent_) {
+    if (slice.number <= number - slices) continue;
+    requests += slice.requests;
+    failures += slice.failures;
+  }
+  return requests >= policy.least_requests && failures >= policy.failure_rate * requests;
+}
+
+}  // namespace trunkline

@@ -1,0 +1,113 @@
+#include "policy/circuit.h"
+
+#include <gtest/gtest.h>
+
+namespace trunkline {
+namespace {
+
+using namespace std::chrono_literals;
+using Outcome = Circuit::Outcome;
+using State = Circuit::State;
+
+class CircuitTest : public testing::Test {
+ protected:
+  void request(Outcome outcome) {
+    ASSERT_TRUE(circuit.begin(now));
+    circuit.end(policy, outcome, now);
+  }
+  void fail(int times) {
+    for (int i = 0; i < times; ++i) request(Outcome::failure);
+  }
+
+  BreakerPolicy policy;
+  Circuit circuit;
+  TimePoint now{std::chrono::hours(1)};
+};
+
+TEST_F(CircuitTest, opens_after_failures_in_a_row) {
+  fail(4);
+  request(Outcome::success);
+  fail(4);
+  EXPECT_EQ(circuit.state(), State::closed);
+  fail(1);
+  EXPECT_EQ(circuit.state(), State::open);
+  EXPECT_EQ(circuit.times_opened(), 1U);
+  EXPECT_FALSE(circuit.begin(now));
+  now += 5s - 1ns;
+  EXPECT_FALSE(circuit.begin(now));
+}
+
+TEST_F(CircuitTest, what_says_nothing_of_the_server_does_not_count) {
+  fail(4);
+  for (int i = 0; i < 10; ++i) request(Outcome::neither);
+  EXPECT_EQ(circuit.state(), State::closed);
+  fail(1);
+  EXPECT_EQ(circuit.state(), State::open);
+}
+
+TEST_F(CircuitTest, opens_when_half_of_many_fail) {
+  for (int i = 0; i < 9; ++i) {
+    request(Outcome::success);
+    request(Outcome::failure);
+  }
+  EXPECT_EQ(circuit.state(), State::closed) << "18 are too few to tell";
+  request(Outcome::success);
+  request(Outcome::failure);
+  EXPECT_EQ(circuit.state(), State::open);
+}
+
+TEST_F(CircuitTest, forgets_what_is_older_than_its_window) {
+  for (int i = 0; i < 18; ++i) {
+    request(i % 2 == 0 ? Outcome::failure : Outcome::success);
+  }
+  now += 10s;
+  request(Outcome::success);
+  request(Outcome::failure);
+  EXPECT_EQ(circuit.state(), State::closed);
+}
+
+TEST_F(CircuitTest, probes_one_at_a_time_and_closes_when_all_pass) {
+  fail(5);
+  now += 5s;
+  for (int probe = 0; probe < 3; ++probe) {
+    ASSERT_TRUE(circuit.begin(now)) << probe;
+    EXPECT_EQ(circuit.state(), State::half_open);
+    EXPECT_FALSE(circuit.begin(now)) << "one at a time";
+    circuit.end(policy, Outcome::success, now);
+  }
+  EXPECT_EQ(circuit.state(), State::closed);
+  fail(4);
+  EXPECT_EQ(circuit.state(), State::closed) << "it starts afresh";
+}
+
+TEST_F(CircuitTest, a_probe_that_was_cancelled_gives_way_to_the_next) {
+  fail(5);
+  now += 5s;
+  ASSERT_TRUE(circuit.begin(now));
+  circuit.end(policy, Outcome::neither, now);
+  EXPECT_EQ(circuit.state(), State::half_open);
+  EXPECT_TRUE(circuit.begin(now));
+}
+
+TEST_F(CircuitTest, stays_open_longer_each_time_that_a_probe_fails_up_to_a_minute) {
+  fail(5);
+  Duration open_for = 5s;
+  for (int i = 0; i < 10; ++i) {
+    now += open_for - 1ns;
+    EXPECT_FALSE(circuit.begin(now)) << i;
+    now += 1ns;
+    ASSERT_TRUE(circuit.begin(now)) << i;
+    circuit.end(policy, Outcome::failure, now);
+    open_for = std::min<Duration>(2 * open_for, 60s);
+  }
+}
+
+TEST_F(CircuitTest, what_was_under_way_when_it_opened_changes_nothing) {
+  ASSERT_TRUE(circuit.begin(now));
+  fail(5);
+  circuit.end(policy, Outcome::success, now);
+  EXPECT_EQ(circuit.state(), State::open);
+}
+
+}  // namespace
+}  // namespace trunkline

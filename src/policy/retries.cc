@@ -1,0 +1,115 @@
+// with_retries.
+#include <ctime>
+#include <mutex>
+#include <random>
+#include <utility>
+
+#include "base/per_thread.h"
+#include "client/retry.h"
+#include "net/per_process.h"
+#include "policy/bounded_map.h"
+#include "policy/layer.h"
+#include "policy/origin_ledger.h"
+#include "policy/retry_rules.h"
+
+namespace trunkline {
+namespace {
+
+struct SharedBudget {
+  std::mutex mutex;
+  RetryBudget budget;
+};
+
+struct Budgets {
+  BoundedMap<SharedBudget> by_policy_and_origin{1024};
+};
+
+double chance() {
+  struct Retries;
+  auto& random = per_thread<std::minstd_rand, Retries>();
+  static thread_local const bool seeded = (random.seed(std::random_device{}()), true);
+  static_cast<void>(seeded);
+  return std::uniform_real_distribution<double>(0, 1)(random);
+}
+
+// What equal policies have in common.
+std::string name_of(const RetryPolicy& policy) {
+  return std::to_string(policy.attempts) + " " + std::to_string(policy.budget) + " " + std::to_string(policy.spare);
+}
+
+class Retry final : public Journey {
+ public:
+  Retry(const RetryPolicy& policy, Request&& request)
+      : policy_(policy), request_(std::move(request)), ledger_(OriginLedger::of(origin_of(request_.url()))) {
+    if (request_.headers().contains("Idempotency-Key")) request_.idempotent();
+    repeatable_ = request_.is_idempotent() || is_idempotent(request_.method());
+  }
+
+  Result<Sending> depart(TimePoint) override {
+    if (++attempts_ == 1) {
+      ++ledger_->requests;
+      budget_ =
+          net::per_process<Budgets>().by_policy_and_origin.get(name_of(policy_) + " " + origin_of(request_.url()));
+      std::lock_guard lock(budget_->mutex);
+      budget_->budget.on_request(policy_);
+    }
+    if (attempts_ == policy_.attempts) return Sending{std::move(request_), nullptr};
+    return Sending{request_, nullptr};
+  }
+
+  Verdict judge(const ResponseHead* head, const Error* error, TimePoint now) override {
+    if (attempts_ >= policy_.attempts || !may_send_again(policy_, repeatable_, head, error)) return {};
+    Duration pause = backoff(policy_, attempts_, chance());
+    if (head != nullptr) {
+      if (const auto value = head->headers.get("Retry-After")) {
+        const auto asked = retry_after(*value, std::time(nullptr));
+        if (asked && *asked > policy_.longest_retry_after) return {};
+        if (asked) pause = std::max(pause, *asked);
+      }
+    }
+    if (request_.source() && !request_.source()->rewind()) return {};
+    {
+      std::lock_guard lock(budget_->mutex);
+      if (!budget_->budget.take(policy_, now)) {
+        ++ledger_->retries_refused;
+        return {};
+      }
+    }
+    ++ledger_->retries;
+    if (request_.tracer()) {
+      TraceEvent event;
+      event.kind = TraceEvent::retry;
+      event.detail = error != nullptr ? error->message : "status " + std::to_string(head->status);
+      request_.tracer()->on_event(event);
+    }
+    return {.kind = Verdict::again, .pause = pause, .error = std::nullopt};
+  }
+
+ private:
+  const RetryPolicy policy_;
+  Request request_;
+  std::shared_ptr<OriginLedger> ledger_;
+  std::shared_ptr<SharedBudget> budget_;
+  bool repeatable_ = false;
+  int attempts_ = 0;
+};
+
+class Retries final : public Layer {
+ public:
+  Retries(std::shared_ptr<RoundTripper> next, RetryPolicy&& policy)
+      : Layer(std::move(next)), policy_(std::move(policy)) {}
+
+ private:
+  std::unique_ptr<Journey> journey(Request&& request) override {
+    return std::make_unique<Retry>(policy_, std::move(request));
+  }
+  const RetryPolicy policy_;
+};
+
+}  // namespace
+
+std::shared_ptr<RoundTripper> with_retries(std::shared_ptr<RoundTripper> next, RetryPolicy policy) {
+  return std::make_shared<Retries>(std::move(next), std::move(policy));
+}
+
+}  // namespace trunkline
