@@ -120,7 +120,8 @@ void Session::send_early() {
   const std::size_t part = std::min(early_.size() - early_sent_, room_.size());
   if (part > 0) std::memcpy(room_.data(), early_.data() + early_sent_, part);
   room_ = room_.subspan(part);
-  if ((early_sent_ += part) < early_.size()) return;
+  early_sent_ += part;
+  if (early_sent_ < early_.size()) return;
   early_.clear();
   early_sent_ = 0;
 }
