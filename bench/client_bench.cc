@@ -7,7 +7,8 @@
 //   idle               TOTAL idle connections, and the memory they take
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
 // (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; UNREAD=url: a response from there stays open and unread
-// beside the requests; DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
+// beside the requests; APART=n: callback's requests go over n transports in turn, so that with OPEN=1 there are exactly n
+// connections; DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
 #include <malloc.h>
 
 #include <atomic>
@@ -223,6 +224,14 @@ int main(int argc, char** argv) {
     bench::measure(arguments.total,
                    [&](Samples& samples) { return run(settings, arguments.concurrency, samples, client_for_request); });
   };
+  if (const long apart = bench::setting("APART", 1); apart > 1 && arguments.mode == "callback") {
+    std::vector<Client> clients;
+    for (long i = 0; i < apart; ++i) clients.emplace_back(Transport::create(settings.options()));
+    std::atomic<std::size_t> turn{0};
+    measure([](auto&&... a) { return run_chains(a...); },
+            [&]() -> const Client& { return clients[turn++ % clients.size()]; });
+    return bench::hold(), 0;
+  }
   if (arguments.mode == "callback") {
     measure([](auto&&... a) { return run_chains(a...); }, same);
   } else if (arguments.mode == "blocking") {

@@ -10,6 +10,7 @@ FEW, MANY = 2_000, 6_000
 
 PEERS = [("floor", "floor", "epoll", 64, "plain"), ("trunkline", "client_bench", "callback", 64, "plain"),
          ("curl-multi", "curl_bench", "multi", 64, "plain"),
+         ("floor-http2", "floor_http2", "epoll", 200, "h2c"), ("trunkline-http2", "client_bench", "callback", 200, "h2c"),
          ("floor-tls", "floor", "tls", 64, "tls"), ("trunkline-tls", "client_bench", "callback", 64, "tls"),
          ("floor-blocking", "floor", "blocking", 1, "plain"), ("trunkline-blocking", "client_bench", "blocking", 1, "plain")]
 
@@ -27,7 +28,8 @@ def enter_namespace():
 def chosen(names):
     """Runs of FEW and of MANY requests for each peer whose program is there."""
     for peer, program, mode, concurrency, wire in PEERS:
-        runs = [Run(peer, program, mode, concurrency, total, wire).to_json() for total in (FEW, MANY)]
+        environment = {"H2C": "1", "OPEN": "1"} if wire == "h2c" else {}
+        runs = [Run(peer, program, mode, concurrency, total, wire, environment).to_json() for total in (FEW, MANY)]
         if names and peer not in names:
             continue
         if not os.path.exists(runs[0]["command"][0]):
