@@ -6,13 +6,15 @@
 //   isolated           blocking; a transport of its own for each request: the mistake that sharing prevents
 //   idle               TOTAL idle connections, and the memory they take
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
-// (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; DEFAULTS=1 leaves the limits at the library's own;
-// STATS=1 prints the counters on stderr.
+// (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; UNREAD=url: a response from there stays open and unread
+// beside the requests; APART=n: callback's requests go over n transports in turn, so that with OPEN=1 there are exactly n
+// connections; DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
 #include <malloc.h>
 
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include <trunkline/trunkline.hpp>
@@ -149,6 +151,31 @@ long run_chains(const Settings& settings, long concurrency, Samples& samples, Cl
   return Chains<ClientForRequest>(settings, samples, client_for_request).run(concurrency);
 }
 
+// A response that its reader has forgotten: the server sends until the windows are full, and waits.
+std::optional<trunkline::ResponseStream> open_unread(const Client& client, const std::string& url) {
+  if (url.empty()) return std::nullopt;
+  auto opened = client.open(trunkline::get(url));
+  if (!opened || opened->status() != 200) {
+    std::fprintf(stderr, "UNREAD: %s\n", opened ? "not status 200" : opened.error().describe().c_str());
+    std::exit(1);
+  }
+  return std::move(*opened);
+}
+
+// It must have waited, and not have been given up: more than the windows held is still to be had.
+void check_unread(std::optional<trunkline::ResponseStream>& stream, const Options& options) {
+  if (!stream) return;
+  char buffer[16 * 1024];
+  for (std::size_t taken = 0; taken < 2 * options.http2.connection_window;) {
+    const auto got = stream->read(buffer);
+    if (!got || *got == 0) {
+      std::fprintf(stderr, "UNREAD: lost after %zu bytes: %s\n", taken, got ? "end" : got.error().describe().c_str());
+      std::exit(1);
+    }
+    taken += *got;
+  }
+}
+
 // The counters must add up here too.
 void show_stats(const Transport& transport) {
   const trunkline::Stats stats = transport.stats();
@@ -192,10 +219,19 @@ int main(int argc, char** argv) {
   const auto same = [&]() -> const Client& { return client; };
   const auto shared = [&] { return Client(settings.options()); };
   const auto isolated = [&] { return Client(Transport::create(settings.options())); };
+  auto unread = open_unread(client, bench::setting("UNREAD"));
   const auto measure = [&](auto run, auto client_for_request) {
     bench::measure(arguments.total,
                    [&](Samples& samples) { return run(settings, arguments.concurrency, samples, client_for_request); });
   };
+  if (const long apart = bench::setting("APART", 1); apart > 1 && arguments.mode == "callback") {
+    std::vector<Client> clients;
+    for (long i = 0; i < apart; ++i) clients.emplace_back(Transport::create(settings.options()));
+    std::atomic<std::size_t> turn{0};
+    measure([](auto&&... a) { return run_chains(a...); },
+            [&]() -> const Client& { return clients[turn++ % clients.size()]; });
+    return bench::hold(), 0;
+  }
   if (arguments.mode == "callback") {
     measure([](auto&&... a) { return run_chains(a...); }, same);
   } else if (arguments.mode == "blocking") {
@@ -214,4 +250,5 @@ int main(int argc, char** argv) {
   }
   if (arguments.mode != "idle") show_stats(*transport);
   bench::hold();
+  check_unread(unread, transport->options());
 }

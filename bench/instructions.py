@@ -14,7 +14,7 @@ import server
 import versions
 from report import table
 
-LIMITS = {"trunkline": 6_000}
+LIMITS = {"trunkline": 6_000, "trunkline-http2": 13_000}
 SHOWN_FUNCTIONS = 45
 
 
@@ -52,7 +52,7 @@ def main():
     names = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
     per_request.enter_namespace()
     rows, met = [], True
-    with server.Server():
+    with per_request.servers():
         for peer, concurrency, (few, many) in per_request.chosen(names):
             value = per_request.difference(count(few, f"{peer}.few"), count(many, peer))
             limit = LIMITS.get(peer)

@@ -10,6 +10,7 @@ import sys
 import time
 
 import server
+from nghttpd import Nghttpd
 
 STATES = {1: "open", 2: "opening", 3: "opening", 4: "closing", 5: "closing", 6: "time_wait", 8: "half_closed",
           9: "closing", 11: "closing"}
@@ -58,14 +59,23 @@ def read_wrk(text):
             "p99": microseconds(re.search(r"^ +99%\s+(\S+)", text, re.M)[1])}
 
 
-def run_wrk(run, client, _port):
-    """wrk tells no CPU time; the kernel does, for the whole process, its start included."""
+def read_h2load(text):
+    """It tells no percentiles."""
+    wall = microseconds(re.search(r"^finished in (\S+),", text, re.M)[1]) / 1e6
+    done, succeeded = map(int, re.search(r"(\d+) done, (\d+) succeeded", text).groups())
+    bad = done - int(re.search(r"^status codes: (\d+) 2xx", text, re.M)[1])
+    return {"n": done, "wall": wall, "err": max(done - succeeded, bad)}
+
+
+def run_tool(run, client, _port):
+    """wrk and h2load tell no CPU time; the kernel does, for the whole process, its start included."""
+    read, mark = {"wrk": (read_wrk, " requests in "), "h2load": (read_h2load, "finished in ")}[run["kind"]]
     text = client.stdout.read().decode()
     _, status, usage = os.wait4(client.pid, 0)
     client.returncode = os.waitstatus_to_exitcode(status)
-    if client.returncode != 0 or " requests in " not in text:
-        return {"failure": f"wrk ended with {client.returncode}: {text.strip()[-200:]}"}
-    return read_wrk(text) | {"ut": usage.ru_utime, "st": usage.ru_stime, "client_seconds": usage.ru_utime + usage.ru_stime}
+    if client.returncode != 0 or mark not in text:
+        return {"failure": f"{run['kind']} ended with {client.returncode}: {text.strip()[-200:]}"}
+    return read(text) | {"ut": usage.ru_utime, "st": usage.ru_stime, "client_seconds": usage.ru_utime + usage.ru_stime}
 
 
 def run_client(run, client, port):
@@ -99,30 +109,36 @@ def end(client):
             client.wait()
 
 
-def measure(run, nginx, log):
-    accepted, served = nginx.accepted(), nginx.cpu_seconds()
+def measure(run, peer, log):
+    accepted, served = peer.accepted(), peer.cpu_seconds()
     busy, began = machine_busy_seconds(), time.monotonic()
     client = start(run, log)
-    result = (run_wrk if run["kind"] == "wrk" else run_client)(run, client, run["port"])
-    result["server_seconds"] = nginx.cpu_seconds() - served
+    result = (run_client if run["kind"] == "client" else run_tool)(run, client, run["port"])
+    result["server_seconds"] = peer.cpu_seconds() - served
     others = machine_busy_seconds() - busy - result["server_seconds"] - result.pop("client_seconds", 0)
     result["other_cores"] = round(max(0, others) / max(time.monotonic() - began, 0.01), 3)
-    result["dials"] = nginx.accepted() - accepted - 1  # less the question itself
+    result["dials"] = peer.accepted() - accepted
     end(client)
+    if client.returncode and "failure" not in result:
+        result["failure"] = f"the client ended with {client.returncode} after its result"
     return result
+
+
+def server_of(run):
+    return Nghttpd(run["port"], run["streams"], cpu=1) if run["streams"] else server.Server(cpu=1)
 
 
 def main():
     run = json.loads(sys.argv[1])
     server.bring_up_loopback()
     server.raise_descriptor_limit()
-    with server.Server(cpu=1) as nginx:
-        with open(nginx.directory / "stderr", "w+") as log:
-            result = measure(run, nginx, log)
+    with server_of(run) as peer:
+        with open(peer.directory / "stderr", "w+") as log:
+            result = measure(run, peer, log)
             log.seek(0)
             result["stderr"] = log.read(400).strip()
-        nginx.stop()
-        result["handshakes"], result["resumed"] = nginx.handshakes()
+        peer.stop()
+        result["handshakes"], result["resumed"] = peer.handshakes()
     print(json.dumps(result))
 
 

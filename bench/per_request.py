@@ -1,8 +1,10 @@
 # Counts per request that no timing disturbs: what 6,000 requests need beyond 2,000, divided by 4,000. Start-up, dials and
 # the end of the program cancel out.
+import contextlib
 import os
 import sys
 
+import nghttpd
 import server
 from workloads import Run
 
@@ -10,6 +12,11 @@ FEW, MANY = 2_000, 6_000
 
 PEERS = [("floor", "floor", "epoll", 64, "plain"), ("trunkline", "client_bench", "callback", 64, "plain"),
          ("curl-multi", "curl_bench", "multi", 64, "plain"),
+         ("floor-http2", "floor_http2", "epoll", 200, "nghttpd"),
+         ("trunkline-http2", "client_bench", "callback", 200, "nghttpd"),
+         # nginx compresses fewer headers by reference, so that there is more to read.
+         ("floor-http2-nginx", "floor_http2", "epoll", 200, "h2c"),
+         ("trunkline-http2-nginx", "client_bench", "callback", 200, "h2c"),
          ("floor-tls", "floor", "tls", 64, "tls"), ("trunkline-tls", "client_bench", "callback", 64, "tls"),
          ("floor-blocking", "floor", "blocking", 1, "plain"), ("trunkline-blocking", "client_bench", "blocking", 1, "plain")]
 
@@ -24,16 +31,25 @@ def enter_namespace():
     server.make_certificates()
 
 
+@contextlib.contextmanager
+def servers(cpu=None):
+    """All that the peers may ask for. An idle one costs the others nothing."""
+    with server.Server(cpu), (nghttpd.Nghttpd(server.NGHTTPD, server.STREAMS, cpu) if nghttpd.path()
+                              else contextlib.nullcontext()):
+        yield
+
+
 def chosen(names):
     """Runs of FEW and of MANY requests for each peer whose program is there."""
     for peer, program, mode, concurrency, wire in PEERS:
-        runs = [Run(peer, program, mode, concurrency, total, wire).to_json() for total in (FEW, MANY)]
+        environment = {"H2C": "1", "OPEN": "1"} if wire in ("h2c", "nghttpd") else {}
+        runs = [Run(peer, program, mode, concurrency, total, wire, environment) for total in (FEW, MANY)]
         if names and peer not in names:
             continue
-        if not os.path.exists(runs[0]["command"][0]):
-            print(f"bench: no {program}: {peer} is left out", file=sys.stderr)
+        if runs[0].missing():
+            print(f"bench: no {runs[0].missing()}: {peer} is left out", file=sys.stderr)
             continue
-        yield peer, concurrency, runs
+        yield peer, concurrency, [run.to_json() for run in runs]
 
 
 def difference(few, many):

@@ -15,7 +15,7 @@ RESULTS = server.WORK / "results"
 PAGE = server.ROOT / "docs" / "BENCHMARKS.md"
 BEGIN, END = "<!-- results: written by script/bench --write -->", "<!-- end of results -->"
 WORDS = {"cpu": "CPU per request", "rate": "requests/s", "dials": "dials", "open": "open sockets", "kilobytes": "KB per connection",
-         "time_wait": "sockets in TIME_WAIT", "open_last": "open sockets at the end"}
+         "time_wait": "sockets in TIME_WAIT", "open_last": "open sockets at the end", "p99": "p99", "rss": "peak RSS in MB"}
 
 
 def metrics_of(result):
@@ -27,8 +27,8 @@ def metrics_of(result):
                 "connections": result["n"], "dials": result["dials"], "err": result["err"]}
     count = result["n"]
     metrics = {"cpu": (result["ut"] + result["st"]) * 1e6 / count, "rate": count / result["wall"],
-               "server": result["server_seconds"] * 1e6 / count, "p50": result["p50"], "p99": result["p99"],
-               "dials": result["dials"], "err": result["err"]}
+               "server": result["server_seconds"] * 1e6 / count, "dials": result["dials"], "err": result["err"]}
+    metrics |= {name: result[name] for name in ("p50", "p99") if name in result}
     if "rss_kb" in result:
         metrics["rss"] = result["rss_kb"] / 1024
     if result["handshakes"]:
@@ -62,10 +62,16 @@ class Measured:
     def values(self, who, metric):
         return [metrics[metric] for metrics in self.rounds[who].values() if metric in metrics]
 
-    def ratios(self, who, against, metric):
+    def pairs(self, who, against, metric):
         """Only of rounds in which both were clean."""
         mine, theirs = self.rounds.get(who, {}), self.rounds.get(against, {})
-        return [mine[n][metric] / theirs[n][metric] for n in mine if n in theirs and theirs[n].get(metric)]
+        return [(mine[n][metric], theirs[n][metric]) for n in mine if n in theirs and theirs[n].get(metric)]
+
+    def ratios(self, who, against, metric):
+        return [mine / theirs for mine, theirs in self.pairs(who, against, metric)]
+
+    def differences(self, who, against, metric):
+        return [mine - theirs for mine, theirs in self.pairs(who, against, metric)]
 
 
 def figure(value):
@@ -138,11 +144,12 @@ def memory_table(measured):
 def check(measured, target):
     """The figure a target speaks of, and whether it is met; None when it was not measured."""
     who = (target.concurrency, target.peer)
-    values = (measured.ratios(who, (target.concurrency, target.against), target.metric) if target.against
+    compare = measured.differences if target.difference else measured.ratios
+    values = (compare(who, (target.concurrency, target.against), target.metric) if target.against
               else measured.values(who, target.metric) if who in measured.rounds else [])
     if not values:
         return None, False
-    # A ratio is judged by its median; a count must hold in every round.
+    # A comparison is judged by its median; a count must hold in every round.
     value = statistics.median(values) if target.against else max(values)
     return value, value >= target.limit if target.at_least else value <= target.limit
 
@@ -153,7 +160,8 @@ def targets_table(measured, workload):
         value, met = check(measured, target)
         if value is None:
             continue
-        what = f"{target.peer}{f' ÷ {target.against}' if target.against else ''}: {WORDS[target.metric]}"
+        sign = "-" if target.difference else "÷"
+        what = f"{target.peer}{f' {sign} {target.against}' if target.against else ''}: {WORDS[target.metric]}"
         where = f"c={target.concurrency}" if workload.shape == "requests" else ""
         limit = f"{'>=' if target.at_least else '<='} {target.limit:g}"
         rows.append([what, where, limit, f"{value:.2f}".removesuffix(".00"), "met" if met else "**missed**"])

@@ -23,7 +23,7 @@ import report
 import server
 import versions
 from one_run import machine_busy_seconds
-from workloads import PROGRAMS, WORKLOADS
+from workloads import WORKLOADS
 
 LOCK = os.environ.get("TRUNKLINE_BENCH_LOCK") or os.path.join(tempfile.gettempdir(), "trunkline-bench.lock")
 RESULTS = server.WORK / "results"
@@ -73,12 +73,10 @@ def progress(run, result):
 
 
 def choose_runs(workload, only):
-    """Those that match and whose program is there; what is missing is said once."""
-    absent = {run.program for run in workload.runs if not pathlib.Path(PROGRAMS[run.program]).exists()}
-    for program in sorted(absent):
-        print(f"bench: no {program} on this machine: its rows are left out")
-    return [run for run in workload.runs
-            if run.program not in absent and re.search(only, f"{run.peer}/{run.concurrency}")]
+    """Those that match and whose program and server are there; what is missing is said once."""
+    for what in sorted({run.missing() for run in workload.runs} - {""}):
+        print(f"bench: no {what} on this machine: its rows are left out")
+    return [run for run in workload.runs if not run.missing() and re.search(only, f"{run.peer}/{run.concurrency}")]
 
 
 def main():

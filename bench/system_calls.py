@@ -60,7 +60,7 @@ def main():
     per_request.enter_namespace()
     tool, count = choose_counter()
     rows = []
-    with server.Server(cpu=1):
+    with per_request.servers(cpu=1):
         for peer, concurrency, (few, many) in per_request.chosen(sys.argv[1:]):
             before, after = count(few), count(many)
             per = {name: per_request.difference(before[name], after[name]) for name in after}

@@ -38,7 +38,7 @@ def when():
 def collect():
     tools = [first_line("g++", "--version"), first_line(nginx_path(), "-v"), first_line("openssl", "version"),
              "libcurl " + first_line("curl-config", "--version").removeprefix("libcurl "),
-             first_line("wrk", "--version").split(" [")[0], first_line("go", "version"), first_line("rustc", "--version"),
-             *(locked_crate(name) for name in ("hyper", "hyper-util", "reqwest", "tokio"))]
+             first_line("wrk", "--version").split(" [")[0], first_line("h2load", "--version"), first_line("go", "version"), first_line("rustc", "--version"),
+             *(locked_crate(name) for name in ("hyper", "hyper-util", "h2", "reqwest", "tokio"))]
     return {"when": when(), "machine": machine(),
             "versions": [tool for tool in tools if tool.split(" ")[-1] != "libcurl" and tool]}

@@ -1,15 +1,39 @@
 # Who runs against whom, with how many requests, and what must come out. A workload is a list of runs; a round does all
 # of them once, in this order, so that what is compared stands side by side.
 import dataclasses
+import functools
+import pathlib
 import shutil
 
-from server import CA, IDENTITY, MUTUAL_TLS, PLAIN, ROOT, TLS_PORT, URL, WORK
+import nghttpd
+from server import (CA, H2C, H2_TLS, HOP, HOP_H2C, IDENTITY, MUTUAL_TLS, NGHTTPD, PLAIN, ROOT, STREAMS, TLS_PORT, URL,
+                    WORK, echo_module)
 
 RELEASE = ROOT / "build" / "release" / "bench"
 PROGRAMS = {"client_bench": RELEASE / "client_bench", "floor": RELEASE / "floor", "curl_bench": RELEASE / "curl_bench",
             "go_peer": WORK / "peers" / "go_peer", "rust_peer": WORK / "peers" / "rust_peer",
-            "wrk": shutil.which("wrk") or "wrk"}
-PORTS = {"plain": PLAIN, "tls": TLS_PORT, "mutual": MUTUAL_TLS}
+            "wrk": shutil.which("wrk") or "wrk", "floor_http2": RELEASE / "floor_http2",
+            "h2load": shutil.which("h2load") or "h2load"}
+PORTS = {"plain": PLAIN, "tls": TLS_PORT, "mutual": MUTUAL_TLS, "h2c": H2C, "h2-tls": H2_TLS, "hop": HOP,
+         "hop-h2c": HOP_H2C, "nghttpd": NGHTTPD}
+TLS_SETTINGS = {"tls": CA, "h2-tls": CA, "mutual": IDENTITY}
+
+
+@functools.cache
+def why_no_server(wire):
+    """What this machine lacks to serve this wire, or nothing."""
+    if wire == "nghttpd" and not nghttpd.path():
+        return "nghttpd"
+    return "echo module of nginx" if wire in ("hop", "hop-h2c") and not echo_module() else ""
+
+
+def body_file(size):
+    """h2load takes a body from a file only."""
+    path = WORK / f"body-{size}"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x" * size)
+    return str(path)
 
 
 @dataclasses.dataclass
@@ -22,19 +46,28 @@ class Run:
     wire: str = "plain"
     environment: dict = dataclasses.field(default_factory=dict)
     snapshots: list = dataclasses.field(default_factory=list)  # seconds between further looks at the sockets
+    streams: int = 0  # on the wire "nghttpd": how many one connection may have
+
+    def missing(self):
+        return why_no_server(self.wire) or ("" if pathlib.Path(PROGRAMS[self.program]).exists() else self.program)
 
     def command(self):
         program = str(PROGRAMS[self.program])
         if self.program == "wrk":
             connections = f"-c{self.concurrency}"
             return [program, "-t1", connections, f"-d{self.total}s", "--latency", URL[self.wire]]
+        if self.program == "h2load":
+            connections = int(self.environment.get("CONNECTIONS", 1))
+            body = ["-d", body_file(int(self.environment["BODY"]))] if "BODY" in self.environment else []
+            return [program, "-t1", f"-c{connections}", f"-m{self.concurrency // connections}", f"-n{self.total}", *body,
+                    URL[self.wire]]
         return [program, self.mode, URL[self.wire], str(self.concurrency), str(self.total)]
 
     def to_json(self):
-        tls = {"plain": {}, "tls": CA, "mutual": IDENTITY}[self.wire]
         return {"peer": self.peer, "concurrency": self.concurrency, "command": self.command(),
-                "kind": "wrk" if self.program == "wrk" else "client", "port": PORTS[self.wire],
-                "environment": tls | self.environment, "snapshots": self.snapshots}
+                "kind": self.program if self.program in ("wrk", "h2load") else "client", "port": PORTS[self.wire],
+                "environment": TLS_SETTINGS.get(self.wire, {}) | self.environment, "snapshots": self.snapshots,
+                "streams": self.streams}
 
 
 @dataclasses.dataclass
@@ -46,6 +79,7 @@ class Target:
     limit: float
     against: str = ""
     at_least: bool = False
+    difference: bool = False  # `against` is taken off, instead of being divided by
 
 
 @dataclasses.dataclass
@@ -149,4 +183,74 @@ def idle():
                     shape="memory", rounds=3)
 
 
-WORKLOADS = {"w1": w1, "blocking": blocking, "tls": tls, "w4": w4, "w5": w5, "idle": idle}
+def http2_on(connections, words):
+    """200 streams, GET of 300 bytes, no delay."""
+    def run(peer, program, mode, total, streams=STREAMS, **environment):
+        return Run(peer, program, mode, 200, total, "nghttpd", {"WARM": "2000"} | environment, streams=streams)
+    each = str(connections)
+    runs = [run("floor", "floor_http2", "epoll", 400_000, CONNECTIONS=each),
+            run("trunkline", "client_bench", "callback", 400_000, H2C="1", OPEN="1", APART=each),
+            run("h2load", "h2load", "", 400_000, CONNECTIONS=each),
+            run("hyper", "rust_peer", "hyper-h2c", 200_000), run("hyper-current", "rust_peer", "hyper-h2c-current", 200_000),
+            run("go", "go_peer", "h2c", 100_000)]
+    if connections > 1:
+        # Not compared: the pool dials again only when a request has waited 5 ms, and 100 at once leave none waiting so long.
+        runs.append(run("trunkline-pool", "client_bench", "callback", 400_000, 200 // connections, H2C="1", OPEN=each))
+    targets = [Target(200, "trunkline", "cpu", limit, peer) for peer, limit in
+               (("floor", 1.25), ("h2load", 1.1), ("hyper", 1), ("hyper-current", 1), ("go", 1))]
+    targets += [Target(200, "trunkline", "rate", limit, peer, at_least=True) for peer, limit in
+                (("h2load", 0.9), ("hyper", 1), ("hyper-current", 1), ("go", 1))]
+    targets += [Target(200, peer, "dials", connections) for peer in ("trunkline", "trunkline-pool")]
+    return Workload(f"HTTP/2: 200 requests at once over {words}, 300 bytes from nghttpd", runs, targets, "floor")
+
+
+def http2_one():
+    return http2_on(1, "one connection")
+
+
+def http2_two():
+    return http2_on(2, "two connections")
+
+
+def http2_tls():
+    # libcurl is measured over TLS, because in clear its version in Debian 12 fails.
+    runs = [Run("trunkline", "client_bench", "callback", 200, 200_000, "h2-tls", {"WARM": "2000", "OPEN": "1"}),
+            Run("h2load", "h2load", "", 200, 200_000, "h2-tls"),
+            Run("curl-multi", "curl_bench", "multi", 200, 50_000, "h2-tls", {"WARM": "2000", "STREAMS": str(STREAMS)}),
+            Run("go", "go_peer", "h2", 200, 100_000, "h2-tls", {"WARM": "2000"})]
+    targets = [Target(200, "trunkline", "cpu", 1, peer) for peer in ("curl-multi", "go")]
+    targets += [Target(200, "trunkline", "rate", 1, peer, at_least=True) for peer in ("curl-multi", "go")]
+    return Workload("HTTP/2 over TLS: 200 requests at once, 300 bytes from nginx", runs, targets, "h2load")
+
+
+def hop():
+    def run(peer, program, mode, wire, **environment):
+        return Run(peer, program, mode, 200, 100_000, wire, {"BODY": "300"} | environment)
+    runs = [run("floor", "floor_http2", "epoll", "hop-h2c"),
+            run("trunkline", "client_bench", "callback", "hop-h2c", H2C="1"),
+            run("h2load", "h2load", "", "hop-h2c"),
+            run("hyper", "rust_peer", "hyper-h2c", "hop-h2c"), run("go", "go_peer", "h2c", "hop-h2c"),
+            run("trunkline-http1", "client_bench", "callback", "hop"),
+            run("trunkline-http1-defaults", "client_bench", "callback", "hop", DEFAULTS="1"),
+            run("hyper-http1", "rust_peer", "hyper", "hop"), run("go-tuned-http1", "go_peer", "tuned", "hop"),
+            run("go-default-http1", "go_peer", "default", "hop"), run("curl-multi-http1", "curl_bench", "multi", "hop")]
+    targets = [Target(200, "trunkline", "p99", 1, run.peer) for run in runs if run.wire == "hop"]
+    targets += [Target(200, "trunkline", "cpu", 0.85, "hyper"), Target(200, "trunkline", "cpu", 0.5, "go"),
+                Target(200, "trunkline", "rate", 1.1, "hyper", at_least=True), Target(200, "trunkline", "dials", 1)]
+    return Workload("W2: the hop: 100,000 POSTs of 300 bytes, 200 at once, answered after 1 ms", runs, targets, "floor")
+
+
+def unread():
+    """Requests beside a response of 1 GiB that nobody reads, on one connection; the client checks that it still waits."""
+    def run(peer, **environment):
+        return Run(peer, "client_bench", "callback", 100, 100_000, "h2c",
+                   {"H2C": "1", "OPEN": "1", "WARM": "1000"} | environment)
+    return Workload("HTTP/2: 100 requests at once beside a response of 1 GiB that nobody reads",
+                    [run("trunkline"), run("trunkline-unread", UNREAD=URL["h2c"] + "big")],
+                    [Target(100, "trunkline-unread", "p99", 2, "trunkline"),
+                     Target(100, "trunkline-unread", "rss", 1, "trunkline", difference=True),
+                     Target(100, "trunkline-unread", "dials", 1)], "trunkline")
+
+
+WORKLOADS = {"w1": w1, "blocking": blocking, "tls": tls, "w4": w4, "w5": w5, "idle": idle, "http2_one": http2_one,
+             "http2_two": http2_two, "http2_tls": http2_tls, "hop": hop, "unread": unread}

@@ -1,3 +1,3 @@
 module trunkline/bench/peers/go
 
-go 1.23
+go 1.24

@@ -5,6 +5,8 @@
 //	fresh            a new Transport for each request, never closed
 //	fresh-close      a new Transport for each request, closed after it
 //	cached           one Transport with the TLS material
+//	h2c              HTTP/2 in clear, with prior knowledge
+//	h2               HTTP/2 over TLS with the TLS material
 //
 // With CA, CERT and KEY (files) set, fresh and fresh-close build the TLS configuration anew each time.
 // BODY, WARM and HOLD as in measure.h.
@@ -84,12 +86,19 @@ func (s *settings) client() (get func() *http.Client, done func(*http.Client)) {
 		transport.TLSClientConfig = s.tls()
 		transport.ForceAttemptHTTP2 = false
 		return one(transport)
+	case "h2c", "h2":
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.TLSClientConfig = s.tls()
+		transport.Protocols = new(http.Protocols)
+		transport.Protocols.SetUnencryptedHTTP2(s.mode == "h2c")
+		transport.Protocols.SetHTTP2(s.mode == "h2")
+		return one(transport)
 	case "fresh":
 		return fresh, nothing
 	case "fresh-close":
 		return fresh, func(c *http.Client) { c.CloseIdleConnections() }
 	}
-	fmt.Fprintln(os.Stderr, "modes: default tuned fresh fresh-close cached")
+	fmt.Fprintln(os.Stderr, "modes: default tuned fresh fresh-close cached h2c h2")
 	os.Exit(2)
 	return nil, nil
 }

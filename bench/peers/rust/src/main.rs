@@ -1,6 +1,7 @@
 // hyper and reqwest under the bench's command line: MODE URL CONCURRENCY TOTAL, one JSON line.
 //   hyper          hyper-util's pooling client, tokio's multi-threaded runtime (one worker on one CPU)
 //   hyper-current  the same on tokio's single-threaded runtime
+//   hyper-h2c, hyper-h2c-current  both over HTTP/2 in clear, with prior knowledge
 //   reqwest        one reqwest client
 //   reqwest-fresh  a new reqwest client for each request
 // With CA, CERT and KEY (files) set, reqwest uses OpenSSL with them. BODY, WARM and HOLD as in measure.h.
@@ -59,15 +60,16 @@ impl Material {
 fn make_peer(mode: &str, url: &str) -> Peer {
     let material = Material::from_environment();
     match mode {
-        "hyper" | "hyper-current" => {
+        "hyper" | "hyper-current" | "hyper-h2c" | "hyper-h2c-current" => {
             let mut connector = HttpConnector::new();
             connector.set_nodelay(true);
-            Peer::Hyper(Client::builder(TokioExecutor::new()).build(connector), url.parse().unwrap())
+            let h2c = mode.starts_with("hyper-h2c");
+            Peer::Hyper(Client::builder(TokioExecutor::new()).http2_only(h2c).build(connector), url.parse().unwrap())
         }
         "reqwest" => Peer::Reqwest(material.client()),
         "reqwest-fresh" => Peer::ReqwestFresh(Arc::new(material)),
         _ => {
-            eprintln!("modes: hyper hyper-current reqwest reqwest-fresh");
+            eprintln!("modes: hyper hyper-current hyper-h2c hyper-h2c-current reqwest reqwest-fresh");
             std::process::exit(2)
         }
     }
@@ -164,7 +166,7 @@ fn main() {
     }
     let (mode, url) = (arguments[1].as_str(), arguments[2].clone());
     let mut builder = match mode {
-        "hyper-current" => tokio::runtime::Builder::new_current_thread(),
+        "hyper-current" | "hyper-h2c-current" => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
     builder.enable_all().build().unwrap().block_on(async {
