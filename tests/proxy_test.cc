@@ -59,7 +59,7 @@ TEST_F(ProxyTest, F17_a_refused_connect_fails_the_request_and_its_socket_is_neve
     const Client client = make_client(through(proxy));
     for (int i = 0; i < 2; ++i) {
       const Result<Response> reply = client.send(get("https://origin.example/").header("Authorization", "s3cret"));
-      ASSERT_FAILS(reply, ErrorCode::proxy_failed);
+      ASSERT_FAILS(reply, status == "407" ? ErrorCode::proxy_auth : ErrorCode::proxy_failed);
       EXPECT_EQ(reply.error().phase, Phase::proxy);
       EXPECT_EQ(reply.error().maybe_processed, MaybeProcessed::no);
       EXPECT_NE(reply.error().message.find(status), std::string::npos) << reply.error().message;

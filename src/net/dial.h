@@ -1,4 +1,4 @@
-// From a host name to a connection that is ready for its first request: resolve, connect, the proxy's CONNECT, TLS.
+// From a host name to a connection that is ready for its first request: resolve, connect, the proxy, TLS.
 #pragma once
 
 #include <memory>

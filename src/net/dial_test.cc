@@ -513,7 +513,6 @@ INSTANTIATE_TEST_SUITE_P(
                   "HTTP/1.1 502 \x80"
                   "bad\r\n\r\n",
                   "it answered 502"},
-        BadAnswer{"glued_bytes", "HTTP/1.1 200 OK\r\n\r\n\x16\x03\x01", "bytes after its answer"},
         BadAnswer{"garbage", "SSH-2.0-OpenSSH\r\n\r\n", ""},
         BadAnswer{"an_endless_line", "HTTP/1.1 200 OK\r\nA: " + std::string(20'000, 'a'), ""},
         BadAnswer{"a_header_flood",
@@ -545,7 +544,8 @@ TEST_P(DialProxyRefusal, is_an_error_and_the_connection_is_closed) {
   });
   const auto failed = dial_and_wait(loop, through(to(443, "far.invalid"), proxy.port()));
   ASSERT_FALSE(failed);
-  EXPECT_EQ(failed.error().code, ErrorCode::proxy_failed);
+  const bool about_login = GetParam().answer.find(" 407 ") != std::string::npos;
+  EXPECT_EQ(failed.error().code, about_login ? ErrorCode::proxy_auth : ErrorCode::proxy_failed);
   EXPECT_EQ(failed.error().phase, Phase::proxy);
   EXPECT_TRUE(failed.error().message.starts_with("the proxy 127.0.0.1:" + std::to_string(proxy.port()) +
                                                  " opened no tunnel to far.invalid:443: "));
@@ -553,6 +553,51 @@ TEST_P(DialProxyRefusal, is_an_error_and_the_connection_is_closed) {
   for (const char byte : failed.error().message) EXPECT_TRUE(byte >= ' ' && byte < 0x7f) << failed.error().message;
   ASSERT_TRUE(peers::arrived(future));
   EXPECT_TRUE(future.get());
+}
+
+TEST(DialProxy, keeps_what_the_far_end_said_first_in_clear) {
+  Loop loop;
+  Proxy proxy([](Socket& socket) {
+    socket.send("HTTP/1.1 200 OK\r\n\r\nhello ");
+    if (socket.receive() == "who?") socket.send("it is me");
+  });
+  auto dialled = dial_and_wait(loop, through(to(80, "far.invalid"), proxy.port()));
+  ASSERT_TRUE(dialled) << dialled.error().describe();
+  Stream& stream = *dialled->stream;
+  // It came with the answer, so that no event will announce it.
+  EXPECT_TRUE(stream.has_buffered_input());
+  const ReadResult first = stream.read(Scratch::of_this_thread());
+  EXPECT_EQ(first.bytes, "hello ");
+  EXPECT_FALSE(first.drained);
+  EXPECT_FALSE(stream.has_buffered_input());
+  EXPECT_EQ(stream.read(Scratch::of_this_thread()).io, Io::again);
+  const std::string_view text = "who?";
+  EXPECT_EQ(stream.write({&text, 1}).accepted, 4U);
+  EXPECT_EQ(stream.read_waiting(Scratch::of_this_thread()).bytes, "it is me");
+}
+
+TEST(DialProxy, refuses_bytes_that_come_before_tls_has_begun) {
+  Loop loop;
+  Proxy proxy([](Socket& socket) {
+    socket.send("HTTP/1.1 200 OK\r\n\r\n\x16\x03\x01");
+    EXPECT_EQ(socket.receive(), "");
+  });
+  const auto failed = dial_and_wait(loop, through(secure(443, peers::Authority()), proxy.port()));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::proxy_failed);
+  EXPECT_NE(failed.error().message.find("bytes after its answer"), std::string::npos) << failed.error().message;
+}
+
+TEST(DialProxy, says_that_it_is_the_proxy_which_cannot_be_reached) {
+  Loop loop;
+  Listener nobody;
+  nobody.close();
+  const auto failed = dial_and_wait(loop, through(to(443, "far.invalid"), nobody.port()));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::connect_failed);
+  const std::string address = "127.0.0.1:" + std::to_string(nobody.port());
+  EXPECT_EQ(failed.error().message,
+            "the proxy " + address + " cannot be reached: cannot connect to " + address + ": Connection refused");
 }
 
 TEST(DialProxy, keeps_credentials_out_of_the_error) {
