@@ -20,7 +20,6 @@
 #include <trunkline/url.hpp>
 
 #include "base/text.h"
-#include "environment_proxy.h"
 #include "exit_code.h"
 #include "inbox.h"
 #include "load_report.h"
@@ -30,6 +29,7 @@
 #include "socket_census.h"
 #include "stats_sum.h"
 #include "transport_options.h"
+#include "url/environment_proxy.h"
 
 namespace trunkline::cli {
 namespace {

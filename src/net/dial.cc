@@ -17,6 +17,15 @@ namespace {
 
 constexpr Duration fallback_limit = std::chrono::seconds(10);
 
+// Of those that a name has. IPv4 first: a proxy without IPv6 could only say so by failing.
+std::string address_for_proxy(const std::vector<Address>& addresses) {
+  const auto v4 =
+      std::find_if(addresses.begin(), addresses.end(), [](const Address& a) { return a.storage.ss_family == AF_INET; });
+  const std::string text = (v4 != addresses.end() ? *v4 : addresses.front()).text();  // "192.0.2.1:443", "[::1]:443"
+  const std::string host = text.substr(0, text.rfind(':'));
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
 std::string authority(const std::string& host, std::uint16_t port) {
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
@@ -41,9 +50,14 @@ class Dial final : public std::enable_shared_from_this<Dial>, ConnectRace::Owner
   Duration leave() const { return Clock::now() - phase_started_; }
   void on_limit();
   const DialProxy& proxy() const { return *target_->proxy; }
+  bool tunnels() const { return target_->proxy && target_->tunnel; }
   std::string proxy_name() const { return "the proxy " + authority(proxy().host, proxy().port); }
 
-  void use_override();
+  using Resolved = void (Dial::*)(Result<std::vector<Address>>);
+  Result<std::vector<Address>> overrides() const;
+  void look_up(std::string host, const std::string& zone, std::uint16_t port, Resolved then);
+  void on_far_end(Result<std::vector<Address>> addresses);
+  void begin_connect();
   void on_resolved(Result<std::vector<Address>> addresses);
   void connect(std::vector<Address> addresses);
   void on_race_won(int fd, const Address& address) override;
@@ -51,14 +65,18 @@ class Dial final : public std::enable_shared_from_this<Dial>, ConnectRace::Owner
   void on_events(std::uint32_t events) override;
 
   void begin_proxy();
+  void begin_tunnel();
   void step_tunnel();
   bool send_to_proxy();
   void on_tunnel(std::string_view rest);
   void fail_proxy(const std::string& why, ErrorCode code = ErrorCode::proxy_failed);
 
   void begin_tls();
+  void load_context(const std::shared_ptr<LazyTlsContext>& tls);
   void on_context(Result<std::shared_ptr<TlsContext>> context);
   void step_tls();
+  void on_proxy_tls();
+  std::string tls_peer() const;
 
   void succeed();
   void fail(ErrorCode code, std::string message);
@@ -78,8 +96,9 @@ class Dial final : public std::enable_shared_from_this<Dial>, ConnectRace::Owner
 
   ConnectRace race_{loop_, *this, target_->bind_address};
   Dialled result_;
+  std::string far_end_;  // what a SOCKS5 proxy is asked for: a name, or an address
   std::unique_ptr<TunnelHandshake> tunnel_;
-  TlsStream* tls_ = nullptr;  // result_.stream, once it is that
+  TlsStream* tls_ = nullptr;  // result_.stream while it shakes hands, with the proxy or with the target
 };
 
 // Of this thread's loop. When the loop ends, dials in progress end with it, silently.
@@ -96,39 +115,58 @@ void Dial::enter(Phase phase, Duration limit) {
 }
 
 void Dial::start() {
-  const DialProxy* proxy = target_->proxy.get();
-  if (!proxy && !target_->address_override.empty()) return use_override();
+  if (tunnels() && proxy().kind == ProxyKind::socks5) {
+    if (target_->address_override.empty()) {
+      return look_up(target_->host, target_->zone, target_->port, &Dial::on_far_end);
+    }
+    return on_far_end(overrides());
+  }
+  far_end_ = target_->host;
+  begin_connect();
+}
 
-  std::string host = proxy ? proxy->host : target_->host;
-  if (!proxy && !target_->zone.empty()) host += "%" + target_->zone;
-  const std::uint16_t port = proxy ? proxy->port : target_->port;
+// Literals cost no look-up and no turn of the loop.
+void Dial::look_up(std::string host, const std::string& zone, std::uint16_t port, Resolved then) {
+  if (!zone.empty()) host += "%" + zone;
   Address literal;
-  if (Address::parse(host, port, literal)) return connect({literal});
-
+  if (Address::parse(host, port, literal)) return (this->*then)(std::vector{literal});
   enter(Phase::resolve, limits_.resolve);
-  resolve(loop_, host, port, [dial = weak_from_this()](Result<std::vector<Address>> addresses) {
-    if (auto self = dial.lock()) self->on_resolved(std::move(addresses));
+  resolve(loop_, host, port, [dial = weak_from_this(), then](Result<std::vector<Address>> addresses) {
+    const auto self = dial.lock();
+    if (!self || self->over_) return;
+    self->result_.resolve += self->leave();
+    ((*self).*then)(std::move(addresses));
   });
 }
 
-void Dial::use_override() {
+void Dial::on_far_end(Result<std::vector<Address>> addresses) {
+  if (!addresses) return fail(addresses.error().code, addresses.error().message);
+  far_end_ = address_for_proxy(*addresses);
+  begin_connect();
+}
+
+void Dial::begin_connect() {
+  if (target_->proxy) return look_up(proxy().host, proxy().zone, proxy().port, &Dial::on_resolved);
+  if (!target_->address_override.empty()) return on_resolved(overrides());
+  look_up(target_->host, target_->zone, target_->port, &Dial::on_resolved);
+}
+
+Result<std::vector<Address>> Dial::overrides() const {
   std::vector<Address> addresses;
   for (std::string_view rest = target_->address_override; !rest.empty();) {
     const std::size_t comma = std::min(rest.find(','), rest.size());
     Address address;
     if (!Address::parse(rest.substr(0, comma), target_->port, address)) {
-      return fail(ErrorCode::invalid_options,
-                  "\"" + printable(rest.substr(0, comma)) + "\" is not an IP address to dial");
+      return Error(ErrorCode::invalid_options, phase_,
+                   "\"" + printable(rest.substr(0, comma)) + "\" is not an IP address to dial");
     }
     addresses.push_back(address);
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
-  connect(std::move(addresses));
+  return addresses;
 }
 
 void Dial::on_resolved(Result<std::vector<Address>> addresses) {
-  if (over_) return;
-  result_.resolve = leave();
   if (!addresses) return fail(addresses.error().code, addresses.error().message);
   connect(*std::move(addresses));
 }
@@ -142,9 +180,9 @@ void Dial::on_race_won(int fd, const Address& address) {
   result_.connect = leave();
   result_.address = address.text();
   result_.stream = make_tcp_stream(fd);
-  const bool through_tunnel = target_->proxy && target_->tunnel;
-  if (through_tunnel || target_->secure) loop_.arm(fd, *this);
-  if (through_tunnel) return begin_proxy();
+  const bool greets_proxy = target_->proxy && (target_->tunnel || proxy().kind == ProxyKind::https);
+  if (greets_proxy || target_->secure) loop_.arm(fd, *this);
+  if (greets_proxy) return begin_proxy();
   if (target_->secure) return begin_tls();
   succeed();
 }
@@ -156,13 +194,22 @@ void Dial::on_race_lost(ErrorCode code, std::string why) {
 
 void Dial::on_events(std::uint32_t) {
   if (over_) return;
-  if (phase_ == Phase::proxy) return step_tunnel();
-  if (phase_ == Phase::tls && tls_) step_tls();
+  if (tls_) return step_tls();
+  if (tunnel_) step_tunnel();
 }
 
 void Dial::begin_proxy() {
   enter(Phase::proxy, limits_.proxy > Duration::zero() ? limits_.proxy : fallback_limit);
-  tunnel_ = std::make_unique<ConnectTunnel>(authority(target_->host, target_->port), proxy().authorization);
+  if (proxy().kind == ProxyKind::https) return load_context(proxy().tls);
+  begin_tunnel();
+}
+
+void Dial::begin_tunnel() {
+  if (proxy().kind == ProxyKind::socks5 || proxy().kind == ProxyKind::socks5h) {
+    tunnel_ = std::make_unique<Socks5>(far_end_, target_->port, proxy().login);
+  } else {
+    tunnel_ = std::make_unique<ConnectTunnel>(authority(target_->host, target_->port), proxy().authorization);
+  }
   step_tunnel();
 }
 
@@ -210,9 +257,14 @@ void Dial::fail_proxy(const std::string& why, ErrorCode code) {
 
 void Dial::begin_tls() {
   enter(Phase::tls, limits_.tls > Duration::zero() ? limits_.tls : fallback_limit);
-  if (!target_->tls) return fail(ErrorCode::tls_failed, "no TLS settings were given");
-  if (target_->tls->ready()) return on_context(target_->tls->get());
-  run_on_worker([dial = weak_from_this(), mailbox = loop_.mailbox(), tls = target_->tls] {
+  load_context(target_->tls);
+}
+
+// With the proxy or with the target, as the phase says.
+void Dial::load_context(const std::shared_ptr<LazyTlsContext>& tls) {
+  if (!tls) return fail(ErrorCode::tls_failed, "no TLS settings were given");
+  if (tls->ready()) return on_context(tls->get());
+  run_on_worker([dial = weak_from_this(), mailbox = loop_.mailbox(), tls] {
     mailbox.post([dial, context = tls->get()]() mutable {
       if (auto self = dial.lock()) self->on_context(std::move(context));
     });
@@ -222,45 +274,64 @@ void Dial::begin_tls() {
 void Dial::on_context(Result<std::shared_ptr<TlsContext>> context) {
   if (over_) return;
   if (!context) return fail(context.error().code, context.error().message);
-  auto stream = make_tls_stream(std::move(result_.stream), *std::move(context), target_->tls_name, target_->alpn,
-                                target_->sessions);
+  // HTTP/1.1 is all that we speak to proxies: CONNECT over HTTP/2 is another protocol.
+  auto stream = phase_ == Phase::proxy ? make_tls_stream(std::move(result_.stream), *std::move(context),
+                                                         proxy().tls_name, {"http/1.1"}, proxy().sessions)
+                                       : make_tls_stream(std::move(result_.stream), *std::move(context),
+                                                         target_->tls_name, target_->alpn, target_->sessions);
   tls_ = stream.get();
   result_.stream = std::move(stream);
   step_tls();
 }
 
 void Dial::step_tls() {
+  // What a TLS below this one could not send yet.
+  if (tls_->has_pending_output()) tls_->flush();
   switch (tls_->handshake(Scratch::of_this_thread())) {
     case TlsStream::Step::again:
       return;
     case TlsStream::Step::failed:
       return fail(tls_->untrusted() ? ErrorCode::tls_untrusted : ErrorCode::tls_failed,
-                  "TLS with " + printable(target_->tls_name) + " failed: " + tls_->failure());
+                  "TLS with " + tls_peer() + " failed: " + tls_->failure());
     case TlsStream::Step::done:
       break;
   }
+  TlsStream& tls = *std::exchange(tls_, nullptr);
+  if (phase_ == Phase::proxy) {
+    if (tls.alpn().empty() || tls.alpn() == "http/1.1") return on_proxy_tls();
+    return fail(ErrorCode::proxy_failed, proxy_name() + " wants to speak " + printable(tls.alpn()) + ", not HTTP/1.1");
+  }
   result_.handshake = leave();
-  result_.alpn = tls_->alpn();
-  result_.tls = tls_->description();
+  result_.alpn = tls.alpn();
+  result_.tls = tls.description();
   succeed();
 }
+
+void Dial::on_proxy_tls() {
+  if (target_->tunnel) return begin_tunnel();
+  result_.proxy = leave();
+  succeed();
+}
+
+std::string Dial::tls_peer() const { return phase_ == Phase::proxy ? proxy_name() : printable(target_->tls_name); }
 
 void Dial::on_limit() {
   const std::string after = " within " + print_duration(phase_limit_);
   switch (phase_) {
-    case Phase::resolve:
-      return fail(
-          ErrorCode::timeout_resolve,
-          "no name server answered for " + printable(target_->proxy ? target_->proxy->host : target_->host) + after);
+    case Phase::resolve: {
+      const bool far_end = !target_->proxy || (tunnels() && far_end_.empty());
+      return fail(ErrorCode::timeout_resolve,
+                  "no name server answered for " + printable(far_end ? target_->host : proxy().host) + after);
+    }
     case Phase::connect: {
       const std::string others = race_.failures().empty() ? "" : "; " + race_.failures();
       return fail(ErrorCode::timeout_connect, "no answer from " + race_.silent_addresses() + after + others);
     }
     case Phase::proxy:
-      return fail(ErrorCode::timeout_proxy, proxy_name() + " did not answer CONNECT" + after);
+      if (!tunnel_) return fail(ErrorCode::timeout_proxy, "TLS with " + proxy_name() + " was not done" + after);
+      return fail(ErrorCode::timeout_proxy, proxy_name() + " opened no tunnel" + after);
     default:
-      return fail(ErrorCode::timeout_tls,
-                  "the TLS handshake with " + printable(target_->tls_name) + " was not done" + after);
+      return fail(ErrorCode::timeout_tls, "the TLS handshake with " + tls_peer() + " was not done" + after);
   }
 }
 
