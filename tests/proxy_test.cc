@@ -111,7 +111,7 @@ TEST_F(ProxyTest, is_never_read_from_the_environment) {
 }
 
 TEST_F(ProxyTest, refuses_proxies_that_it_does_not_speak) {
-  for (const std::string proxy : {"socks5://127.0.0.1:1", "https://127.0.0.1:1", "nonsense", "http://"}) {
+  for (const std::string proxy : {"socks4://127.0.0.1:1", "ftp://127.0.0.1:1", "nonsense", "http://", "socks5://"}) {
     const std::shared_ptr<Transport> transport =
         make_transport(test_options().derive([&](Options& o) { o.proxy = proxy; }));
     const Result<Response> reply = Client(transport).get("http://127.0.0.1:1/");
