@@ -57,7 +57,14 @@ void add_transport_flags(CLI::App& app, TransportFlags& flags) {
   add_switch(app, "--http1.1", flags.http1, "HTTP/1.1 only", connection);
   add_switch(app, "--http2", flags.http2, "HTTP/2 over TLS or nothing", connection);
   add_switch(app, "--http2-prior-knowledge,--h2c", flags.h2c, "HTTP/2 in clear", connection);
-  add_value(app, "-x,--proxy", flags.proxy, "proxy, http://[user:password@]host:port", "URL", connection);
+  add_value(app, "-x,--proxy", flags.proxy, "proxy, KIND://[user:password@]host:port: http, https, socks5, socks5h",
+            "URL", connection);
+  add_value(app, "--socks5", flags.socks5, "SOCKS5 proxy, host:port; names are resolved here", "HOST", connection);
+  add_value(app, "--socks5-hostname", flags.socks5_hostname, "the same; names are resolved by the proxy", "HOST",
+            connection);
+  add_value(app, "--noproxy", flags.no_proxy, "hosts to reach without the proxy, as in NO_PROXY", "LIST", connection);
+  add_switch(app, "--proxy-insecure", flags.proxy_insecure, "accept ANY certificate of an https proxy", connection);
+  add_value(app, "--proxy-cacert", flags.proxy_ca_file, "trust these for an https proxy", "FILE", connection);
   add_switch(app, "--proxy-from-env", flags.proxy_from_environment, "http_proxy, https_proxy, all_proxy, no_proxy",
              connection);
   add_value(app, "--interface", flags.bind_address, "local IP address to dial from", "ADDRESS", connection);

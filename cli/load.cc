@@ -20,7 +20,6 @@
 #include <trunkline/url.hpp>
 
 #include "base/text.h"
-#include "environment_proxy.h"
 #include "exit_code.h"
 #include "inbox.h"
 #include "load_report.h"
@@ -30,6 +29,9 @@
 #include "socket_census.h"
 #include "stats_sum.h"
 #include "transport_options.h"
+#include "url/environment_proxy.h"
+#include "url/no_proxy.h"
+#include "url/proxy_url.h"
 
 namespace trunkline::cli {
 namespace {
@@ -320,9 +322,9 @@ Result<Settings> settings_from(const LoadFlags& flags) {
 }
 
 std::uint16_t port_of(const Options& options, const Url& url) {
-  if (options.proxy.empty()) return url.port();
-  const Result<Url> proxy = Url::parse(options.proxy);
-  return proxy ? proxy->port() : url.port();
+  const auto proxy = parse_proxy_url(options.proxy);
+  if (!proxy || !*proxy || NoProxy(options.no_proxy).covers(url)) return url.port();
+  return (*proxy)->port;
 }
 
 int refuse(const Error& error) {

@@ -23,6 +23,11 @@ struct TransportFlags {
   bool http2 = false;
   bool h2c = false;
   std::string proxy;
+  std::string socks5;           // HOST[:PORT], names resolved here
+  std::string socks5_hostname;  // the same, names resolved by the proxy
+  std::string no_proxy;
+  bool proxy_insecure = false;
+  std::string proxy_ca_file;
   bool proxy_from_environment = false;
   std::string bind_address;
   std::vector<std::string> resolve;  // HOST:PORT:ADDRESS

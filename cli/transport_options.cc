@@ -83,6 +83,21 @@ Result<void> set_limits(Options& options, const TransportFlags& flags) {
   return {};
 }
 
+Result<void> set_proxy(Options& options, const TransportFlags& flags) {
+  const int given = !flags.proxy.empty() + !flags.socks5.empty() + !flags.socks5_hostname.empty();
+  if (given > 1) return misuse("--proxy, --socks5 and --socks5-hostname exclude each other");
+  const auto with_kind = [](const std::string& kind, const std::string& text) {
+    return text.empty() || text == "direct" || text.find("://") != std::string::npos ? text : kind + "://" + text;
+  };
+  options.proxy = with_kind("http", flags.proxy);
+  if (!flags.socks5.empty()) options.proxy = with_kind("socks5", flags.socks5);
+  if (!flags.socks5_hostname.empty()) options.proxy = with_kind("socks5h", flags.socks5_hostname);
+  options.no_proxy = flags.no_proxy;
+  options.proxy_tls.insecure_skip_verify = flags.proxy_insecure;
+  options.proxy_tls.ca_file = flags.proxy_ca_file;
+  return {};
+}
+
 void set_tls(TlsOptions& tls, const TransportFlags& flags) {
   tls.ca_file = flags.ca_file;
   tls.ca_directory = flags.ca_directory;
@@ -111,9 +126,7 @@ Result<Options> options_from(const TransportFlags& flags) {
   if (flags.http1) options.protocol = Protocol::http1;
   if (flags.http2) options.protocol = Protocol::http2;
   if (flags.h2c) options.protocol = Protocol::h2c;
-  if (!flags.proxy.empty()) {
-    options.proxy = flags.proxy.find("://") == std::string::npos ? "http://" + flags.proxy : flags.proxy;
-  }
+  if (auto set = set_proxy(options, flags); !set) return std::move(set).error();
   options.bind_address = flags.bind_address;
   for (const std::string& text : flags.resolve) {
     auto entry = parse_resolve(text);

@@ -86,6 +86,32 @@ TEST(TransportOptions, reads_resolve_and_proxy) {
   EXPECT_EQ(options.proxy, "http://127.0.0.1:3128");
 }
 
+TEST(TransportOptions, reads_every_kind_of_proxy) {
+  TransportFlags flags;
+  flags.proxy = "socks5h://user:pass@127.0.0.1:9050";
+  flags.no_proxy = "a.example,10.0.0.0/8";
+  flags.proxy_insecure = true;
+  flags.proxy_ca_file = "proxy.pem";
+  const Options options = good(flags);
+  EXPECT_EQ(options.proxy, flags.proxy);
+  EXPECT_EQ(options.no_proxy, flags.no_proxy);
+  EXPECT_TRUE(options.proxy_tls.insecure_skip_verify);
+  EXPECT_EQ(options.proxy_tls.ca_file, "proxy.pem");
+  EXPECT_FALSE(options.tls.insecure_skip_verify) << "the origin is verified all the same";
+  EXPECT_EQ(options.tls.ca_file, "");
+  flags = {};
+  flags.proxy = "direct";
+  EXPECT_EQ(good(flags).proxy, "direct");
+  flags = {};
+  flags.socks5 = "127.0.0.1:9050";
+  EXPECT_EQ(good(flags).proxy, "socks5://127.0.0.1:9050");
+  flags = {};
+  flags.socks5_hostname = "user:pass@127.0.0.1";
+  EXPECT_EQ(good(flags).proxy, "socks5h://user:pass@127.0.0.1");
+  flags.proxy = "127.0.0.1:3128";
+  EXPECT_NE(refusal(flags).find("exclude each other"), std::string::npos);
+}
+
 TEST(TransportOptions, names_what_is_wrong) {
   TransportFlags flags;
   flags.preset = "scrap";

@@ -10,8 +10,8 @@
 
 #include <trunkline/client.hpp>
 
-#include "environment_proxy.h"
 #include "stats_sum.h"
+#include "url/environment_proxy.h"
 
 namespace trunkline::cli {
 

@@ -37,7 +37,8 @@ enum class ErrorCode : unsigned char {
   route_down,   // several dials in a row failed; dials are paused for a moment
   resolve_failed,
   connect_failed,
-  proxy_failed,
+  proxy_failed,       // it opened no tunnel, or broke its protocol
+  proxy_auth,         // the proxy wants credentials, or refused those that it got
   tls_failed,         // handshake failed
   tls_untrusted,      // the certificate was not accepted
   connection_closed,  // the peer closed before the response was complete

@@ -60,7 +60,7 @@ struct Timeouts {
   Duration queue = std::chrono::seconds(30);  // waiting for a connection, dialling included
   Duration resolve = std::chrono::seconds(10);
   Duration connect = std::chrono::seconds(10);  // all addresses together
-  Duration proxy = std::chrono::seconds(10);    // the proxy's CONNECT
+  Duration proxy = std::chrono::seconds(10);    // TLS with the proxy, and its CONNECT or SOCKS5
   Duration tls = std::chrono::seconds(10);
   Duration write_stall = std::chrono::seconds(30);     // the peer takes no bytes of the request
   Duration first_byte = std::chrono::seconds(60);      // from the end of the request to the response's first byte
@@ -119,9 +119,15 @@ struct Options {
 
   TlsOptions tls;                           // [wire]
   Protocol protocol = Protocol::automatic;  // [wire]
-  std::string proxy;                        // [wire] "http://user:password@host:port"; empty: direct. Never read
-                                            // from the environment
-  std::string bind_address;                 // [wire] local IP address to dial from
+  // [wire] "http://user:password@host:port", https, socks5 (names are resolved here) or socks5h (where the proxy runs);
+  // empty or "direct": none. Without a port 443 for https, 1080 for all others, as curl. Percent-encode user and
+  // password. Never read from the environment. What cannot be used fails the request: nothing ever goes direct instead.
+  std::string proxy;
+  TlsOptions proxy_tls;  // [wire] with an https proxy; `tls` is always the origin's
+  // [wire] Whom to reach without the proxy, as NO_PROXY: "internal.example, 10.0.0.0/8, [::1]:8080", "*" for all. A name
+  // includes all names below it; nothing is resolved for it.
+  std::string no_proxy;
+  std::string bind_address;  // [wire] local IP address to dial from
   // [wire] "host:port" dialled as an IP address instead of being resolved, as curl's --resolve. Of two entries for the
   // same the last one counts.
   std::vector<std::pair<std::string, std::string>> resolve;

@@ -28,6 +28,7 @@ constexpr std::array<CodeRow, static_cast<std::size_t>(ErrorCode::last_)> codes{
     {ErrorCode::resolve_failed, "resolve_failed", ErrorKind::unreachable},
     {ErrorCode::connect_failed, "connect_failed", ErrorKind::unreachable},
     {ErrorCode::proxy_failed, "proxy_failed", ErrorKind::unreachable},
+    {ErrorCode::proxy_auth, "proxy_auth", ErrorKind::unreachable},
     {ErrorCode::tls_failed, "tls_failed", ErrorKind::unreachable},
     {ErrorCode::tls_untrusted, "tls_untrusted", ErrorKind::unreachable},
     {ErrorCode::connection_closed, "connection_closed", ErrorKind::disconnected},

@@ -84,6 +84,8 @@ class Adviser {
       case ErrorCode::resolve_failed:
       case ErrorCode::timeout_resolve:
         return ": see whether the name is right and the resolver answers";
+      case ErrorCode::proxy_auth:
+        return ": put the right user and password into the proxy's URL";
       case ErrorCode::proxy_failed:
       case ErrorCode::timeout_proxy:
         return ": see whether the proxy lets this destination through, and with which credentials";

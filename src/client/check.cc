@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -11,11 +10,10 @@
 #include <utility>
 #include <variant>
 
-#include <trunkline/headers.hpp>
-#include <trunkline/url.hpp>
-
 #include "base/text.h"
 #include "client/option_fields.h"
+#include "url/no_proxy.h"
+#include "url/proxy_url.h"
 
 namespace trunkline {
 namespace {
@@ -31,10 +29,6 @@ using Finding = std::optional<Error>;
 
 Error invalid(std::string_view field, std::string_view what) {
   return {ErrorCode::invalid_options, Phase::prepare, std::string(field) + ": " + std::string(what)};
-}
-
-Error unsupported(std::string_view field, std::string_view what) {
-  return {ErrorCode::unsupported, Phase::prepare, std::string(field) + ": " + std::string(what)};
 }
 
 bool is_ip_address(const std::string& text) {
@@ -94,57 +88,41 @@ Finding check_numbers(const Options& options) {
   return {};
 }
 
-// A pair may come from files or from memory, each once.
-Finding check_certificate(const TlsOptions& tls) {
+// A pair may come from files or from memory, each once. `name` is "tls" or "proxy_tls".
+Finding check_certificate(const TlsOptions& tls, const std::string& name) {
   if (!tls.certificate_file.empty() && !tls.certificate_pem.empty()) {
-    return invalid("tls.certificate_file", "tls.certificate_pem is given too; only one can be shown");
+    return invalid(name + ".certificate_file", name + ".certificate_pem is given too; only one can be shown");
   }
   if (!tls.key_file.empty() && !tls.key_pem.empty()) {
-    return invalid("tls.key_file", "tls.key_pem is given too; a certificate has one key");
+    return invalid(name + ".key_file", name + ".key_pem is given too; a certificate has one key");
   }
   const bool has_certificate = !tls.certificate_file.empty() || !tls.certificate_pem.empty();
   const bool has_key = !tls.key_file.empty() || !tls.key_pem.empty();
   if (has_certificate && !has_key) {
-    return invalid(tls.certificate_file.empty() ? "tls.certificate_pem" : "tls.certificate_file",
-                   "a certificate without its key; set tls.key_file or tls.key_pem");
+    return invalid(name + (tls.certificate_file.empty() ? ".certificate_pem" : ".certificate_file"),
+                   "a certificate without its key; set " + name + ".key_file or " + name + ".key_pem");
   }
   if (has_key && !has_certificate) {
-    return invalid(tls.key_file.empty() ? "tls.key_pem" : "tls.key_file",
-                   "a key without its certificate; set tls.certificate_file or tls.certificate_pem");
+    return invalid(name + (tls.key_file.empty() ? ".key_pem" : ".key_file"),
+                   "a key without its certificate; set " + name + ".certificate_file or " + name + ".certificate_pem");
   }
   return {};
 }
 
-Finding check_tls(const TlsOptions& tls) {
-  if (Finding finding = check_certificate(tls)) return finding;
+Finding check_tls(const TlsOptions& tls, const std::string& name) {
+  if (Finding finding = check_certificate(tls, name)) return finding;
   if (!tls.server_name.empty() && !is_host_name(tls.server_name) && !is_ip_address(tls.server_name)) {
-    return invalid("tls.server_name",
+    return invalid(name + ".server_name",
                    "\"" + printable(tls.server_name, 80) + "\" is neither a host name nor an IP address");
   }
   return {};
 }
 
-// What is quoted of a proxy is its scheme only: the rest may hold a password, wherever a typing error has put it.
-Finding check_proxy(const std::string& proxy) {
-  constexpr std::array<std::string_view, 6> known_kinds{"https", "socks5", "socks5h", "socks4", "socks4a", "socks"};
-  if (proxy.empty()) return {};
-  const std::size_t end = proxy.find("://");
-  if (end == std::string::npos) return invalid("proxy", "the kind is missing; write http:// in front");
-  const std::string_view kind = std::string_view(proxy).substr(0, end);
-  for (const std::string_view known : known_kinds) {
-    if (equals_ignore_case(kind, known)) {
-      return unsupported("proxy", std::string(known) + ":// proxies are not supported yet, only http://");
-    }
+Finding check_proxy(const Options& options) {
+  if (const auto proxy = parse_proxy_url(options.proxy); !proxy) {
+    return Error(proxy.error().code, Phase::prepare, "proxy: " + proxy.error().message);
   }
-  if (!equals_ignore_case(kind, "http")) return invalid("proxy", "the kind is unknown; http:// is supported");
-  const auto url = Url::parse(proxy);
-  if (!url) return invalid("proxy", url.error().message);
-  if (url->path() != "/" || url->has_query() || !url->fragment().empty()) {
-    return invalid("proxy", "a proxy is a host and a port; something follows them");
-  }
-  if (url->user().find(':') != std::string_view::npos) {
-    return invalid("proxy", "a user name with a colon cannot be sent (RFC 7617)");
-  }
+  if (const NoProxy list(options.no_proxy); !list.mistake().empty()) return invalid("no_proxy", list.mistake());
   return {};
 }
 
@@ -190,8 +168,9 @@ Finding check_texts(const Options& options) {
 
 Result<void> check(const Options& options) {
   if (Finding finding = check_numbers(options)) return std::move(*finding);
-  if (Finding finding = check_tls(options.tls)) return std::move(*finding);
-  if (Finding finding = check_proxy(options.proxy)) return std::move(*finding);
+  if (Finding finding = check_tls(options.tls, "tls")) return std::move(*finding);
+  if (Finding finding = check_proxy(options)) return std::move(*finding);
+  if (Finding finding = check_tls(options.proxy_tls, "proxy_tls")) return std::move(*finding);
   if (Finding finding = check_resolve(options.resolve)) return std::move(*finding);
   if (Finding finding = check_texts(options)) return std::move(*finding);
   return {};

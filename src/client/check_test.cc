@@ -125,27 +125,42 @@ TEST(CheckOptions, server_name_is_a_host_name_or_an_address) {
                  "tls.server_name: \"a\\x00.evil\" is neither a host name nor an IP address");
 }
 
-TEST(CheckOptions, speaks_to_http_proxies_only) {
+TEST(CheckOptions, speaks_to_http_and_socks5_proxies) {
   for (const char* proxy :
-       {"http://proxy:3128", "HTTP://proxy", "http://user:password@proxy:3128/", "http://[::1]:3128"}) {
+       {"http://proxy:3128", "HTTP://proxy", "http://user:password@proxy:3128/", "http://[::1]:3128", "https://proxy",
+        "socks5://user:password@proxy:1080", "socks5h://proxy", "direct"}) {
     expect_accepted([&](Options& o) { o.proxy = proxy; });
   }
-  for (const std::string kind : {"https", "socks5", "socks5h", "socks4"}) {
-    expect_refused([&](Options& o) { o.proxy = kind + "://user:password@proxy:1080"; },
-                   "proxy: " + kind + ":// proxies are not supported yet, only http://", ErrorCode::unsupported);
-  }
+  expect_refused([](Options& o) { o.proxy = "socks4://user:password@proxy:1080"; },
+                 "proxy: socks4:// proxies are not supported, only socks5:// and socks5h://", ErrorCode::unsupported);
   expect_refused([](Options& o) { o.proxy = "proxy:3128"; }, "proxy: the kind is missing; write http:// in front");
-  expect_refused([](Options& o) { o.proxy = "ftp://proxy"; }, "proxy: the kind is unknown; http:// is supported");
+  expect_refused([](Options& o) { o.proxy = "ftp://proxy"; },
+                 "proxy: the kind is unknown; http, https, socks5 and socks5h are supported");
   expect_refused([](Options& o) { o.proxy = "http://proxy/path"; },
                  "proxy: a proxy is a host and a port; something follows them");
   expect_refused([](Options& o) { o.proxy = "http://user%3Aname:password@proxy"; },
                  "proxy: a user name with a colon cannot be sent (RFC 7617)");
 }
 
+TEST(CheckOptions, tls_with_the_proxy_obeys_the_rules_of_tls) {
+  expect_accepted([](Options& o) { o.proxy_tls.certificate_file = "a", o.proxy_tls.key_file = "b"; });
+  expect_refused([](Options& o) { o.proxy_tls.certificate_pem = "a"; },
+                 "proxy_tls.certificate_pem: a certificate without its key; set proxy_tls.key_file or "
+                 "proxy_tls.key_pem");
+  expect_refused([](Options& o) { o.proxy_tls.server_name = "a b"; },
+                 "proxy_tls.server_name: \"a b\" is neither a host name nor an IP address");
+}
+
+TEST(CheckOptions, no_proxy_is_a_list_that_can_be_read) {
+  expect_accepted([](Options& o) { o.no_proxy = "a.example, .b.example:80 10.0.0.0/8,[::1]:443 *"; });
+  expect_refused([](Options& o) { o.no_proxy = "a.example,10.0.0.0/33"; },
+                 "no_proxy: \"10.0.0.0/33\" is not a name, an address, address/bits or one of them with a port");
+}
+
 TEST(CheckOptions, never_repeats_what_may_be_a_password) {
   for (const char* proxy :
        {"http://user:hunter2@", "user:hunter2@proxy:3128", "http://user:hunter2/@proxy", "http://user:hunter2 @proxy",
-        "http://user:hunter2@proxy:port", "socks5://user:hunter2@proxy", "hunter2://proxy", "http://a:hunter2@b@c",
+        "http://user:hunter2@proxy:port", "socks4://user:hunter2@proxy", "hunter2://proxy", "http://a:hunter2@b@c",
         "http://user:\"hunter2\"@proxy", "http://user:hunter2#@proxy", "http://user:hunter2?@proxy"}) {
     const auto result = check(Options().derive([&](Options& o) { o.proxy = proxy; }));
     ASSERT_FALSE(result) << proxy;

@@ -8,12 +8,12 @@
 #include <variant>
 
 #include <trunkline/transport.hpp>
-#include <trunkline/url.hpp>
 
 #include "base/sha256.h"
 #include "client/file_digest.h"
 #include "client/option_fields.h"
 #include "net/per_process.h"
+#include "url/proxy_url.h"
 
 namespace trunkline {
 namespace {
@@ -22,7 +22,9 @@ namespace {
 constexpr char version = 1;
 constexpr std::string_view handle_tag = "trunkline handle";
 constexpr std::string_view wire_tag = "trunkline wire";
-constexpr std::uint16_t roots_number = 0xFFFF;  // no field: which roots are trusted where none are given
+// No fields: which roots are trusted where none are given, for the origin and for the proxy.
+constexpr std::uint16_t roots_number = 0xFFFF;
+constexpr std::uint16_t proxy_roots_number = 0xFFFE;
 
 // One for the process: clients are made anew for every request, and files are the same for all of them. Never
 // destroyed, since clients may be made while the process exits.
@@ -55,23 +57,25 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
-void append_proxy(std::string& out, const std::string& proxy) {
-  const auto url = Url::parse(proxy);
-  out += url ? '\1' : '\0';
-  if (!url) {
-    append_digest(out, sha256(proxy));  // of a kind that we do not speak, or misspelt; it may hold a password anyway
-    return;
-  }
-  append_text(out, url->origin());
-  append_text(out, url->zone());
-  if (!url->has_userinfo()) return;
-  std::string credentials;
-  append_text(credentials, url->user());
-  append_text(credentials, url->password());
-  append_digest(out, sha256(credentials));
-}
-
 enum class Presence : unsigned char { present, absent };
+
+Presence append_proxy(std::string& out, const std::string& text) {
+  const auto proxy = parse_proxy_url(text);
+  if (proxy && !*proxy) return Presence::absent;
+  out += proxy ? '\1' : '\0';
+  if (!proxy) {
+    append_digest(out, sha256(text));  // of a kind that we do not speak, or misspelt; it may hold a password anyway
+    return Presence::present;
+  }
+  append_text(out, (*proxy)->origin());
+  append_text(out, (*proxy)->zone);
+  if (!(*proxy)->has_credentials) return Presence::present;
+  std::string credentials;
+  append_text(credentials, (*proxy)->user);
+  append_text(credentials, (*proxy)->password);
+  append_digest(out, sha256(credentials));
+  return Presence::present;
+}
 
 // The value's bytes. What is absent leaves no trace, which is not the same as a value that is empty.
 Result<Presence> append_value(std::string& out, const OptionField& field, const std::string& text) {
@@ -84,8 +88,7 @@ Result<Presence> append_value(std::string& out, const OptionField& field, const 
       out += text;
       return Presence::present;
     case FieldForm::proxy:
-      append_proxy(out, text);
-      return Presence::present;
+      return append_proxy(out, text);
     case FieldForm::digest:
       digest = sha256(text);
       break;
@@ -170,7 +173,7 @@ std::string comparable(const OptionField& field, const Options& options) {
 }
 
 // Several sources may be given: they are added together.
-Result<void> add_file(std::string& pem, std::string_view field, const std::string& path) {
+Result<void> add_file(std::string& pem, const std::string& field, const std::string& path) {
   if (path.empty()) return {};
   auto bytes = read_file(field, path);
   if (!bytes) return bytes.error();
@@ -198,6 +201,8 @@ Result<void> serialize(const Options& options, std::string& handle, std::string*
   }
   for (std::string* each : {&handle, wire}) {
     if (each == nullptr) continue;
+    append_integer(*each, proxy_roots_number);
+    append_text(*each, names_roots(options.proxy_tls) ? "given" : "system");
     append_integer(*each, roots_number);
     append_text(*each, names_roots(options.tls) ? "given" : "system");
   }
@@ -224,7 +229,7 @@ Result<Identity> identify(const Options& options) {
   return Identity{hex(sha256(serialized->handle)), hex(sha256(serialized->wire))};
 }
 
-Result<net::TlsMaterial> load_tls_material(const TlsOptions& tls) {
+Result<net::TlsMaterial> load_tls_material(const TlsOptions& tls, const std::string& name) {
   net::TlsMaterial material;
   material.system_roots = !names_roots(tls);
   material.verify = !tls.insecure_skip_verify;
@@ -233,14 +238,14 @@ Result<net::TlsMaterial> load_tls_material(const TlsOptions& tls) {
   material.ca_pem = tls.ca_pem;
   material.certificate_pem = tls.certificate_pem;
   material.key_pem = tls.key_pem;
-  if (auto added = add_file(material.ca_pem, "tls.ca_file", tls.ca_file); !added) return added.error();
-  if (auto added = add_file(material.certificate_pem, "tls.certificate_file", tls.certificate_file); !added) {
+  if (auto added = add_file(material.ca_pem, name + ".ca_file", tls.ca_file); !added) return added.error();
+  if (auto added = add_file(material.certificate_pem, name + ".certificate_file", tls.certificate_file); !added) {
     return added.error();
   }
-  if (auto added = add_file(material.key_pem, "tls.key_file", tls.key_file); !added) return added.error();
+  if (auto added = add_file(material.key_pem, name + ".key_file", tls.key_file); !added) return added.error();
   if (!tls.ca_directory.empty()) {
     // Read now instead of by OpenSSL in a handshake: the contents are the identity and must not change under it.
-    auto all = read_certificate_directory("tls.ca_directory", tls.ca_directory);
+    auto all = read_certificate_directory(name + ".ca_directory", tls.ca_directory);
     if (!all) return all.error();
     if (!material.ca_pem.empty()) material.ca_pem += '\n';
     material.ca_pem += *all;
@@ -255,12 +260,16 @@ Result<IdentifiedMaterial> identify_and_load(const Options& options) {
     if (!before) return before.error();
     auto material = load_tls_material(options.tls);
     if (!material) return material.error();
+    auto proxy_material = load_tls_material(options.proxy_tls, "proxy_tls");
+    if (!proxy_material) return proxy_material.error();
     auto after = identify(options);
     if (!after) return after.error();
-    if (before->wire == after->wire) return IdentifiedMaterial{std::move(*after), std::move(*material)};
+    if (before->wire == after->wire) {
+      return IdentifiedMaterial{std::move(*after), std::move(*material), std::move(*proxy_material)};
+    }
   }
   return Error(ErrorCode::invalid_options, Phase::prepare,
-               "the files of tls keep changing while they are read; replace them by renaming");
+               "the files of tls or proxy_tls keep changing while they are read; replace them by renaming");
 }
 
 OptionsDifference compare(const Options& a, const Options& b) {

@@ -30,14 +30,15 @@ Result<Identity> identify(const Options& options);
 // Its handle alone, for finding what has been made before: half the work.
 Result<std::string> fingerprint(const Options& options);
 
-// Reads the files, all of them.
-Result<net::TlsMaterial> load_tls_material(const TlsOptions& tls);
+// Reads the files, all of them. `name` is the setting's, for errors: "tls" or "proxy_tls".
+Result<net::TlsMaterial> load_tls_material(const TlsOptions& tls, const std::string& name = "tls");
 
 struct IdentifiedMaterial {
   Identity identity;
   net::TlsMaterial material;
+  net::TlsMaterial proxy_material;  // of proxy_tls
 };
-// Both, belonging together even when the files are being renewed meanwhile.
+// All of it, belonging together even when the files are being renewed meanwhile.
 Result<IdentifiedMaterial> identify_and_load(const Options& options);
 
 }  // namespace trunkline

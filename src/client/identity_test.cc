@@ -98,7 +98,8 @@ TEST_F(IdentityTest, every_setting_changes_the_handle_and_the_wire_only_where_it
 
 TEST_F(IdentityTest, settings_marked_wire_in_the_header_are_wire_in_the_table) {
   for (const OptionField& field : option_fields()) {
-    const bool wire = field.name.starts_with("tls.") || field.name == "protocol" || field.name == "proxy" ||
+    const bool wire = field.name.starts_with("tls.") || field.name.starts_with("proxy_tls.") ||
+                      field.name == "protocol" || field.name == "proxy" || field.name == "no_proxy" ||
                       field.name == "bind_address" || field.name == "resolve" || field.name.starts_with("http2.");
     EXPECT_EQ(field.cls, wire ? FieldClass::wire : FieldClass::handle) << field.name;
   }
@@ -212,7 +213,9 @@ TEST_F(IdentityTest, proxies_differ_by_host_port_user_and_password_and_by_nothin
     return identity(options).wire;
   };
   EXPECT_EQ(wire("http://proxy:3128"), wire("HTTP://Proxy:3128/"));
-  EXPECT_EQ(wire("http://proxy"), wire("http://proxy:80"));
+  EXPECT_EQ(wire("http://proxy"), wire("http://proxy:1080"));
+  EXPECT_EQ(wire("https://proxy"), wire("https://proxy:443"));
+  EXPECT_EQ(wire("direct"), wire(""));
   EXPECT_EQ(wire("http://u:p@proxy"), wire("http://%75:%70@proxy"));
   const std::vector<std::string> different{"",
                                            "http://proxy:3128",
@@ -226,6 +229,8 @@ TEST_F(IdentityTest, proxies_differ_by_host_port_user_and_password_and_by_nothin
                                            "https://proxy:3128",
                                            "socks5://proxy:3128",
                                            "socks5h://proxy:3128",
+                                           "socks5h://u:p@proxy:3128",
+                                           "socks5h://u:q@proxy:3128",
                                            "nonsense"};
   std::set<std::string> wires;
   for (const std::string& proxy : different) EXPECT_TRUE(wires.insert(wire(proxy)).second) << proxy;
@@ -262,7 +267,8 @@ TEST_F(IdentityTest, a_file_that_cannot_be_read_is_an_error_with_setting_and_pat
     EXPECT_EQ(failed.error().code, ErrorCode::invalid_options);
     EXPECT_EQ(failed.error().message,
               std::string(field.name) + ": cannot read \"" + path("missing") + "\": No such file or directory");
-    auto material = load_tls_material(options.tls);
+    const bool of_proxy = field.name.starts_with("proxy_tls.");
+    auto material = of_proxy ? load_tls_material(options.proxy_tls, "proxy_tls") : load_tls_material(options.tls);
     ASSERT_FALSE(material) << field.name;
     EXPECT_EQ(material.error().message, failed.error().message);
     EXPECT_EQ(compare(options, Options()).wire, Names{std::string(field.name)}) << "compare() cannot fail";
@@ -284,6 +290,12 @@ TEST_F(IdentityTest, hashed_bytes_begin_with_a_version_and_a_tag_and_say_when_th
   auto given = serialize(options);
   ASSERT_TRUE(given);
   EXPECT_TRUE(given->wire.ends_with("given"));
+  options = {};
+  options.proxy_tls.ca_pem = "an authority";
+  given = serialize(options);
+  ASSERT_TRUE(given);
+  EXPECT_TRUE(given->wire.ends_with("system")) << "the origin is still verified with the system's roots";
+  EXPECT_NE(given->wire.find("given"), std::string::npos);
 }
 
 TEST_F(IdentityTest, material_of_the_defaults_trusts_the_system_and_verifies) {

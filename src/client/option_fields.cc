@@ -29,6 +29,24 @@ constexpr std::array table{
     row("tls.session_resumption", wire, FieldForm::plain, [](auto& o) -> auto& { return o.tls.session_resumption; }),
     row("protocol", wire, FieldForm::plain, [](auto& o) -> auto& { return o.protocol; }),
     row("proxy", wire, FieldForm::proxy, [](auto& o) -> auto& { return o.proxy; }),
+    row("proxy_tls.ca_file", wire, FieldForm::file, [](auto& o) -> auto& { return o.proxy_tls.ca_file; }),
+    row("proxy_tls.ca_directory", wire, FieldForm::directory,
+        [](auto& o) -> auto& { return o.proxy_tls.ca_directory; }),
+    row("proxy_tls.ca_pem", wire, FieldForm::digest, [](auto& o) -> auto& { return o.proxy_tls.ca_pem; }),
+    row("proxy_tls.certificate_file", wire, FieldForm::file,
+        [](auto& o) -> auto& { return o.proxy_tls.certificate_file; }),
+    row("proxy_tls.certificate_pem", wire, FieldForm::digest,
+        [](auto& o) -> auto& { return o.proxy_tls.certificate_pem; }),
+    row("proxy_tls.key_file", wire, FieldForm::file, [](auto& o) -> auto& { return o.proxy_tls.key_file; }),
+    row("proxy_tls.key_pem", wire, FieldForm::digest, [](auto& o) -> auto& { return o.proxy_tls.key_pem; }),
+    row("proxy_tls.server_name", wire, FieldForm::optional, [](auto& o) -> auto& { return o.proxy_tls.server_name; }),
+    row("proxy_tls.insecure_skip_verify", wire, FieldForm::plain,
+        [](auto& o) -> auto& { return o.proxy_tls.insecure_skip_verify; }),
+    row("proxy_tls.minimum_version", wire, FieldForm::plain,
+        [](auto& o) -> auto& { return o.proxy_tls.minimum_version; }),
+    row("proxy_tls.session_resumption", wire, FieldForm::plain,
+        [](auto& o) -> auto& { return o.proxy_tls.session_resumption; }),
+    row("no_proxy", wire, FieldForm::optional, [](auto& o) -> auto& { return o.no_proxy; }),
     row("bind_address", wire, FieldForm::optional, [](auto& o) -> auto& { return o.bind_address; }),
     row("resolve", wire, FieldForm::overrides, [](auto& o) -> auto& { return o.resolve; }),
     row("limits.open_per_host", handle, FieldForm::plain, [](auto& o) -> auto& { return o.limits.open_per_host; }),
@@ -98,15 +116,15 @@ std::integral_constant<std::size_t, sizeof...(Leaf)> leaves(const Leaf&...) {
 }
 
 [[maybe_unused]] auto count_top(const Options& options) {
-  const auto& [tls, protocol, proxy, bind_address, resolve, limits, timeouts, response, http2, retry_stale,
-               user_agent] = options;
-  return leaves(protocol, proxy, bind_address, resolve, retry_stale, user_agent);
+  const auto& [tls, protocol, proxy, proxy_tls, no_proxy, bind_address, resolve, limits, timeouts, response, http2,
+               retry_stale, user_agent] = options;
+  return leaves(protocol, proxy, no_proxy, bind_address, resolve, retry_stale, user_agent);
 }
 
 template <class Struct>
 constexpr std::size_t leaves_of = decltype(count(std::declval<const Struct&>()))::value;
 
-static_assert(table.size() == decltype(count_top(std::declval<const Options&>()))::value + leaves_of<TlsOptions> +
+static_assert(table.size() == decltype(count_top(std::declval<const Options&>()))::value + 2 * leaves_of<TlsOptions> +
                                   leaves_of<PoolLimits> + leaves_of<Timeouts> + leaves_of<ResponseLimits> +
                                   leaves_of<Http2Options>,
               "every setting of Options has one row");

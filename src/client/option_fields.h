@@ -28,7 +28,7 @@ enum class FieldForm : unsigned char {
   digest,     // a text that is long or secret: its SHA-256, absent when empty
   file,       // a path: the SHA-256 of what the file holds, absent when empty
   directory,  // a path: the SHA-256 of names and contents, absent when empty
-  proxy,      // a proxy's URL: its origin, and the SHA-256 of its credentials
+  proxy,      // a proxy's URL: its kind and place, and the SHA-256 of its credentials; absent when direct
   overrides,  // host:port -> address, in the order of the lower-case hosts
 };
 

@@ -20,6 +20,11 @@ constexpr int retry_gain = 20;    // one retry for five requests
 constexpr int retry_most = 1000;  // and ten at once after a quiet time
 constexpr std::size_t most_routes_in_stats = 100;
 
+bool has_own_material(const TlsOptions& tls) {
+  return !tls.ca_file.empty() || !tls.ca_directory.empty() || !tls.ca_pem.empty() || !tls.certificate_file.empty() ||
+         !tls.certificate_pem.empty();
+}
+
 // For a cache: whoever makes texts collide makes them be parsed again, no more.
 std::size_t quick_hash(std::string_view text) {
   constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
@@ -44,7 +49,10 @@ TransportImpl::TransportImpl(Options options, IdentifiedMaterial identified, boo
       own_pool_(own_pool),
       generation_(net::fork_generation()),
       pool_(own_pool ? Engine::instance().make_pool() : Engine::instance().shared_pool()),
-      tls_(std::make_shared<net::LazyTlsContext>(std::move(identified.material))) {}
+      tls_(std::make_shared<net::LazyTlsContext>(std::move(identified.material))),
+      proxy_tls_(std::make_shared<net::LazyTlsContext>(std::move(identified.proxy_material))),
+      proxy_(*parse_proxy_url(options_.proxy)),  // check() has read it already
+      no_proxy_(options_.no_proxy) {}
 
 TransportImpl::TransportImpl(Options options, Error error)
     : options_(std::move(options)),
@@ -90,11 +98,12 @@ std::shared_ptr<Transport> Transport::create(const Options& options) {
 
 Result<void> TransportImpl::ready() const {
   if (unusable_) return *unusable_;
-  const TlsOptions& tls = options_.tls;
-  const bool own_material = !tls.ca_file.empty() || !tls.ca_directory.empty() || !tls.ca_pem.empty() ||
-                            !tls.certificate_file.empty() || !tls.certificate_pem.empty();
-  if (!own_material) return {};
-  if (auto context = tls_->get(); !context) return context.error();
+  if (has_own_material(options_.tls)) {
+    if (auto context = tls_->get(); !context) return context.error();
+  }
+  if (proxy_ && proxy_->kind == ProxyKind::https && has_own_material(options_.proxy_tls)) {
+    if (auto context = proxy_tls_->get(); !context) return context.error();
+  }
   return {};
 }
 
@@ -197,6 +206,26 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url, bo
   return route;
 }
 
+// Made for each route, so that tickets of the proxy are kept under a socket key as the origin's are.
+std::shared_ptr<const net::DialProxy> TransportImpl::dial_proxy() const {
+  auto proxy = std::make_shared<net::DialProxy>();
+  proxy->kind = proxy_->kind;
+  proxy->host = proxy_->host;
+  proxy->zone = proxy_->zone;
+  proxy->port = proxy_->port;
+  if (proxy_->is_socks()) {
+    proxy->login = {proxy_->user, proxy_->password};
+  } else if (proxy_->has_credentials) {
+    proxy->authorization = "Basic " + base64(proxy_->user + ":" + proxy_->password);
+  }
+  if (proxy_->kind == ProxyKind::https) {
+    proxy->tls = proxy_tls_;
+    proxy->tls_name = options_.proxy_tls.server_name.empty() ? proxy_->host : options_.proxy_tls.server_name;
+    if (options_.proxy_tls.session_resumption) proxy->sessions = std::make_shared<net::TlsSessions>();
+  }
+  return proxy;
+}
+
 // With mutex_ held.
 Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, const std::string& origin,
                                                               bool http1_only) {
@@ -228,19 +257,17 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
   }
   std::string name = origin;
   std::string authorization_line;
-  if (!options_.proxy.empty()) {
-    Result<Url> proxy = Url::parse(options_.proxy);
-    if (!proxy) return Error(ErrorCode::invalid_options, Phase::prepare, "proxy: " + proxy.error().message);
-    auto via = std::make_shared<net::DialProxy>();
-    via->host = proxy->host();
-    via->port = proxy->port();
-    if (proxy->has_userinfo()) {
-      via->authorization = "Basic " + base64(std::string(proxy->user()) + ":" + std::string(proxy->password()));
-      authorization_line = "Proxy-Authorization: " + via->authorization + "\r\n";
+  if (proxy_ && !no_proxy_.covers(url)) {
+    if (!url.zone().empty()) {
+      return Error(ErrorCode::unsupported, Phase::prepare,
+                   "an address with a zone can be dialled from this machine only, not by a proxy: add it to no_proxy");
     }
-    name += " via " + proxy->origin();
-    target->proxy = std::move(via);
-    target->tunnel = url.secure() || protocol == Protocol::h2c;  // a proxy would not pass frames on
+    target->proxy = dial_proxy();
+    target->tunnel = url.secure() || proxy_->is_socks() || protocol == Protocol::h2c;  // none would pass frames on
+    if (!target->proxy->authorization.empty()) {
+      authorization_line = "Proxy-Authorization: " + target->proxy->authorization + "\r\n";
+    }
+    name += " via " + proxy_->origin();
   }
   // The socket key: everything in the options that changes the wire, and where it leads. NUL cannot occur in either.
   const std::string key = identity_.wire + '\0' + origin + (http1_only ? " http/1.1" : "");
@@ -332,7 +359,9 @@ void TransportImpl::invalidate(const std::string& host) {
     }
   }
   for (const auto& route : routes) {
-    if (const auto& sessions = static_cast<const Destination&>(*route->attachment).target->sessions) sessions->clear();
+    const net::DialTarget& target = *static_cast<const Destination&>(*route->attachment).target;
+    if (target.sessions) target.sessions->clear();
+    if (target.proxy && target.proxy->sessions) target.proxy->sessions->clear();
     pool_->invalidate(*route, Clock::now());
   }
 }

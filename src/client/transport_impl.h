@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -16,6 +17,8 @@
 #include "client/identity.h"
 #include "net/dial.h"
 #include "pool/pool.h"
+#include "url/no_proxy.h"
+#include "url/proxy_url.h"
 
 namespace trunkline {
 
@@ -69,6 +72,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   void call_ended();
   Result<std::shared_ptr<pool::Route>> route_for(const Url& url, bool http1_only);
   Protocol protocol_for(const Url& url) const;
+  std::shared_ptr<const net::DialProxy> dial_proxy() const;
   Result<std::shared_ptr<pool::Route>> add_route(const Url& url, const std::string& origin, bool http1_only);
   std::shared_ptr<TransportImpl> living();
 
@@ -79,6 +83,9 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   const std::uint64_t generation_;
   std::shared_ptr<pool::Pool> pool_;
   const std::shared_ptr<net::LazyTlsContext> tls_;
+  const std::shared_ptr<net::LazyTlsContext> proxy_tls_;
+  const std::optional<ProxyUrl> proxy_;
+  const NoProxy no_proxy_;
 
   mutable Lock mutex_;  // targets_, routes_, reborn_
   // Programs send to the same URLs again and again: what a text led to stands in the slot of its hash, until another

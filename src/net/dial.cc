@@ -2,66 +2,36 @@
 // Dial is kept by its loop's thread until it is over; what comes back from elsewhere finds it by a weak pointer.
 #include "net/dial.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <unordered_map>
 #include <utility>
 
 #include "base/text.h"
-#include "http1/request_encoder.h"
-#include "http1/response_decoder.h"
-#include "net/descriptors.h"
+#include "net/connect_race.h"
+#include "net/connect_tunnel.h"
+#include "net/prefixed_stream.h"
 #include "net/resolver.h"
 
 namespace trunkline::net {
 namespace {
 
 constexpr Duration fallback_limit = std::chrono::seconds(10);
-// RFC 8305: the next address gets its chance before the first one has failed.
-constexpr Duration stagger = std::chrono::milliseconds(250);
-constexpr std::size_t proxy_head_limit = 16 * 1024;
-constexpr int keepalive_idle_s = 30;
-constexpr int keepalive_interval_s = 15;
-constexpr int keepalive_probes = 3;
-constexpr unsigned int user_timeout_ms = 30'000;  // bytes that nobody acknowledges: the peer is gone
 
-std::string text_of(int error) { return std::error_code(error, std::generic_category()).message(); }
+// Of those that a name has. IPv4 first: a proxy without IPv6 could only say so by failing.
+std::string address_for_proxy(const std::vector<Address>& addresses) {
+  const auto v4 =
+      std::find_if(addresses.begin(), addresses.end(), [](const Address& a) { return a.storage.ss_family == AF_INET; });
+  const std::string text = (v4 != addresses.end() ? *v4 : addresses.front()).text();  // "192.0.2.1:443", "[::1]:443"
+  const std::string host = text.substr(0, text.rfind(':'));
+  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
 
 std::string authority(const std::string& host, std::uint16_t port) {
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
-template <class T>
-void set_option(int fd, int level, int name, T value) {
-  ::setsockopt(fd, level, name, &value, sizeof value);  // all are improvements: without them the connection works too
-}
-
-void set_options(int fd) {
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
-  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
-  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
-}
-
-// TCP lets a socket that dials an unused local port meet itself there.
-bool met_itself(int fd) {
-  Address own, peer;
-  own.length = peer.length = sizeof own.storage;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own.storage), &own.length) != 0) return false;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) != 0) return false;
-  return own.text() == peer.text();
-}
-
-class Dial : public std::enable_shared_from_this<Dial> {
+class Dial final : public std::enable_shared_from_this<Dial>, ConnectRace::Owner, Watcher {
  public:
   Dial(Loop& loop, std::shared_ptr<const DialTarget> target, const DialLimits& limits,
        Callback<void(Result<Dialled>)> done)
@@ -70,60 +40,46 @@ class Dial : public std::enable_shared_from_this<Dial> {
   void start();
 
  private:
-  // One address being connected to. Stays in memory as long as the dial, because its events may be in hand.
-  struct Attempt final : Watcher {
-    Attempt(Dial& owner, const Address& to) : dial(owner), address(to) {}
-    Attempt(const Attempt&) = delete;
-    Attempt& operator=(const Attempt&) = delete;
-    ~Attempt() { close(); }
-    void on_events(std::uint32_t events) override { dial.on_events(*this, events); }
-    void close() {
-      if (fd < 0) return;
-      forget_descriptor(fd);
-      ::close(std::exchange(fd, -1));
-    }
-
+  struct Limit final : Timer {
+    explicit Limit(Dial& of) : dial(of) {}
+    void on_timer() override { dial.on_limit(); }
     Dial& dial;
-    const Address address;
-    int fd = -1;  // the winner's goes on to the stream
-  };
-
-  struct Alarm final : Timer {
-    Alarm(Dial& owner, void (Dial::*what)()) : dial(owner), rings(what) {}
-    void on_timer() override { (dial.*rings)(); }
-    Dial& dial;
-    void (Dial::*rings)();
   };
 
   void enter(Phase phase, Duration limit);
   Duration leave() const { return Clock::now() - phase_started_; }
   void on_limit();
+  const DialProxy& proxy() const { return *target_->proxy; }
+  bool tunnels() const { return target_->proxy && target_->tunnel; }
+  std::string proxy_name() const { return "the proxy " + authority(proxy().host, proxy().port); }
 
-  void use_override();
+  using Resolved = void (Dial::*)(Result<std::vector<Address>>);
+  Result<std::vector<Address>> overrides() const;
+  void look_up(std::string host, const std::string& zone, std::uint16_t port, Resolved then);
+  void on_far_end(Result<std::vector<Address>> addresses);
+  void begin_connect();
   void on_resolved(Result<std::vector<Address>> addresses);
   void connect(std::vector<Address> addresses);
-  void try_next();
-  int open(Attempt& attempt);
-  bool bind(int fd, int family, std::string& why);
-  void on_events(Attempt& attempt, std::uint32_t events);
-  void on_connecting(Attempt& attempt, std::uint32_t events);
-  void give_up(Attempt& attempt, int error, const std::string& why);
-  void fail_connect();
-  void connected(Attempt& attempt);
+  void on_race_won(int fd, const Address& address) override;
+  void on_race_lost(ErrorCode code, std::string why) override;
+  void on_events(std::uint32_t events) override;
 
   void begin_proxy();
-  void step_proxy();
-  void read_proxy();
-  void judge_proxy(std::string_view rest);
-  void fail_proxy(const std::string& why);
+  void begin_tunnel();
+  void step_tunnel();
+  bool send_to_proxy();
+  void on_tunnel(std::string_view rest);
+  void fail_proxy(const std::string& why, ErrorCode code = ErrorCode::proxy_failed);
 
   void begin_tls();
+  void load_context(const std::shared_ptr<LazyTlsContext>& tls);
   void on_context(Result<std::shared_ptr<TlsContext>> context);
   void step_tls();
+  void on_proxy_tls();
+  std::string tls_peer() const;
 
   void succeed();
   void fail(ErrorCode code, std::string message);
-  void close_all();
   void finish(Result<Dialled> result);
 
   Loop& loop_;
@@ -136,22 +92,13 @@ class Dial : public std::enable_shared_from_this<Dial> {
   TimePoint phase_started_{};
   Duration phase_limit_{0};
   bool over_ = false;
-  Alarm limit_{*this, &Dial::on_limit};
-  Alarm stagger_{*this, &Dial::try_next};
+  Limit limit_{*this};
 
-  std::vector<Address> addresses_;
-  std::size_t next_address_ = 0;
-  std::vector<std::unique_ptr<Attempt>> attempts_;
-  std::string failures_;  // "10.0.0.1:80: Connection refused; ..."
-  std::string last_address_;
-  bool all_without_port_ = true;
-  Attempt* winner_ = nullptr;
-
+  ConnectRace race_{loop_, *this, target_->bind_address};
   Dialled result_;
-  std::string outgoing_;  // the CONNECT request
-  std::size_t outgoing_sent_ = 0;
-  http1::ResponseDecoder proxy_reply_;
-  TlsStream* tls_ = nullptr;  // result_.stream, once it is that
+  std::string far_end_;  // what a SOCKS5 proxy is asked for: a name, or an address
+  std::unique_ptr<TunnelHandshake> tunnel_;
+  TlsStream* tls_ = nullptr;  // result_.stream while it shakes hands, with the proxy or with the target
 };
 
 // Of this thread's loop. When the loop ends, dials in progress end with it, silently.
@@ -168,263 +115,156 @@ void Dial::enter(Phase phase, Duration limit) {
 }
 
 void Dial::start() {
-  const DialProxy* proxy = target_->proxy.get();
-  if (!proxy && !target_->address_override.empty()) return use_override();
+  if (tunnels() && proxy().kind == ProxyKind::socks5) {
+    if (target_->address_override.empty()) {
+      return look_up(target_->host, target_->zone, target_->port, &Dial::on_far_end);
+    }
+    return on_far_end(overrides());
+  }
+  far_end_ = target_->host;
+  begin_connect();
+}
 
-  std::string host = proxy ? proxy->host : target_->host;
-  if (!proxy && !target_->zone.empty()) host += "%" + target_->zone;
-  const std::uint16_t port = proxy ? proxy->port : target_->port;
+// Literals cost no look-up and no turn of the loop.
+void Dial::look_up(std::string host, const std::string& zone, std::uint16_t port, Resolved then) {
+  if (!zone.empty()) host += "%" + zone;
   Address literal;
-  if (Address::parse(host, port, literal)) return connect({literal});
-
+  if (Address::parse(host, port, literal)) return (this->*then)(std::vector{literal});
   enter(Phase::resolve, limits_.resolve);
-  resolve(loop_, host, port, [dial = weak_from_this()](Result<std::vector<Address>> addresses) {
-    if (auto self = dial.lock()) self->on_resolved(std::move(addresses));
+  resolve(loop_, host, port, [dial = weak_from_this(), then](Result<std::vector<Address>> addresses) {
+    const auto self = dial.lock();
+    if (!self || self->over_) return;
+    self->result_.resolve += self->leave();
+    ((*self).*then)(std::move(addresses));
   });
 }
 
-void Dial::use_override() {
+void Dial::on_far_end(Result<std::vector<Address>> addresses) {
+  if (!addresses) return fail(addresses.error().code, addresses.error().message);
+  far_end_ = address_for_proxy(*addresses);
+  begin_connect();
+}
+
+void Dial::begin_connect() {
+  if (target_->proxy) return look_up(proxy().host, proxy().zone, proxy().port, &Dial::on_resolved);
+  if (!target_->address_override.empty()) return on_resolved(overrides());
+  look_up(target_->host, target_->zone, target_->port, &Dial::on_resolved);
+}
+
+Result<std::vector<Address>> Dial::overrides() const {
   std::vector<Address> addresses;
   for (std::string_view rest = target_->address_override; !rest.empty();) {
     const std::size_t comma = std::min(rest.find(','), rest.size());
     Address address;
     if (!Address::parse(rest.substr(0, comma), target_->port, address)) {
-      return fail(ErrorCode::invalid_options,
-                  "\"" + printable(rest.substr(0, comma)) + "\" is not an IP address to dial");
+      return Error(ErrorCode::invalid_options, phase_,
+                   "\"" + printable(rest.substr(0, comma)) + "\" is not an IP address to dial");
     }
     addresses.push_back(address);
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
-  connect(std::move(addresses));
+  return addresses;
 }
 
 void Dial::on_resolved(Result<std::vector<Address>> addresses) {
-  if (over_) return;
-  result_.resolve = leave();
   if (!addresses) return fail(addresses.error().code, addresses.error().message);
   connect(*std::move(addresses));
 }
 
 void Dial::connect(std::vector<Address> addresses) {
   enter(Phase::connect, limits_.connect > Duration::zero() ? limits_.connect : fallback_limit);
-  addresses_ = std::move(addresses);
-  try_next();
+  race_.start(std::move(addresses));
 }
 
-// Starts the next attempt, and goes on to those after it while they fail at once.
-void Dial::try_next() {
-  loop_.cancel_timer(stagger_);
-  while (!over_ && !winner_ && next_address_ < addresses_.size()) {
-    attempts_.push_back(std::make_unique<Attempt>(*this, addresses_[next_address_++]));
-    Attempt& attempt = *attempts_.back();
-    last_address_ = attempt.address.text();
-    const int error = open(attempt);
-    if (over_) return;
-    if (error == 0) return connected(attempt);
-    if (error != EINPROGRESS) continue;
-    if (next_address_ < addresses_.size()) loop_.set_timer(stagger_, Clock::now() + stagger);
-    return;
-  }
-  const bool waiting = std::any_of(attempts_.begin(), attempts_.end(), [](const auto& a) { return a->fd >= 0; });
-  if (!over_ && !winner_ && !waiting) fail_connect();
-}
-
-// 0: connected. EINPROGRESS: an event will tell. Anything else: the attempt is noted as failed, or the dial is over.
-int Dial::open(Attempt& attempt) {
-  const int family = attempt.address.storage.ss_family;
-  attempt.fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-  if (attempt.fd < 0) {
-    const int error = errno;
-    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
-      rlimit limit{};
-      ::getrlimit(RLIMIT_NOFILE, &limit);
-      const std::string advice = error == EMFILE ? " (the process may open " + std::to_string(limit.rlim_cur) +
-                                                       " files: raise RLIMIT_NOFILE, or lower the pool's limits)"
-                                                 : " (the machine has no more to give)";
-      fail(ErrorCode::no_sockets, "no socket can be opened: " + text_of(error) + advice);
-    } else {
-      give_up(attempt, error, text_of(error));
-    }
-    return error;
-  }
-  note_descriptor(attempt.fd);
-  set_options(attempt.fd);
-  if (std::string why; !target_->bind_address.empty() && !bind(attempt.fd, family, why)) {
-    give_up(attempt, EINVAL, why);
-    return EINVAL;
-  }
-  const int error = ::connect(attempt.fd, attempt.address.data(), attempt.address.length) == 0 ? 0 : errno;
-  if (error != 0 && error != EINPROGRESS) {
-    give_up(attempt, error, text_of(error));
-    return error;
-  }
-  if (!loop_.add(attempt.fd, attempt)) {
-    fail(ErrorCode::no_sockets,
-         "the kernel watches no more sockets: " + text_of(errno) + " (see fs.epoll.max_user_watches)");
-    return ENOSPC;
-  }
-  return error;
-}
-
-bool Dial::bind(int fd, int family, std::string& why) {
-  Address local;
-  if (!Address::parse(target_->bind_address, 0, local)) {
-    why = "the bind address \"" + printable(target_->bind_address) + "\" is not an IP address";
-    return false;
-  }
-  if (local.storage.ss_family != family) {
-    why = "the bind address " + target_->bind_address + " is of the other family";
-    return false;
-  }
-  // The port is chosen when the destination is known: one local port can serve many destinations.
-  set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-  if (::bind(fd, local.data(), local.length) == 0) return true;
-  why = "cannot bind to the local address " + target_->bind_address + ": " + text_of(errno);
-  return false;
-}
-
-void Dial::on_events(Attempt& attempt, std::uint32_t events) {
-  if (over_) return;
-  if (&attempt == winner_) {
-    if (phase_ == Phase::proxy) step_proxy();
-    if (!over_ && phase_ == Phase::tls && tls_) step_tls();
-    return;
-  }
-  if (phase_ == Phase::connect && attempt.fd >= 0) on_connecting(attempt, events);
-}
-
-void Dial::on_connecting(Attempt& attempt, std::uint32_t events) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  if (::getsockopt(attempt.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  if (error == 0) {
-    if (events & writable) connected(attempt);
-    return;
-  }
-  loop_.remove(attempt.fd);
-  give_up(attempt, error, text_of(error));
-  try_next();
-}
-
-void Dial::give_up(Attempt& attempt, int error, const std::string& why) {
-  attempt.close();
-  if (error != EADDRNOTAVAIL) all_without_port_ = false;
-  if (!failures_.empty()) failures_ += "; ";
-  failures_ += attempt.address.text() + ": " + why;
-}
-
-void Dial::fail_connect() {
-  if (all_without_port_ && !attempts_.empty()) {
-    return fail(ErrorCode::no_ports,
-                "no ephemeral port is left for " + last_address_ +
-                    " (all in use or in TIME_WAIT): reuse connections (share the transport), or widen "
-                    "net.ipv4.ip_local_port_range");
-  }
-  fail(ErrorCode::connect_failed, "cannot connect to " + failures_);
-}
-
-void Dial::connected(Attempt& attempt) {
-  if (met_itself(attempt.fd)) {
-    loop_.remove(attempt.fd);
-    give_up(attempt, ECONNREFUSED, text_of(ECONNREFUSED));
-    return try_next();
-  }
-  winner_ = &attempt;
-  loop_.cancel_timer(stagger_);
+void Dial::on_race_won(int fd, const Address& address) {
   result_.connect = leave();
-  result_.address = last_address_ = attempt.address.text();
-  result_.stream = make_tcp_stream(std::exchange(attempt.fd, -1));
-  for (const auto& other : attempts_) {
-    if (other->fd < 0) continue;
-    loop_.remove(other->fd);
-    other->close();
-  }
-  if (target_->proxy && target_->tunnel) return begin_proxy();
+  result_.address = address.text();
+  result_.stream = make_tcp_stream(fd);
+  const bool greets_proxy = target_->proxy && (target_->tunnel || proxy().kind == ProxyKind::https);
+  if (greets_proxy || target_->secure) loop_.arm(fd, *this);
+  if (greets_proxy) return begin_proxy();
   if (target_->secure) return begin_tls();
   succeed();
 }
 
+void Dial::on_race_lost(ErrorCode code, std::string why) {
+  const bool reach = code == ErrorCode::connect_failed && target_->proxy;
+  fail(code, reach ? proxy_name() + " cannot be reached: " + why : std::move(why));
+}
+
+void Dial::on_events(std::uint32_t) {
+  if (over_) return;
+  if (tls_) return step_tls();
+  if (tunnel_) step_tunnel();
+}
+
 void Dial::begin_proxy() {
   enter(Phase::proxy, limits_.proxy > Duration::zero() ? limits_.proxy : fallback_limit);
-  const std::string tunnel_end = authority(target_->host, target_->port);
-  const auto checked = http1::check_request("CONNECT", tunnel_end, {});
-  if (!checked || !http1::is_field_value(target_->proxy->authorization)) {
-    return fail_proxy("the host or the credentials hold bytes that must not stand in a request");
-  }
-  std::string credentials;
-  if (!target_->proxy->authorization.empty()) {
-    credentials = "Proxy-Authorization: " + target_->proxy->authorization + "\r\n";
-  }
-  http1::RequestHead head;
-  head.method = "CONNECT";
-  head.target = head.host = tunnel_end;
-  head.extra = credentials;
-  std::string buffer;
-  outgoing_ = http1::encode_head(head, buffer);
-
-  http1::DecoderLimits limits;
-  limits.head_bytes = proxy_head_limit;
-  proxy_reply_ = http1::ResponseDecoder(limits);
-  http1::RequestFraming framing;
-  framing.connect = true;
-  proxy_reply_.begin(framing);
-  step_proxy();
+  if (proxy().kind == ProxyKind::https) return load_context(proxy().tls);
+  begin_tunnel();
 }
 
-void Dial::step_proxy() {
-  if (outgoing_sent_ < outgoing_.size()) {
-    const std::string_view rest = std::string_view(outgoing_).substr(outgoing_sent_);
-    const WriteResult written = result_.stream->write({&rest, 1});
-    if (written.io == Io::failed) return fail_proxy("the connection broke: " + written.error.message());
-    outgoing_sent_ += written.accepted;
+void Dial::begin_tunnel() {
+  if (proxy().kind == ProxyKind::socks5 || proxy().kind == ProxyKind::socks5h) {
+    tunnel_ = std::make_unique<Socks5>(far_end_, target_->port, proxy().login);
+  } else {
+    tunnel_ = std::make_unique<ConnectTunnel>(authority(target_->host, target_->port), proxy().authorization);
   }
-  read_proxy();
+  step_tunnel();
 }
 
-void Dial::read_proxy() {
-  for (;;) {
+void Dial::step_tunnel() {
+  if (tunnel_->step() == TunnelHandshake::Step::failed) return fail_proxy(tunnel_->failure(), tunnel_->code());
+  while (send_to_proxy()) {
     const ReadResult got = result_.stream->read(Scratch::of_this_thread());
     if (got.io == Io::again) return;
     if (got.io == Io::failed) return fail_proxy("the connection broke: " + got.error.message());
     if (got.io != Io::ok) return fail_proxy("it closed the connection without a complete answer");
     std::string_view input = got.bytes;
-    for (;;) {
-      const auto event = proxy_reply_.next(input);
-      if (event == http1::ResponseDecoder::Event::head) return judge_proxy(input);
-      if (event == http1::ResponseDecoder::Event::error) return fail_proxy(proxy_reply_.error().message);
-      if (event == http1::ResponseDecoder::Event::need_more) break;
-    }
+    const auto step = tunnel_->feed(input);
+    if (step == TunnelHandshake::Step::failed) return fail_proxy(tunnel_->failure(), tunnel_->code());
+    if (step == TunnelHandshake::Step::done) return on_tunnel(input);
   }
 }
 
-void Dial::judge_proxy(std::string_view rest) {
-  const http1::ResponseHead& head = proxy_reply_.head();
-  if (head.status / 100 != 2) {
-    std::string why = "it answered " + std::to_string(head.status);
-    if (!head.reason.empty()) why += " " + printable(head.reason, 80);
-    if (head.status == 407) {
-      why += target_->proxy->authorization.empty() ? ": it wants credentials" : ": it refused the credentials";
-    }
-    return fail_proxy(why);
+// False when the dial is over. What the socket does not take now is sent upon its next event.
+bool Dial::send_to_proxy() {
+  const std::string_view rest = tunnel_->output();
+  if (rest.empty()) return true;
+  const WriteResult written = result_.stream->write({&rest, 1});
+  if (written.io == Io::failed) {
+    fail_proxy("the connection broke: " + written.error.message());
+    return false;
   }
-  // The far end speaks only after our ClientHello: these bytes are the proxy's own, and nobody knows what they mean.
-  if (!rest.empty()) return fail_proxy("it sent bytes after its answer before the tunnel was used");
+  tunnel_->take_output(written.accepted);
+  return true;
+}
+
+void Dial::on_tunnel(std::string_view rest) {
+  // With TLS the far end speaks only after our ClientHello: these bytes are the proxy's own, and nobody knows what they
+  // mean. In clear it may speak first, as an HTTP/2 server does.
+  if (!rest.empty() && target_->secure) return fail_proxy("it sent bytes after its answer before the tunnel was used");
+  if (!rest.empty()) result_.stream = make_prefixed_stream(std::string(rest), std::move(result_.stream));
   result_.proxy = leave();
-  std::string().swap(outgoing_);
+  tunnel_.reset();
   if (target_->secure) return begin_tls();
   succeed();
 }
 
-void Dial::fail_proxy(const std::string& why) {
-  fail(ErrorCode::proxy_failed, "the proxy " + authority(target_->proxy->host, target_->proxy->port) +
-                                    " opened no tunnel to " + authority(target_->host, target_->port) + ": " + why);
+void Dial::fail_proxy(const std::string& why, ErrorCode code) {
+  fail(code, proxy_name() + " opened no tunnel to " + authority(target_->host, target_->port) + ": " + why);
 }
 
 void Dial::begin_tls() {
   enter(Phase::tls, limits_.tls > Duration::zero() ? limits_.tls : fallback_limit);
-  if (!target_->tls) return fail(ErrorCode::tls_failed, "no TLS settings were given");
-  if (target_->tls->ready()) return on_context(target_->tls->get());
-  run_on_worker([dial = weak_from_this(), mailbox = loop_.mailbox(), tls = target_->tls] {
+  load_context(target_->tls);
+}
+
+// With the proxy or with the target, as the phase says.
+void Dial::load_context(const std::shared_ptr<LazyTlsContext>& tls) {
+  if (!tls) return fail(ErrorCode::tls_failed, "no TLS settings were given");
+  if (tls->ready()) return on_context(tls->get());
+  run_on_worker([dial = weak_from_this(), mailbox = loop_.mailbox(), tls] {
     mailbox.post([dial, context = tls->get()]() mutable {
       if (auto self = dial.lock()) self->on_context(std::move(context));
     });
@@ -434,50 +274,64 @@ void Dial::begin_tls() {
 void Dial::on_context(Result<std::shared_ptr<TlsContext>> context) {
   if (over_) return;
   if (!context) return fail(context.error().code, context.error().message);
-  auto stream = make_tls_stream(std::move(result_.stream), *std::move(context), target_->tls_name, target_->alpn,
-                                target_->sessions);
+  // HTTP/1.1 is all that we speak to proxies: CONNECT over HTTP/2 is another protocol.
+  auto stream = phase_ == Phase::proxy ? make_tls_stream(std::move(result_.stream), *std::move(context),
+                                                         proxy().tls_name, {"http/1.1"}, proxy().sessions)
+                                       : make_tls_stream(std::move(result_.stream), *std::move(context),
+                                                         target_->tls_name, target_->alpn, target_->sessions);
   tls_ = stream.get();
   result_.stream = std::move(stream);
   step_tls();
 }
 
 void Dial::step_tls() {
+  // What a TLS below this one could not send yet.
+  if (tls_->has_pending_output()) tls_->flush();
   switch (tls_->handshake(Scratch::of_this_thread())) {
     case TlsStream::Step::again:
       return;
     case TlsStream::Step::failed:
       return fail(tls_->untrusted() ? ErrorCode::tls_untrusted : ErrorCode::tls_failed,
-                  "TLS with " + printable(target_->tls_name) + " failed: " + tls_->failure());
+                  "TLS with " + tls_peer() + " failed: " + tls_->failure());
     case TlsStream::Step::done:
       break;
   }
+  TlsStream& tls = *std::exchange(tls_, nullptr);
+  if (phase_ == Phase::proxy) {
+    if (tls.alpn().empty() || tls.alpn() == "http/1.1") return on_proxy_tls();
+    return fail(ErrorCode::proxy_failed, proxy_name() + " wants to speak " + printable(tls.alpn()) + ", not HTTP/1.1");
+  }
   result_.handshake = leave();
-  result_.alpn = tls_->alpn();
-  result_.tls = tls_->description();
+  result_.alpn = tls.alpn();
+  result_.tls = tls.description();
   succeed();
 }
+
+void Dial::on_proxy_tls() {
+  if (target_->tunnel) return begin_tunnel();
+  result_.proxy = leave();
+  succeed();
+}
+
+std::string Dial::tls_peer() const { return phase_ == Phase::proxy ? proxy_name() : printable(target_->tls_name); }
 
 void Dial::on_limit() {
   const std::string after = " within " + print_duration(phase_limit_);
   switch (phase_) {
-    case Phase::resolve:
-      return fail(
-          ErrorCode::timeout_resolve,
-          "no name server answered for " + printable(target_->proxy ? target_->proxy->host : target_->host) + after);
+    case Phase::resolve: {
+      const bool far_end = !target_->proxy || (tunnels() && far_end_.empty());
+      return fail(ErrorCode::timeout_resolve,
+                  "no name server answered for " + printable(far_end ? target_->host : proxy().host) + after);
+    }
     case Phase::connect: {
-      std::string silent;
-      for (const auto& attempt : attempts_) {
-        if (attempt->fd >= 0) silent += (silent.empty() ? "" : ", ") + attempt->address.text();
-      }
-      const std::string others = failures_.empty() ? "" : "; " + failures_;
-      return fail(ErrorCode::timeout_connect, "no answer from " + silent + after + others);
+      const std::string others = race_.failures().empty() ? "" : "; " + race_.failures();
+      return fail(ErrorCode::timeout_connect, "no answer from " + race_.silent_addresses() + after + others);
     }
     case Phase::proxy:
-      return fail(ErrorCode::timeout_proxy, "the proxy " + authority(target_->proxy->host, target_->proxy->port) +
-                                                " did not answer CONNECT" + after);
+      if (!tunnel_) return fail(ErrorCode::timeout_proxy, "TLS with " + proxy_name() + " was not done" + after);
+      return fail(ErrorCode::timeout_proxy, proxy_name() + " opened no tunnel" + after);
     default:
-      return fail(ErrorCode::timeout_tls,
-                  "the TLS handshake with " + printable(target_->tls_name) + " was not done" + after);
+      return fail(ErrorCode::timeout_tls, "the TLS handshake with " + tls_peer() + " was not done" + after);
   }
 }
 
@@ -488,31 +342,22 @@ void Dial::succeed() {
 
 void Dial::fail(ErrorCode code, std::string message) {
   if (over_) return;
-  close_all();
-  Error error(code, phase_, std::move(message));
-  error.route = target_->route;
-  error.address = last_address_;
-  error.elapsed = Clock::now() - started_;
-  finish(std::move(error));
-}
-
-void Dial::close_all() {
+  race_.stop();
   if (result_.stream) {
     loop_.remove(result_.stream->fd());
     tls_ = nullptr;
     result_.stream.reset();
   }
-  for (const auto& attempt : attempts_) {
-    if (attempt->fd < 0) continue;
-    loop_.remove(attempt->fd);
-    attempt->close();
-  }
+  Error error(code, phase_, std::move(message));
+  error.route = target_->route;
+  error.address = race_.last_address();
+  error.elapsed = Clock::now() - started_;
+  finish(std::move(error));
 }
 
 void Dial::finish(Result<Dialled> result) {
   over_ = true;
   loop_.cancel_timer(limit_);
-  loop_.cancel_timer(stagger_);
   loop_.retire([self = this] { dials().erase(self); });
   auto done = std::move(done_);
   done(std::move(result));

@@ -1,4 +1,4 @@
-// From a host name to a connection that is ready for its first request: resolve, connect, the proxy's CONNECT, TLS.
+// From a host name to a connection that is ready for its first request: resolve, connect, the proxy, TLS.
 #pragma once
 
 #include <memory>
@@ -10,15 +10,24 @@
 #include <trunkline/result.hpp>
 
 #include "net/loop.h"
+#include "net/socks5.h"
 #include "net/stream.h"
 #include "net/tls.h"
+#include "url/proxy_url.h"
 
 namespace trunkline::net {
 
 struct DialProxy {
   std::string host;
   std::uint16_t port = 0;
-  std::string authorization;  // value of Proxy-Authorization, or empty. A secret: never printed
+  std::string authorization;  // of an HTTP proxy: value of Proxy-Authorization, or empty. A secret: never printed
+  ProxyKind kind = ProxyKind::http;
+  std::string zone;           // of an IPv6 literal
+  Socks5::Credentials login;  // of a SOCKS5 proxy. A secret likewise
+  // TLS with an https proxy. Its settings, its name and its tickets are never the origin's.
+  std::shared_ptr<LazyTlsContext> tls;
+  std::string tls_name;
+  std::shared_ptr<TlsSessions> sessions;
 };
 
 // What all dials of one socket key have in common. Immutable.
@@ -27,10 +36,12 @@ struct DialTarget {
   std::string zone;  // of an IPv6 literal
   std::uint16_t port = 0;
   bool secure = false;
-  bool tunnel = false;  // through the proxy with CONNECT (https); otherwise requests go to the proxy itself
+  bool tunnel =
+      false;  // through the proxy to the target (CONNECT or SOCKS5); otherwise requests go to the proxy itself
   std::shared_ptr<const DialProxy> proxy;
   std::string bind_address;
-  // IP addresses, separated by commas, to dial instead of resolving `host`. Not with a proxy, which resolves it itself.
+  // IP addresses, separated by commas, to dial instead of resolving `host`. Not with a proxy that resolves it itself; a
+  // socks5 one is sent the first of them.
   std::string address_override;
   std::string tls_name;  // SNI and verification
   std::vector<std::string> alpn;
@@ -42,7 +53,7 @@ struct DialTarget {
 struct DialLimits {
   Duration resolve{0};
   Duration connect{0};
-  Duration proxy{0};
+  Duration proxy{0};  // TLS with the proxy and the opening of the tunnel together
   Duration tls{0};
 };
 
@@ -50,7 +61,7 @@ struct Dialled {
   std::unique_ptr<Stream> stream;
   std::string address;
   std::string alpn;
-  std::string tls;  // TlsStream::description(), or empty
+  std::string tls;  // TlsStream::description() of the TLS with the target, or empty
   Duration resolve{0};
   Duration connect{0};
   Duration proxy{0};

@@ -1,0 +1,219 @@
+#include "net/connect_race.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/text.h"
+#include "net/descriptors.h"
+
+namespace trunkline::net {
+namespace {
+
+// RFC 8305: the next address gets its chance before the first one has failed.
+constexpr std::chrono::milliseconds stagger(250);
+constexpr int keepalive_idle_s = 30;
+constexpr int keepalive_interval_s = 15;
+constexpr int keepalive_probes = 3;
+constexpr unsigned int user_timeout_ms = 30'000;  // bytes that nobody acknowledges: the peer is gone
+
+std::string text_of(int error) { return std::error_code(error, std::generic_category()).message(); }
+
+template <class T>
+void set_option(int fd, int level, int name, T value) {
+  ::setsockopt(fd, level, name, &value, sizeof value);  // all are improvements: without them the connection works too
+}
+
+void set_options(int fd) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
+}
+
+// TCP lets a socket that dials an unused local port meet itself there.
+bool met_itself(int fd) {
+  Address own, peer;
+  own.length = peer.length = sizeof own.storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own.storage), &own.length) != 0) return false;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) != 0) return false;
+  return own.text() == peer.text();
+}
+
+}  // namespace
+
+// One address being connected to. Stays in memory as long as the race, because its events may be in hand.
+struct ConnectRace::Attempt final : Watcher {
+  Attempt(ConnectRace& of, const Address& to) : race(of), address(to) {}
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+  ~Attempt() { close(); }
+  void on_events(std::uint32_t events) override { race.on_events(*this, events); }
+  void close() {
+    if (fd < 0) return;
+    forget_descriptor(fd);
+    ::close(std::exchange(fd, -1));
+  }
+
+  ConnectRace& race;
+  const Address address;
+  int fd = -1;  // the winner's goes on to the owner
+};
+
+ConnectRace::ConnectRace(Loop& loop, Owner& owner, std::string bind_address)
+    : loop_(loop), owner_(owner), bind_address_(std::move(bind_address)) {}
+
+ConnectRace::~ConnectRace() = default;
+
+void ConnectRace::start(std::vector<Address> addresses) {
+  addresses_ = std::move(addresses);
+  try_next();
+}
+
+void ConnectRace::stop() {
+  over_ = true;
+  loop_.cancel_timer(stagger_);
+  for (const auto& attempt : attempts_) {
+    if (attempt->fd < 0) continue;
+    loop_.remove(attempt->fd);
+    attempt->close();
+  }
+}
+
+std::string ConnectRace::silent_addresses() const {
+  std::string silent;
+  for (const auto& attempt : attempts_) {
+    if (attempt->fd >= 0) silent += (silent.empty() ? "" : ", ") + attempt->address.text();
+  }
+  return silent;
+}
+
+// Starts the next attempt, and goes on to those after it while they fail at once.
+void ConnectRace::try_next() {
+  loop_.cancel_timer(stagger_);
+  while (!over_ && next_address_ < addresses_.size()) {
+    attempts_.push_back(std::make_unique<Attempt>(*this, addresses_[next_address_++]));
+    Attempt& attempt = *attempts_.back();
+    last_address_ = attempt.address.text();
+    const int error = open(attempt);
+    if (over_) return;
+    if (error == 0) return connected(attempt);
+    if (error != EINPROGRESS) continue;
+    if (next_address_ < addresses_.size()) loop_.set_timer(stagger_, Clock::now() + stagger);
+    return;
+  }
+  const bool waiting = std::any_of(attempts_.begin(), attempts_.end(), [](const auto& a) { return a->fd >= 0; });
+  if (!over_ && !waiting) lose();
+}
+
+// 0: connected. EINPROGRESS: an event will tell. Anything else: the attempt is noted as failed, or the race is over.
+int ConnectRace::open(Attempt& attempt) {
+  const int family = attempt.address.storage.ss_family;
+  attempt.fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (attempt.fd < 0) {
+    const int error = errno;
+    if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+      rlimit limit{};
+      ::getrlimit(RLIMIT_NOFILE, &limit);
+      const std::string advice = error == EMFILE ? " (the process may open " + std::to_string(limit.rlim_cur) +
+                                                       " files: raise RLIMIT_NOFILE, or lower the pool's limits)"
+                                                 : " (the machine has no more to give)";
+      lose(ErrorCode::no_sockets, "no socket can be opened: " + text_of(error) + advice);
+    } else {
+      give_up(attempt, error, text_of(error));
+    }
+    return error;
+  }
+  note_descriptor(attempt.fd);
+  set_options(attempt.fd);
+  if (std::string why; !bind_address_.empty() && !bind(attempt.fd, family, why)) {
+    give_up(attempt, EINVAL, why);
+    return EINVAL;
+  }
+  const int error = ::connect(attempt.fd, attempt.address.data(), attempt.address.length) == 0 ? 0 : errno;
+  if (error != 0 && error != EINPROGRESS) {
+    give_up(attempt, error, text_of(error));
+    return error;
+  }
+  if (!loop_.add(attempt.fd, attempt)) {
+    lose(ErrorCode::no_sockets,
+         "the kernel watches no more sockets: " + text_of(errno) + " (see fs.epoll.max_user_watches)");
+    return ENOSPC;
+  }
+  return error;
+}
+
+bool ConnectRace::bind(int fd, int family, std::string& why) const {
+  Address local;
+  if (!Address::parse(bind_address_, 0, local)) {
+    why = "the bind address \"" + printable(bind_address_) + "\" is not an IP address";
+    return false;
+  }
+  if (local.storage.ss_family != family) {
+    why = "the bind address " + bind_address_ + " is of the other family";
+    return false;
+  }
+  // The port is chosen when the destination is known: one local port can serve many destinations.
+  set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  if (::bind(fd, local.data(), local.length) == 0) return true;
+  why = "cannot bind to the local address " + bind_address_ + ": " + text_of(errno);
+  return false;
+}
+
+void ConnectRace::on_events(Attempt& attempt, std::uint32_t events) {
+  if (over_ || attempt.fd < 0) return;
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(attempt.fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  if (error == 0) {
+    if (events & writable) connected(attempt);
+    return;
+  }
+  loop_.remove(attempt.fd);
+  give_up(attempt, error, text_of(error));
+  try_next();
+}
+
+void ConnectRace::give_up(Attempt& attempt, int error, const std::string& why) {
+  attempt.close();
+  if (error != EADDRNOTAVAIL) all_without_port_ = false;
+  if (!failures_.empty()) failures_ += "; ";
+  failures_ += attempt.address.text() + ": " + why;
+}
+
+void ConnectRace::connected(Attempt& attempt) {
+  if (met_itself(attempt.fd)) {
+    loop_.remove(attempt.fd);
+    give_up(attempt, ECONNREFUSED, text_of(ECONNREFUSED));
+    return try_next();
+  }
+  const int fd = std::exchange(attempt.fd, -1);
+  last_address_ = attempt.address.text();
+  stop();
+  owner_.on_race_won(fd, attempt.address);
+}
+
+void ConnectRace::lose() {
+  if (all_without_port_ && !attempts_.empty()) {
+    return lose(ErrorCode::no_ports,
+                "no ephemeral port is left for " + last_address_ +
+                    " (all in use or in TIME_WAIT): reuse connections (share the transport), or widen "
+                    "net.ipv4.ip_local_port_range");
+  }
+  lose(ErrorCode::connect_failed, "cannot connect to " + failures_);
+}
+
+void ConnectRace::lose(ErrorCode code, std::string why) {
+  stop();
+  owner_.on_race_lost(code, std::move(why));
+}
+
+}  // namespace trunkline::net
