@@ -25,83 +25,13 @@
 namespace trunkline::net {
 namespace {
 
-constexpr int worker_limit = 4;
 constexpr auto keep_answer = std::chrono::seconds(30);  // getaddrinfo does not tell how long an answer may be kept
 constexpr auto keep_failure = std::chrono::seconds(1);  // enough against a storm, too short to be noticed
 constexpr std::size_t name_limit = 4096;
 constexpr std::size_t host_length_limit = 255;
 
-// Threads for what blocks. Never stopped: a look-up cannot be interrupted, and a process must be able to exit during
-// one.
-struct Workers {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<Callback<void()>> waiting;
-  int threads = 0;
-  int idle = 0;
-
-  void run(Callback<void()> work);
-  void serve();
-};
-
-bool start_thread(Workers& workers) {
-  sigset_t every, before;  // inherited: signals are handled on the program's threads
-  sigfillset(&every);
-  pthread_sigmask(SIG_SETMASK, &every, &before);
-  bool started = true;
-  try {
-    std::thread([&workers] { workers.serve(); }).detach();
-  } catch (const std::system_error&) {
-    started = false;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
-}
-
-void Workers::run(Callback<void()> work) {
-  std::unique_lock lock(mutex);
-  waiting.push_back(std::move(work));
-  if (idle < static_cast<int>(waiting.size()) && threads < worker_limit && start_thread(*this)) ++threads;
-  const bool nobody = threads == 0;
-  lock.unlock();
-  if (!nobody) {
-    changed.notify_one();
-    return;
-  }
-  // The machine gives us no thread at all: late is better than never.
-  lock.lock();
-  Callback<void()> own = std::move(waiting.back());
-  waiting.pop_back();
-  lock.unlock();
-  own();
-}
-
-void Workers::serve() {
-  pthread_setname_np(pthread_self(), "trunkline-work");
-  std::unique_lock lock(mutex);
-  for (;;) {
-    ++idle;
-    changed.wait(lock, [this] { return !waiting.empty(); });
-    --idle;
-    Callback<void()> work = std::move(waiting.front());
-    waiting.pop_front();
-    lock.unlock();
-    work();
-    work.reset();
-    lock.lock();
-  }
-}
-
 using Answer = Result<std::vector<Address>>;
 using Done = Callback<void(Answer)>;
-
-void set_port(Address& address, std::uint16_t port) {
-  if (address.storage.ss_family == AF_INET6) {
-    reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port = htons(port);
-  } else {
-    reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port = htons(port);
-  }
-}
 
 struct Waiter {
   Loop::Mailbox mailbox;
@@ -110,7 +40,7 @@ struct Waiter {
 
   void answer(Answer addresses) {
     if (addresses) {
-      for (Address& address : *addresses) set_port(address, port);
+      for (Address& address : *addresses) address.set_port(port);
     }
     mailbox.post([call = std::move(done), result = std::move(addresses)]() mutable { call(std::move(result)); });
   }
@@ -202,56 +132,7 @@ void look_up_and_tell(const std::string& host) {
   for (Waiter& waiter : waiters) waiter.answer(answer);
 }
 
-std::string zone_text(std::uint32_t scope) {
-  if (scope == 0) return {};
-  char name[IF_NAMESIZE];
-  return std::string("%") + (::if_indextoname(scope, name) ? name : std::to_string(scope).c_str());
-}
-
-bool parse_zone(std::string_view zone, std::uint32_t& scope) {
-  if (zone.empty() || zone.size() >= IF_NAMESIZE) return false;
-  const char* end = zone.data() + zone.size();
-  const auto [stop, error] = std::from_chars(zone.data(), end, scope);
-  if (error == std::errc() && stop == end) return true;
-  scope = ::if_nametoindex(std::string(zone).c_str());
-  return scope != 0;
-}
-
 }  // namespace
-
-std::string Address::text() const {
-  char ip[INET6_ADDRSTRLEN] = "?";
-  if (storage.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-    ::inet_ntop(AF_INET6, &v6.sin6_addr, ip, sizeof ip);
-    return "[" + std::string(ip) + zone_text(v6.sin6_scope_id) + "]:" + std::to_string(ntohs(v6.sin6_port));
-  }
-  const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-  ::inet_ntop(AF_INET, &v4.sin_addr, ip, sizeof ip);
-  return std::string(ip) + ":" + std::to_string(ntohs(v4.sin_port));
-}
-
-bool Address::parse(std::string_view ip, std::uint16_t port, Address& out) {
-  Address address;
-  const std::size_t percent = ip.find('%');
-  const std::string digits(ip.substr(0, percent));
-  if (digits.find('\0') != std::string::npos) return false;
-  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  if (percent == std::string_view::npos && ::inet_pton(AF_INET, digits.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    address.length = sizeof v4;
-  } else if (::inet_pton(AF_INET6, digits.c_str(), &v6.sin6_addr) == 1) {
-    v6.sin6_family = AF_INET6;
-    if (percent != std::string_view::npos && !parse_zone(ip.substr(percent + 1), v6.sin6_scope_id)) return false;
-    address.length = sizeof v6;
-  } else {
-    return false;
-  }
-  set_port(address, port);
-  out = address;
-  return true;
-}
 
 void resolve(Loop& loop, const std::string& host, std::uint16_t port, Done done) {
   Waiter waiter{loop.mailbox(), port, std::move(done)};
@@ -291,7 +172,5 @@ std::uint64_t lookup_count() {
   std::lock_guard lock(names.mutex);
   return names.lookups;
 }
-
-void run_on_worker(Callback<void()> work) { per_process<Workers>().run(std::move(work)); }
 
 }  // namespace trunkline::net
