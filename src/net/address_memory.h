@@ -26,7 +26,8 @@ struct AddressMemoryLimits {
 
 class AddressMemory {
  public:
-  explicit AddressMemory(const AddressMemoryLimits& limits = {}) : limits_(limits) {}
+  AddressMemory() = default;
+  explicit AddressMemory(const AddressMemoryLimits& limits) : limits_(limits) {}
 
   // Counts as a dial: the next order for this name starts one address further. None is left out, none added.
   std::vector<Address> order(const std::string& name, std::vector<Address> addresses, TimePoint now);
@@ -50,7 +51,7 @@ class AddressMemory {
 
   Name& name_of(const std::string& name, TimePoint now);
 
-  const AddressMemoryLimits limits_;
+  const AddressMemoryLimits limits_{};
   std::mutex mutex_;
   std::unordered_map<std::string, Failure> failures_;  // by Address::identity()
   std::unordered_map<std::string, Name> names_;

@@ -36,7 +36,8 @@ struct NameCacheLimits {
 
 class NameCache {
  public:
-  explicit NameCache(const NameCacheLimits& limits = {}) : limits_(limits) {}
+  NameCache() = default;
+  explicit NameCache(const NameCacheLimits& limits) : limits_(limits) {}
 
   struct Found {
     const Addresses* answer = nullptr;  // null: look it up. Good until the next call that changes the cache
@@ -72,7 +73,7 @@ class NameCache {
 
   Entry& put(const std::string& name, Addresses answer);
 
-  NameCacheLimits limits_;
+  NameCacheLimits limits_{};
   Entries entries_;  // stored longest ago first
   std::unordered_map<std::string, Entries::iterator> by_name_;
 };
