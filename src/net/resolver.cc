@@ -14,7 +14,6 @@
 #include "base/text.h"
 #include "net/dns_lookup.h"
 #include "net/dns_names.h"
-#include "net/name_cache.h"
 #include "net/per_process.h"
 
 namespace trunkline::net {
@@ -278,12 +277,12 @@ std::uint64_t lookup_count() {
   return names.lookups;
 }
 
-void use_dns_for_tests(DnsSetup setup) {
+void use_dns_for_tests(DnsSetup setup, const NameCacheLimits& limits) {
   auto& names = per_process<Names>();
   {
     std::lock_guard lock(names.mutex);
     names.setup = std::make_shared<const DnsSetup>(std::move(setup));
-    names.cache.clear();
+    names.cache = NameCache(limits);
     names.flights.clear();
   }
   address_memory().clear();

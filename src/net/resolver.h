@@ -14,6 +14,7 @@
 #include "net/address_memory.h"
 #include "net/dns_channel.h"
 #include "net/loop.h"
+#include "net/name_cache.h"
 #include "net/workers.h"
 
 namespace trunkline::net {
@@ -33,7 +34,7 @@ AddressMemory& address_memory();
 // Look-ups begun so far; those answered by a literal, the cache or another's look-up do not count.
 std::uint64_t lookup_count();
 
-// Other name servers and files from now on, and nothing known. For tests.
-void use_dns_for_tests(DnsSetup setup);
+// Other name servers, files and times from now on, and nothing known. For tests.
+void use_dns_for_tests(DnsSetup setup, const NameCacheLimits& limits = {});
 
 }  // namespace trunkline::net
