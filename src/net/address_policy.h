@@ -1,5 +1,6 @@
 // Which addresses may be dialled: the guard against server-side request forgery. It sees the address that a name came
-// to, right before the socket is opened, so that a name server cannot answer one thing to a check and another to a dial.
+// to, right before the socket is opened, so that a name server cannot answer one thing to a check and another to the
+// dial.
 #pragma once
 
 #include <functional>

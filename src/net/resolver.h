@@ -1,6 +1,6 @@
 // Host names to addresses without a thread that waits: the questions run on the loops (dns_lookup.h). Answers are kept
-// for their TTL and refreshed before it ends (name_cache.h), and one name is looked up once in the process, however many
-// ask for it meanwhile on whichever loop.
+// for their TTL and refreshed before it ends (name_cache.h), and one name is looked up once in the process, however
+// many ask for it meanwhile on whichever loop.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@
 
 namespace trunkline::net {
 
-// From any thread. `done` runs on `loop`'s thread, never from inside this call, and is dropped when the loop ends first.
-// There is no time limit here: whoever asks has one. The addresses come in the order in which to dial them, as
+// From any thread. `done` runs on `loop`'s thread, never from inside this call, and is dropped when the loop ends
+// first. There is no time limit here: whoever asks has one. The addresses come in the order in which to dial them, as
 // address_memory() knows it, so ask once for each dial.
 void resolve(Loop& loop, const std::string& host, std::uint16_t port,
              Callback<void(Result<std::vector<Address>>)> done);
