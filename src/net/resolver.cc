@@ -1,146 +1,65 @@
 #include "net/resolver.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
-#include <condition_variable>
-#include <csignal>
-#include <cstring>
-#include <deque>
+#include <atomic>
+#include <cctype>
+#include <memory>
 #include <mutex>
-#include <optional>
-#include <system_error>
-#include <thread>
 #include <unordered_map>
+#include <utility>
 
 #include "base/text.h"
+#include "net/dns_lookup.h"
+#include "net/dns_names.h"
 #include "net/per_process.h"
 
 namespace trunkline::net {
 namespace {
 
-constexpr int worker_limit = 4;
-constexpr auto keep_answer = std::chrono::seconds(30);  // getaddrinfo does not tell how long an answer may be kept
-constexpr auto keep_failure = std::chrono::seconds(1);  // enough against a storm, too short to be noticed
-constexpr std::size_t name_limit = 4096;
-constexpr std::size_t host_length_limit = 255;
+constexpr std::size_t flight_limit = 4096;
+constexpr auto unknown_ttl = std::chrono::seconds(30);
 
-// Threads for what blocks. Never stopped: a look-up cannot be interrupted, and a process must be able to exit during
-// one.
-struct Workers {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<Callback<void()>> waiting;
-  int threads = 0;
-  int idle = 0;
-
-  void run(Callback<void()> work);
-  void serve();
-};
-
-bool start_thread(Workers& workers) {
-  sigset_t every, before;  // inherited: signals are handled on the program's threads
-  sigfillset(&every);
-  pthread_sigmask(SIG_SETMASK, &every, &before);
-  bool started = true;
-  try {
-    std::thread([&workers] { workers.serve(); }).detach();
-  } catch (const std::system_error&) {
-    started = false;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
-}
-
-void Workers::run(Callback<void()> work) {
-  std::unique_lock lock(mutex);
-  waiting.push_back(std::move(work));
-  if (idle < static_cast<int>(waiting.size()) && threads < worker_limit && start_thread(*this)) ++threads;
-  const bool nobody = threads == 0;
-  lock.unlock();
-  if (!nobody) {
-    changed.notify_one();
-    return;
-  }
-  // The machine gives us no thread at all: late is better than never.
-  lock.lock();
-  Callback<void()> own = std::move(waiting.back());
-  waiting.pop_back();
-  lock.unlock();
-  own();
-}
-
-void Workers::serve() {
-  pthread_setname_np(pthread_self(), "trunkline-work");
-  std::unique_lock lock(mutex);
-  for (;;) {
-    ++idle;
-    changed.wait(lock, [this] { return !waiting.empty(); });
-    --idle;
-    Callback<void()> work = std::move(waiting.front());
-    waiting.pop_front();
-    lock.unlock();
-    work();
-    work.reset();
-    lock.lock();
-  }
-}
-
-using Answer = Result<std::vector<Address>>;
-using Done = Callback<void(Answer)>;
-
-void set_port(Address& address, std::uint16_t port) {
-  if (address.storage.ss_family == AF_INET6) {
-    reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port = htons(port);
-  } else {
-    reinterpret_cast<sockaddr_in*>(&address.storage)->sin_port = htons(port);
-  }
-}
+using Done = Callback<void(Addresses)>;
 
 struct Waiter {
+  Loop* loop;
   Loop::Mailbox mailbox;
+  std::string host;
   std::uint16_t port;
   Done done;
 
-  void answer(Answer addresses) {
-    if (addresses) {
-      for (Address& address : *addresses) set_port(address, port);
-    }
-    mailbox.post([call = std::move(done), result = std::move(addresses)]() mutable { call(std::move(result)); });
-  }
+  void answer(Addresses addresses);
 };
 
-struct Name {
-  std::optional<Answer> answer;  // none: being looked up for the first time
-  TimePoint expires{};
-  bool busy = false;
+// A name being looked up, on the loop of one of those who wait for it.
+struct Flight {
+  std::string name;
+  Loop* loop = nullptr;
+  std::shared_ptr<const DnsSetup> setup;
   std::vector<Waiter> waiters;
+  bool told = false;  // it goes on only for the other family's addresses: nobody else joins
+  bool over = false;
 };
 
 struct Names {
   std::mutex mutex;
-  std::unordered_map<std::string, Name> names;
+  NameCache cache;
+  std::unordered_map<std::string, std::shared_ptr<Flight>> flights;
+  std::shared_ptr<const DnsSetup> setup = std::make_shared<const DnsSetup>();
   std::uint64_t lookups = 0;
 
-  bool make_room(TimePoint now);
+  // Whether what it brings counts; not once the name was invalidated or is looked up anew.
+  bool is_current(const Flight& flight) const {
+    const auto found = flights.find(flight.name);
+    return found != flights.end() && found->second.get() == &flight;
+  }
+  void forget(const Flight& flight) {
+    if (is_current(flight)) flights.erase(flight.name);
+  }
 };
-
-// Drops what is stale, and if that is nothing, any one answer.
-bool Names::make_room(TimePoint now) {
-  if (names.size() < name_limit) return true;
-  std::erase_if(names, [now](const auto& entry) { return !entry.second.busy && entry.second.expires <= now; });
-  if (names.size() < name_limit) return true;
-  const auto victim = std::find_if(names.begin(), names.end(), [](const auto& entry) { return !entry.second.busy; });
-  if (victim == names.end()) return false;
-  names.erase(victim);
-  return true;
-}
 
 Error failure(const std::string& host, std::string_view why) {
   std::string message = "cannot resolve \"" + printable(host) + "\": ";
@@ -148,143 +67,209 @@ Error failure(const std::string& host, std::string_view why) {
   return {ErrorCode::resolve_failed, Phase::resolve, std::move(message)};
 }
 
-// v6, v4, v6, ... keeping the system's order (RFC 6724) within each family: if one family is broken, the other has its
-// turn after one failure.
-std::vector<Address> interleave(const addrinfo* list) {
-  std::vector<Address> families[2];
-  for (const addrinfo* entry = list; entry; entry = entry->ai_next) {
-    if (entry->ai_family != AF_INET && entry->ai_family != AF_INET6) continue;
-    Address address;
-    address.length = static_cast<socklen_t>(std::min<std::size_t>(entry->ai_addrlen, sizeof address.storage));
-    std::memcpy(&address.storage, entry->ai_addr, address.length);
-    auto& family = families[entry->ai_family == AF_INET ? 1 : 0];
-    const bool known = std::any_of(family.begin(), family.end(), [&](const Address& other) {
-      return other.length == address.length && std::memcmp(&other.storage, &address.storage, address.length) == 0;
-    });
-    if (!known) family.push_back(address);
+void Waiter::answer(Addresses addresses) {
+  if (addresses) {
+    for (Address& address : *addresses) address.set_port(port);
+    // Each dial has an order of its own: the addresses take turns.
+    *addresses = address_memory().order(host, *std::move(addresses), Clock::now());
   }
-  std::vector<Address> addresses;
-  for (std::size_t i = 0; i < std::max(families[0].size(), families[1].size()); ++i) {
-    for (const auto& family : families) {
-      if (i < family.size()) addresses.push_back(family[i]);
+  mailbox.post([call = std::move(done), result = std::move(addresses)]() mutable { call(std::move(result)); });
+}
+
+Addresses take_in(Names& names, const Flight& flight, DnsReply& reply) {
+  const bool counts = names.is_current(flight);
+  const TimePoint now = Clock::now();
+  switch (reply.outcome) {
+    case DnsOutcome::found:
+      if (counts) names.cache.store(flight.name, reply.addresses, reply.ttl.value_or(unknown_ttl), now);
+      return std::move(reply.addresses);
+    case DnsOutcome::no_name:
+    case DnsOutcome::no_address: {
+      const bool exists = reply.outcome == DnsOutcome::no_address;
+      Error error = failure(flight.name, exists ? "it has no IP address" : "there is no such name");
+      if (counts) names.cache.deny(flight.name, error, reply.ttl, now);
+      return error;
     }
+    case DnsOutcome::failed:
+      break;
   }
-  return addresses;
+  Error error = failure(flight.name, reply.why);
+  if (counts) return names.cache.fail(flight.name, std::move(error), now);
+  return error;
 }
 
-Answer look_up(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  // No AI_ADDRCONFIG: it hides loopback addresses on machines without a network. A family without a route fails at
-  // once anyway.
-  addrinfo* list = nullptr;
-  const int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &list);
-  if (code == EAI_SYSTEM) return failure(host, std::error_code(errno, std::generic_category()).message());
-  if (code != 0) return failure(host, ::gai_strerror(code));
-  std::vector<Address> addresses = interleave(list);
-  ::freeaddrinfo(list);
-  if (addresses.empty()) return failure(host, "it has no IP address");
-  return addresses;
-}
-
-void look_up_and_tell(const std::string& host) {
-  auto& names = per_process<Names>();
-  Answer answer = look_up(host);
+void on_news(Names& names, Flight& flight, LookupNews news) {
   std::vector<Waiter> waiters;
+  Addresses answer = std::vector<Address>();
   {
     std::lock_guard lock(names.mutex);
-    Name& name = names.names[host];
-    name.busy = false;
-    name.expires = Clock::now() + (answer ? Clock::duration(keep_answer) : Clock::duration(keep_failure));
-    name.answer = answer;
-    waiters.swap(name.waiters);
+    if (news.kind == LookupNews::slow) {
+      // Whoever comes until it is over gets the old answer at once.
+      if (!names.is_current(flight) || !names.cache.stale(flight.name, Clock::now())) return;
+      news.reply.why = "no name server answered so far";
+    }
+    answer = take_in(names, flight, news.reply);
+    if (news.kind == LookupNews::partial) flight.told = true;
+    if (news.kind == LookupNews::over) {
+      flight.over = true;
+      names.forget(flight);
+    }
+    waiters.swap(flight.waiters);
   }
   for (Waiter& waiter : waiters) waiter.answer(answer);
 }
 
-std::string zone_text(std::uint32_t scope) {
-  if (scope == 0) return {};
-  char name[IF_NAMESIZE];
-  return std::string("%") + (::if_indextoname(scope, name) ? name : std::to_string(scope).c_str());
+// Kept by whatever does the flight's work. When that dies undone, because its loop ends, the flight goes on at the loop
+// of another who waits.
+class Ticket {
+ public:
+  Ticket(Names& names, std::shared_ptr<Flight> flight) : names_(&names), flight_(std::move(flight)) {}
+  Ticket(Ticket&& other) noexcept
+      : names_(other.names_), flight_(std::move(other.flight_)), generation_(other.generation_) {}
+  Ticket& operator=(Ticket&&) = delete;
+  ~Ticket() {
+    if (flight_ && generation_ == fork_generation()) hand_over();
+  }
+  Names& names() const { return *names_; }
+  Flight& flight() const { return *flight_; }
+
+ private:
+  void hand_over();
+
+  Names* names_;
+  std::shared_ptr<Flight> flight_;
+  std::uint64_t generation_ = fork_generation();
+};
+
+void take_off(Ticket ticket, const Loop::Mailbox& mailbox, Loop* loop) {
+  mailbox.post([ticket = std::move(ticket), loop]() mutable {
+    auto setup = ticket.flight().setup;
+    std::string name = ticket.flight().name;
+    look_up(*loop, std::move(setup), std::move(name), [ticket = std::move(ticket)](LookupNews news) {
+      on_news(ticket.names(), ticket.flight(), std::move(news));
+    });
+  });
 }
 
-bool parse_zone(std::string_view zone, std::uint32_t& scope) {
-  if (zone.empty() || zone.size() >= IF_NAMESIZE) return false;
-  const char* end = zone.data() + zone.size();
-  const auto [stop, error] = std::from_chars(zone.data(), end, scope);
-  if (error == std::errc() && stop == end) return true;
-  scope = ::if_nametoindex(std::string(zone).c_str());
-  return scope != 0;
+void Ticket::hand_over() {
+  std::vector<Waiter> gone;
+  std::unique_lock lock(names_->mutex);
+  Flight& flight = *flight_;
+  if (flight.over) return;
+  for (Waiter& waiter : flight.waiters) {
+    if (waiter.loop == flight.loop) gone.push_back(std::move(waiter));
+  }
+  std::erase_if(flight.waiters, [&](const Waiter& waiter) { return waiter.loop == flight.loop; });
+  if (flight.waiters.empty()) {
+    flight.over = true;
+    names_->forget(flight);
+    return;
+  }
+  flight.loop = flight.waiters.front().loop;
+  const Loop::Mailbox mailbox = flight.waiters.front().mailbox;
+  lock.unlock();
+  take_off(Ticket(*names_, flight_), mailbox, flight.loop);
+}
+
+// One per process: a machine without IPv6 refuses ::1 to everybody, and a dial to it would only add to its messages.
+bool has_ipv6_loopback() {
+  enum : int { unknown, yes, no };
+  static constinit std::atomic<int> known{unknown};
+  if (known.load(std::memory_order_relaxed) == unknown) {
+    Address address;
+    Address::parse("::1", 0, address);
+    const int fd = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const bool bound = fd >= 0 && ::bind(fd, address.data(), address.length) == 0;
+    if (fd >= 0) ::close(fd);
+    known.store(bound ? yes : no, std::memory_order_relaxed);
+  }
+  return known.load(std::memory_order_relaxed) == yes;
+}
+
+std::vector<Address> loopback() {
+  std::vector<Address> addresses;
+  for (const char* ip : {"::1", "127.0.0.1"}) {
+    Address address;
+    if ((ip[0] != ':' || has_ipv6_loopback()) && Address::parse(ip, 0, address)) addresses.push_back(address);
+  }
+  return addresses;
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// What the cache says, unless the name must be looked up. Starts or joins the flight; to be called under the lock, and
+// what it gives back is to be used outside of it.
+struct Step {
+  std::optional<Addresses> answer;
+  std::shared_ptr<Flight> begin;
+};
+
+Step step(Names& names, const std::string& name, std::optional<Waiter>& waiter) {
+  Step next;
+  const NameCache::Found found = names.cache.find(name, Clock::now());
+  if (found.answer) next.answer = *found.answer;
+  if (found.answer && !found.refresh) return next;
+  auto flying = names.flights.find(name);
+  const bool can_join = flying != names.flights.end() && !flying->second->told;
+  if (!can_join) {
+    if (flying == names.flights.end() && names.flights.size() >= flight_limit) {
+      if (!next.answer) next.answer = failure(name, "too many names are being resolved at once");
+      return next;
+    }
+    next.begin = std::make_shared<Flight>();
+    next.begin->name = name;
+    next.begin->loop = waiter->loop;
+    next.begin->setup = names.setup;
+    flying = names.flights.insert_or_assign(name, next.begin).first;
+    ++names.lookups;
+  }
+  if (!next.answer) {
+    flying->second->waiters.push_back(*std::move(waiter));
+    waiter.reset();
+  }
+  return next;
 }
 
 }  // namespace
 
-std::string Address::text() const {
-  char ip[INET6_ADDRSTRLEN] = "?";
-  if (storage.ss_family == AF_INET6) {
-    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-    ::inet_ntop(AF_INET6, &v6.sin6_addr, ip, sizeof ip);
-    return "[" + std::string(ip) + zone_text(v6.sin6_scope_id) + "]:" + std::to_string(ntohs(v6.sin6_port));
-  }
-  const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-  ::inet_ntop(AF_INET, &v4.sin_addr, ip, sizeof ip);
-  return std::string(ip) + ":" + std::to_string(ntohs(v4.sin_port));
-}
-
-bool Address::parse(std::string_view ip, std::uint16_t port, Address& out) {
-  Address address;
-  const std::size_t percent = ip.find('%');
-  const std::string digits(ip.substr(0, percent));
-  if (digits.find('\0') != std::string::npos) return false;
-  auto& v4 = reinterpret_cast<sockaddr_in&>(address.storage);
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-  if (percent == std::string_view::npos && ::inet_pton(AF_INET, digits.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    address.length = sizeof v4;
-  } else if (::inet_pton(AF_INET6, digits.c_str(), &v6.sin6_addr) == 1) {
-    v6.sin6_family = AF_INET6;
-    if (percent != std::string_view::npos && !parse_zone(ip.substr(percent + 1), v6.sin6_scope_id)) return false;
-    address.length = sizeof v6;
-  } else {
-    return false;
-  }
-  set_port(address, port);
-  out = address;
-  return true;
-}
-
 void resolve(Loop& loop, const std::string& host, std::uint16_t port, Done done) {
-  Waiter waiter{loop.mailbox(), port, std::move(done)};
+  std::optional<Waiter> waiter(Waiter{&loop, loop.mailbox(), host, port, std::move(done)});
   Address literal;
-  if (Address::parse(host, port, literal)) return waiter.answer(std::vector<Address>{literal});
-  if (host.empty() || host.size() > host_length_limit || host.find('\0') != std::string::npos) {
-    return waiter.answer(failure(host, "this cannot be a host name"));
+  if (Address::parse(host, port, literal)) {
+    return waiter->mailbox.post([call = std::move(waiter->done), literal]() mutable { call({{literal}}); });
   }
-
+  switch (kind_of_name(host)) {
+    case NameKind::not_a_name:
+      return waiter->answer(failure(host, "this cannot be a host name"));
+    case NameKind::nowhere:
+      return waiter->answer(failure(host, "there is no such name"));
+    case NameKind::loopback:
+      return waiter->answer(loopback());
+    case NameKind::ordinary:
+      break;
+  }
   auto& names = per_process<Names>();
-  std::unique_lock lock(names.mutex);
-  const TimePoint now = Clock::now();
-  auto found = names.names.find(host);
-  if (found == names.names.end()) {
-    if (!names.make_room(now)) {
-      lock.unlock();
-      return waiter.answer(failure(host, "too many names are being resolved at once"));
-    }
-    found = names.names.emplace(host, Name{}).first;
+  Step next;
+  {
+    std::lock_guard lock(names.mutex);
+    next = step(names, lower(host), waiter);
   }
-  Name& name = found->second;
-  if (!name.busy && name.answer && now < name.expires) {
-    Answer answer = *name.answer;
-    lock.unlock();
-    return waiter.answer(std::move(answer));
-  }
-  name.waiters.push_back(std::move(waiter));
-  if (name.busy) return;
-  name.busy = true;
-  ++names.lookups;
-  lock.unlock();
-  run_on_worker([host] { look_up_and_tell(host); });
+  if (next.begin) take_off(Ticket(names, next.begin), loop.mailbox(), &loop);
+  if (next.answer) waiter->answer(*std::move(next.answer));
 }
+
+void invalidate(const std::string& host) {
+  auto& names = per_process<Names>();
+  const std::string name = lower(host);
+  std::lock_guard lock(names.mutex);
+  names.cache.invalidate(name);
+  names.flights.erase(name);  // those who wait get its answer, and nobody else
+}
+
+AddressMemory& address_memory() { return per_process<AddressMemory>(); }
 
 std::uint64_t lookup_count() {
   auto& names = per_process<Names>();
@@ -292,6 +277,15 @@ std::uint64_t lookup_count() {
   return names.lookups;
 }
 
-void run_on_worker(Callback<void()> work) { per_process<Workers>().run(std::move(work)); }
+void use_dns_for_tests(DnsSetup setup, const NameCacheLimits& limits) {
+  auto& names = per_process<Names>();
+  {
+    std::lock_guard lock(names.mutex);
+    names.setup = std::make_shared<const DnsSetup>(std::move(setup));
+    names.cache = NameCache(limits);
+    names.flights.clear();
+  }
+  address_memory().clear();
+}
 
 }  // namespace trunkline::net

@@ -1,39 +1,40 @@
-// Host names to addresses, on worker threads: a loop never waits for a name server. Answers are kept for 30 s, failures
-// for 1 s, and one name is looked up once however many ask for it meanwhile.
+// Host names to addresses without a thread that waits: the questions run on the loops (dns_lookup.h). Answers are kept
+// for their TTL and refreshed before it ends (name_cache.h), and one name is looked up once in the process, however
+// many ask for it meanwhile on whichever loop.
 #pragma once
-
-#include <sys/socket.h>
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <trunkline/callback.hpp>
 #include <trunkline/result.hpp>
 
+#include "net/address.h"
+#include "net/address_memory.h"
+#include "net/dns_channel.h"
 #include "net/loop.h"
+#include "net/name_cache.h"
+#include "net/workers.h"
 
 namespace trunkline::net {
 
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-
-  const sockaddr* data() const { return reinterpret_cast<const sockaddr*>(&storage); }
-  std::string text() const;  // "192.0.2.1:443", "[2001:db8::1]:443"
-  // An IP literal (with zone for IPv6), or nothing.
-  static bool parse(std::string_view ip, std::uint16_t port, Address& out);
-};
-
-// `done` runs on `loop`'s thread, never from inside this call. Families are interleaved, IPv6 first.
+// From any thread. `done` runs on `loop`'s thread, never from inside this call, and is dropped when the loop ends
+// first. There is no time limit here: whoever asks has one. The addresses come in the order in which to dial them, as
+// address_memory() knows it, so ask once for each dial.
 void resolve(Loop& loop, const std::string& host, std::uint16_t port,
              Callback<void(Result<std::vector<Address>>)> done);
 
-// Look-ups made so far; those answered by a literal, the cache or another's look-up do not count.
+// What is known of the host is forgotten: who asks from now on gets what name servers say from now on.
+void invalidate(const std::string& host);
+
+// The process's. A dial tells it which addresses failed and which answered; `host` is what resolve() was asked.
+AddressMemory& address_memory();
+
+// Look-ups begun so far; those answered by a literal, the cache or another's look-up do not count.
 std::uint64_t lookup_count();
 
-// Runs `work` on a worker thread (at most 4 in the process), for what is too slow for a loop.
-void run_on_worker(Callback<void()> work);
+// Other name servers, files and times from now on, and nothing known. For tests.
+void use_dns_for_tests(DnsSetup setup, const NameCacheLimits& limits = {});
 
 }  // namespace trunkline::net

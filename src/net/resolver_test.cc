@@ -2,64 +2,52 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <condition_variable>
-#include <set>
+#include <atomic>
 
-#include "net/peers.h"
+#include "net/resolver_fixture.h"
 
 namespace trunkline::net {
 namespace {
 
-using Answer = Result<std::vector<Address>>;
+using namespace std::chrono_literals;
+using namespace peers;
 
-Answer resolve_and_wait(Loop& loop, const std::string& host, std::uint16_t port = 80) {
-  std::promise<Answer> promise;
-  auto future = promise.get_future();
-  resolve(loop, host, port, [&](Answer answer) {
-    EXPECT_TRUE(loop.on_this_thread());
-    promise.set_value(std::move(answer));
-  });
-  EXPECT_TRUE(peers::arrived(future));
-  return future.get();
+class Resolver : public ResolverTest {};
+
+TEST_F(Resolver, asks_for_both_families_and_interleaves_them) {
+  server.set("a.test", {"192.0.2.1", "192.0.2.2", "2001:db8::1"});
+  Loop loop;
+  EXPECT_EQ(text(resolve_and_wait(loop, "a.test", 443)), "[2001:db8::1]:443 192.0.2.1:443 192.0.2.2:443");
+  EXPECT_EQ(server.asked("a.test", RecordType::a), 1);
+  EXPECT_EQ(server.asked("a.test", RecordType::aaaa), 1);
 }
 
-TEST(Address, is_read_from_a_literal_and_written_back) {
-  struct Row {
-    const char* ip;
-    const char* text;  // null: not a literal
-  };
-  for (const Row& row : {Row{"192.0.2.1", "192.0.2.1:443"},
-                         {"2001:db8::1", "[2001:db8::1]:443"},
-                         {"::ffff:1.2.3.4", "[::ffff:1.2.3.4]:443"},
-                         {"fe80::1%lo", "[fe80::1%lo]:443"},
-                         {"fe80::1%1", "[fe80::1%lo]:443"},
-                         {"fe80::1%", nullptr},
-                         {"fe80::1%no-such-zone", nullptr},
-                         {"192.0.2.1%lo", nullptr},
-                         {"127.1", nullptr},  // other libraries read these as addresses
-                         {"0x7f.0.0.1", nullptr},
-                         {"2130706433", nullptr},
-                         {"192.0.2.256", nullptr},
-                         {"[::1]", nullptr},
-                         {"localhost", nullptr},
-                         {"", nullptr}}) {
-    Address address;
-    EXPECT_EQ(Address::parse(row.ip, 443, address), row.text != nullptr) << row.ip;
-    if (row.text) {
-      EXPECT_EQ(address.text(), row.text);
-    }
-  }
-  Address address;
-  EXPECT_FALSE(Address::parse(std::string_view("127.0.0.1\0x", 11), 1, address));
+TEST_F(Resolver, answers_from_memory_with_the_port_asked_for_and_the_next_address_first) {
+  server.set("a.test", {"192.0.2.1", "192.0.2.2"});
+  Loop loop;
+  const std::uint64_t before = lookup_count();
+  EXPECT_EQ(text(resolve_and_wait(loop, "a.test", 80)), "192.0.2.1:80 192.0.2.2:80");
+  EXPECT_EQ(text(resolve_and_wait(loop, "a.test", 81)), "192.0.2.2:81 192.0.2.1:81");
+  EXPECT_EQ(ask(loop, "A.Test"), "192.0.2.1:80 192.0.2.2:80");
+  EXPECT_EQ(lookup_count() - before, 1u);
+  EXPECT_EQ(server.asked("a.test", RecordType::a), 1);
 }
 
-TEST(Resolver, answers_a_literal_without_a_lookup_and_never_from_inside_the_call) {
+TEST_F(Resolver, puts_an_address_that_failed_behind_the_others) {
+  server.set("a.test", {"192.0.2.1", "192.0.2.2"});
+  Loop loop;
+  Address failed;
+  ASSERT_TRUE(Address::parse("192.0.2.1", 80, failed));
+  address_memory().failed(failed, Clock::now());
+  EXPECT_EQ(ask(loop, "a.test"), "192.0.2.2:80 192.0.2.1:80");
+}
+
+TEST_F(Resolver, answers_a_literal_without_a_lookup_and_never_from_inside_the_call) {
   Loop loop;
   const std::uint64_t before = lookup_count();
   std::promise<std::string> promise;
   auto future = promise.get_future();
-  peers::on(loop, [&] {
+  on(loop, [&] {
     auto inside = std::make_shared<bool>(true);
     resolve(loop, "127.0.0.1", 80, [&promise, inside](Answer answer) {
       EXPECT_FALSE(*inside);
@@ -67,56 +55,83 @@ TEST(Resolver, answers_a_literal_without_a_lookup_and_never_from_inside_the_call
     });
     *inside = false;
   });
-  ASSERT_TRUE(peers::arrived(future));
+  ASSERT_TRUE(arrived(future));
   EXPECT_EQ(future.get(), "127.0.0.1:80");
+  EXPECT_EQ(ask(loop, "fe80::1%lo"), "[fe80::1%lo]:80");
   EXPECT_EQ(lookup_count(), before);
 }
 
-TEST(Resolver, finds_localhost_with_the_port_asked_for) {
-  Loop loop;
-  for (const std::uint16_t port : {80, 8080}) {  // the second from the cache
-    const Answer answer = resolve_and_wait(loop, "localhost", port);
-    ASSERT_TRUE(answer) << answer.error().message;
-    std::set<std::string> texts;
-    for (const Address& address : *answer) texts.insert(address.text());
-    EXPECT_TRUE(texts.contains("127.0.0.1:" + std::to_string(port)));
-    EXPECT_EQ(texts.size(), answer->size()) << "an address twice";
-    // IPv6 first, if there is any.
-    EXPECT_TRUE(texts.size() == 1 || answer->front().storage.ss_family == AF_INET6);
-  }
-}
-
-TEST(Resolver, looks_a_name_up_once_however_many_ask) {
+TEST_F(Resolver, takes_localhost_for_loopback_whatever_others_say) {
+  server.set("localhost", {"192.0.2.1"});
+  server.set("app.localhost", {"192.0.2.1"});
+  write("hosts", "192.0.2.1 localhost app.localhost\n");
   Loop loop;
   const std::uint64_t before = lookup_count();
-  constexpr int askers = 50;
+  for (const char* name : {"localhost", "localhost.", "LOCALHOST", "app.localhost"}) {
+    const std::string answer = ask(loop, name);
+    EXPECT_TRUE(answer == "127.0.0.1:80" || answer == "[::1]:80 127.0.0.1:80") << answer;
+  }
+  EXPECT_EQ(lookup_count(), before);
+}
+
+TEST_F(Resolver, looks_a_name_up_once_however_many_ask_on_whichever_loop) {
+  server.set("a.test", RecordType::aaaa, held({"2001:db8::1"}));
+  server.set("a.test", RecordType::a, held({"192.0.2.1"}));
+  Loop loops[3];
+  const std::uint64_t before = lookup_count();
+  constexpr int askers = 60;
   std::atomic<int> answered{0};
   std::promise<void> all;
   auto future = all.get_future();
   for (int i = 0; i < askers; ++i) {
-    resolve(loop, "single-flight.invalid", 80, [&](Answer answer) {
-      EXPECT_FALSE(answer);
+    Loop& loop = loops[i % 3];
+    resolve(loop, i % 2 ? "a.test" : "A.test", 80, [&](Answer answer) {
+      EXPECT_TRUE(loop.on_this_thread());
+      EXPECT_TRUE(answer);
       if (++answered == askers) all.set_value();
     });
   }
-  ASSERT_TRUE(peers::arrived(future));
-  // Failures are kept for a second; a machine that is slower than that may look twice.
-  EXPECT_LE(lookup_count() - before, 2u);
+  ASSERT_TRUE(server.was_asked("a.test", RecordType::a) && server.was_asked("a.test", RecordType::aaaa));
+  EXPECT_EQ(answered, 0);
+  server.release("a.test", RecordType::a);
+  server.release("a.test", RecordType::aaaa);
+  ASSERT_TRUE(arrived(future));
+  EXPECT_EQ(lookup_count() - before, 1u);
 }
 
-TEST(Resolver, says_which_name_failed_and_why) {
+TEST_F(Resolver, waits_briefly_for_the_other_family_and_takes_it_in_later) {
+  server.set("a.test", RecordType::aaaa, held({"2001:db8::1"}));
+  DnsScript ipv4;
+  ipv4.ips = {"192.0.2.1"};
+  server.set("a.test", RecordType::a, ipv4);
   Loop loop;
-  const Answer answer = resolve_and_wait(loop, "does-not-exist.invalid");
-  ASSERT_FALSE(answer);
-  EXPECT_EQ(answer.error().code, ErrorCode::resolve_failed);
-  EXPECT_EQ(answer.error().phase, Phase::resolve);
-  EXPECT_TRUE(answer.error().message.starts_with("cannot resolve \"does-not-exist.invalid\": "));
+  const TimePoint start = Clock::now();
+  EXPECT_EQ(ask(loop, "a.test"), "192.0.2.1:80");
+  EXPECT_GE(Clock::now() - start, 50ms);
+  server.release("a.test", RecordType::aaaa);
+  const std::uint64_t before = lookup_count();
+  while (ask(loop, "a.test") != "[2001:db8::1]:80 192.0.2.1:80") ASSERT_LT(Clock::now() - start, 20s);
+  EXPECT_EQ(lookup_count(), before) << "it was on its way";
 }
 
-TEST(Resolver, refuses_what_cannot_be_a_name_without_a_lookup) {
+TEST_F(Resolver, does_not_wait_for_a_family_that_does_not_exist) {
+  server.set("a.test", RecordType::a, held({"192.0.2.1"}));
+  server.set("a.test", RecordType::aaaa, with_code(2));  // broken servers answer so for IPv6
+  Loop loop;
+  std::promise<std::string> promise;
+  auto future = promise.get_future();
+  resolve(loop, "a.test", 80, [&](Answer answer) { promise.set_value(text(answer)); });
+  ASSERT_TRUE(server.was_asked("a.test", RecordType::a));
+  server.release("a.test", RecordType::a);
+  ASSERT_TRUE(arrived(future));
+  EXPECT_EQ(future.get(), "192.0.2.1:80");
+}
+
+TEST_F(Resolver, refuses_what_cannot_be_a_name_without_a_lookup) {
   Loop loop;
   const std::uint64_t before = lookup_count();
-  for (const std::string& host : {std::string(), std::string(256, 'a'), std::string("a\0b", 3)}) {
+  for (const std::string& host :
+       {std::string(), std::string(256, 'a'), std::string("a\0b", 3), std::string("2130706433")}) {
     const Answer answer = resolve_and_wait(loop, host);
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().code, ErrorCode::resolve_failed);
@@ -124,38 +139,53 @@ TEST(Resolver, refuses_what_cannot_be_a_name_without_a_lookup) {
   EXPECT_EQ(lookup_count(), before);
 }
 
-TEST(Resolver, drops_answers_for_a_loop_that_is_gone) {
-  for (int i = 0; i < 3; ++i) {
-    Loop loop;
-    resolve(loop, "gone-" + std::to_string(i) + ".invalid", 80, [](Answer) {});
-  }
+TEST_F(Resolver, asks_again_over_tcp_when_a_reply_does_not_fit) {
+  DnsScript script;
+  for (int i = 0; i < 60; ++i) script.ips.push_back("192.0.2." + std::to_string(i));
+  script.truncated = true;
+  server.set("big.test", RecordType::a, script);
+  server.set("big.test", RecordType::aaaa, {});
+  Loop loop;
+  const Answer answer = resolve_and_wait(loop, "big.test");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->size(), 60u);
+  EXPECT_EQ(server.asked_over_tcp(), 1);
 }
 
-TEST(Workers, are_at_most_four) {
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::set<std::thread::id> threads;
-  int running = 0;
-  int most = 0;
-  int done = 0;
-  constexpr int works = 40;
-  for (int i = 0; i < works; ++i) {
-    run_on_worker([&] {
-      std::unique_lock lock(mutex);
-      threads.insert(std::this_thread::get_id());
-      most = std::max(most, ++running);
-      changed.notify_all();
-      // The first four wait for each other, which shows that there are four.
-      changed.wait_for(lock, std::chrono::seconds(20), [&] { return most == 4; });
-      --running;
-      ++done;
-      changed.notify_all();
-    });
-  }
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return done == works; });
-  EXPECT_EQ(most, 4);
-  EXPECT_EQ(threads.size(), 4u);
+TEST_F(Resolver, searches_as_resolv_conf_says_and_never_mixes_two_hosts) {
+  write("resolv.conf", "search one.test two.test\n");
+  start();
+  server.set("db.one.test", {"192.0.2.1"});  // no IPv6 here
+  server.set("db.two.test", {"192.0.2.2", "2001:db8::2"});
+  server.set("only.two.test", {"192.0.2.3"});
+  server.set_both("web.one.test", with_code(2));
+  server.set("web.two.test", {"192.0.2.4"});
+  Loop loop;
+  EXPECT_EQ(ask(loop, "db"), "192.0.2.1:80");
+  EXPECT_EQ(ask(loop, "only"), "192.0.2.3:80");
+  EXPECT_EQ(ask(loop, "only.two.test"), "192.0.2.3:80");
+  EXPECT_EQ(ask(loop, "db."), "cannot resolve \"db.\": there is no such name");
+  EXPECT_TRUE(ask(loop, "web").starts_with("cannot resolve \"web\": no name server")) << "it might be web.one.test";
+}
+
+TEST_F(Resolver, sees_that_resolv_conf_has_changed) {
+  write("resolv.conf", "search one.test\n");
+  start();
+  server.set("db.one.test", {"192.0.2.1"});
+  server.set("db.another.test", {"192.0.2.2"});
+  Loop loop;
+  EXPECT_EQ(ask(loop, "db"), "192.0.2.1:80");
+  write("resolv.conf", "search another.test\n");
+  invalidate("db");
+  EXPECT_EQ(ask(loop, "db"), "192.0.2.2:80");
+}
+
+TEST_F(Resolver, believes_the_hosts_file_before_name_servers) {
+  write("hosts", "192.0.2.7 pinned.test\n2001:db8::7 pinned.test\n");
+  server.set("pinned.test", {"192.0.2.1"});
+  Loop loop;
+  EXPECT_EQ(ask(loop, "pinned.test"), "[2001:db8::7]:80 192.0.2.7:80");
+  EXPECT_EQ(server.asked("pinned.test", RecordType::a), 0);
 }
 
 }  // namespace
