@@ -13,3 +13,4 @@
 #include <trunkline/stats.hpp>
 #include <trunkline/transport.hpp>
 #include <trunkline/url.hpp>
+#include <trunkline/websocket.hpp>

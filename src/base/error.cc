@@ -48,6 +48,8 @@ constexpr std::array<CodeRow, static_cast<std::size_t>(ErrorCode::last_)> codes{
     {ErrorCode::stream_reset, "stream_reset", ErrorKind::disconnected},
     {ErrorCode::throttled, "throttled", ErrorKind::overloaded},
     {ErrorCode::http1_required, "http1_required", ErrorKind::unreachable},
+    {ErrorCode::upgrade_refused, "upgrade_refused", ErrorKind::rejected},
+    {ErrorCode::invalid_frame, "invalid_frame", ErrorKind::broken_peer},
     {ErrorCode::cancelled, "cancelled", ErrorKind::cancelled},
     {ErrorCode::transport_closed, "transport_closed", ErrorKind::cancelled},
 }};
