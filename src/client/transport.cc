@@ -249,7 +249,8 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
     }
     name += " via " + proxy->origin();
     target->proxy = std::move(via);
-    target->tunnel = url.secure() || protocol == Protocol::h2c || websocket_in_clear(url);  // a proxy would not pass frames on
+    target->tunnel =
+        url.secure() || protocol == Protocol::h2c || websocket_in_clear(url);  // a proxy would not pass frames on
   }
   // The socket key: everything in the options that changes the wire, and where it leads. NUL cannot occur in either.
   const std::string key = identity_.wire + '\0' + origin + route_suffix(url, http1_only);

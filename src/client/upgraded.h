@@ -36,8 +36,8 @@ class UpgradedConnection::Impl {
 
  private:
   Connection* connection_;  // null: released
-  std::mutex mutex_;  // TLS has one state for both directions
-  std::string held_;  // received and not read yet
+  std::mutex mutex_;        // TLS has one state for both directions
+  std::string held_;        // received and not read yet
 };
 
 }  // namespace trunkline

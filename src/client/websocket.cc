@@ -15,7 +15,7 @@ namespace {
 
 using Guard = std::lock_guard<Lock>;
 
-constexpr int reads_in_a_row = 16;       // then others on the loop have their turn
+constexpr int reads_in_a_row = 16;  // then others on the loop have their turn
 constexpr int deliveries_in_a_row = 256;
 constexpr std::size_t most_waiting_sends = 1024;
 constexpr std::size_t cost_of_a_message = 64;  // in the inbox, beside its bytes: empty messages are not free either
@@ -357,7 +357,8 @@ void WebSocket::Impl::start_receive(Callback<void(Result<WebSocketMessage>)> don
 }
 
 Result<WebSocketMessage> WebSocket::Impl::receive(Duration limit) {
-  const TimePoint until = limit > Duration::zero() && limit < std::chrono::hours(24) * 3650 ? Clock::now() + limit : never;
+  const TimePoint until =
+      limit > Duration::zero() && limit < std::chrono::hours(24) * 3650 ? Clock::now() + limit : never;
   std::optional<Result<WebSocketMessage>> result;
   std::atomic<std::uint32_t> word{0};
   {

@@ -79,7 +79,7 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   void wake_loop();  // work() is to run soon
 
   net::Loop& loop_;
-  Connection* connection_;  // null once it has ended
+  Connection* connection_;      // null once it has ended
   std::shared_ptr<Impl> self_;  // while the loop drives it
   Lock lock_;
   websocket::Connection protocol_;
@@ -93,17 +93,17 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   std::unique_ptr<End> end_;
   std::string subprotocol_;
   bool compressed_;
-  bool adopted_ = false;          // its events come here
-  bool may_be_readable_ = true;   // an edge has come that nobody has acted upon
-  bool peer_closed_ = false;      // FIN or RST was announced
-  bool wants_writable_ = false;   // listened for
-  bool send_failed_ = false;      // the peer takes no more; it may still have said why
-  bool paused_ = false;           // the inbox is full
-  bool closing_ = false;          // by us: what comes is dropped
-  bool finished_ = false;         // nothing more is to be read: the connection goes
-  bool finish_told_ = false;      // and whoever waited for it knows
-  bool working_ = false;          // the loop is in work()
-  bool woken_ = false;            // work() is posted
+  bool adopted_ = false;         // its events come here
+  bool may_be_readable_ = true;  // an edge has come that nobody has acted upon
+  bool peer_closed_ = false;     // FIN or RST was announced
+  bool wants_writable_ = false;  // listened for
+  bool send_failed_ = false;     // the peer takes no more; it may still have said why
+  bool paused_ = false;          // the inbox is full
+  bool closing_ = false;         // by us: what comes is dropped
+  bool finished_ = false;        // nothing more is to be read: the connection goes
+  bool finish_told_ = false;     // and whoever waited for it knows
+  bool working_ = false;         // the loop is in work()
+  bool woken_ = false;           // work() is posted
 };
 
 }  // namespace trunkline

@@ -20,19 +20,21 @@ struct Opening {
 };
 
 std::optional<Error> check(const WebSocketOptions& options) {
-  const auto wrong = [](std::string what) { return Error(ErrorCode::invalid_options, Phase::prepare, std::move(what)); };
+  const auto wrong = [](std::string what) {
+    return Error(ErrorCode::invalid_options, Phase::prepare, std::move(what));
+  };
   for (const std::size_t size :
        {options.message_bytes, options.frame_bytes, options.send_queue_bytes, options.receive_queue_bytes}) {
     if (size == 0 || size > largest) return wrong("a size of a WebSocket is at least 1 byte and at most 1 TiB");
   }
   if (options.fragments < 1) return wrong("fragments: a message has at least one");
-  for (const Duration time :
-       {options.ping_after, options.ping_timeout, options.close_timeout, options.write_stall}) {
+  for (const Duration time : {options.ping_after, options.ping_timeout, options.close_timeout, options.write_stall}) {
     if (time < Duration::zero() || time > longest) {
       return wrong("a time of a WebSocket is not negative and not longer than ten years; no limit is 0");
     }
   }
-  if (options.close_timeout == Duration::zero()) return wrong("close_timeout: a peer may never close, so it has a limit");
+  if (options.close_timeout == Duration::zero())
+    return wrong("close_timeout: a peer may never close, so it has a limit");
   return std::nullopt;
 }
 
@@ -99,12 +101,11 @@ CallHandle Client::start_websocket(Request request, const WebSocketOptions& opti
   std::optional<Error> error = prepare(request, *opening);
   // A request that can't be sent fails as one: the round tripper calls back from where it always does.
   if (error) request = Request("GET", "");
-  return round_tripper_->start_open(
-      std::move(request),
-      [opening, error = std::move(error), done = std::move(done)](Result<ResponseStream> stream) mutable {
-        if (error) return done(std::move(*error));
-        done(finish(*opening, std::move(stream)));
-      });
+  return round_tripper_->start_open(std::move(request), [opening, error = std::move(error), done = std::move(done)](
+                                                            Result<ResponseStream> stream) mutable {
+    if (error) return done(std::move(*error));
+    done(finish(*opening, std::move(stream)));
+  });
 }
 
 }  // namespace trunkline
