@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <trunkline/transport.hpp>
+#include <trunkline/websocket.hpp>
 
 namespace trunkline {
 
@@ -32,6 +33,15 @@ class Client {
   CallHandle start_open(Request request, Callback<void(Result<ResponseStream>)> done) const {
     return round_tripper_->start_open(std::move(request), std::move(done));
   }
+
+  // A WebSocket over HTTP/1.1, to a ws or wss URL (or http, https). The request's own time limits and headers are those
+  // of the opening handshake.
+  Result<WebSocket> connect_websocket(Request request, const WebSocketOptions& options = WebSocketOptions()) const;
+  Result<WebSocket> connect_websocket(std::string url, const WebSocketOptions& options = WebSocketOptions()) const {
+    return connect_websocket(trunkline::get(std::move(url)), options);
+  }
+  CallHandle start_websocket(Request request, const WebSocketOptions& options,
+                             Callback<void(Result<WebSocket>)> done) const;
 
   // With an Asio completion token: include <trunkline/asio.hpp>.
   template <class Token>

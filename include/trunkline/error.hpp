@@ -56,11 +56,13 @@ enum class ErrorCode : unsigned char {
   timeout_first_byte,
   timeout_idle_read,
   timeout_total,
-  stream_reset,    // HTTP/2: the server ended this request's stream; others on the connection go on
-  throttled,       // HTTP/2: the server asked for calm
-  http1_required,  // HTTP/2: the server wants this request over HTTP/1.1, which the options do not allow
-  circuit_open,    // a circuit breaker's word: the last requests to this origin failed
-  limit_reached,   // a policy's: as many requests to this origin are under way as it permits
+  stream_reset,     // HTTP/2: the server ended this request's stream; others on the connection go on
+  throttled,        // HTTP/2: the server asked for calm
+  http1_required,   // HTTP/2: the server wants this request over HTTP/1.1, which the options do not allow
+  upgrade_refused,  // the server answered with a response instead of switching to the protocol asked for
+  invalid_frame,    // the peer broke the WebSocket protocol
+  circuit_open,     // a circuit breaker's word: the last requests to this origin failed
+  limit_reached,    // a policy's: as many requests to this origin are under way as it permits
   cancelled,
   transport_closed,  // the transport was shut down
   last_,             // the number of codes

@@ -18,6 +18,8 @@ class Request {
  public:
   Request(std::string method, std::string url) : method_(std::move(method)), url_(std::move(url)) {}
 
+  Request& url(std::string url) & { return url_ = std::move(url), *this; }
+  Request&& url(std::string value) && { return std::move(url(std::move(value))); }
   Request& header(std::string_view name, std::string_view value) & { return headers_.add(name, value), *this; }
   Request&& header(std::string_view name, std::string_view value) && { return std::move(header(name, value)); }
   Request& headers(Headers headers) & { return headers_ = std::move(headers), *this; }

@@ -43,6 +43,8 @@ class UpgradedConnection {
   Result<std::size_t> read(std::span<char> into, Duration limit);
   Result<void> write(std::string_view bytes, Duration limit);
 
+  std::unique_ptr<Impl> release() &&;  // for the library itself
+
  private:
   std::unique_ptr<Impl> impl_;
 };

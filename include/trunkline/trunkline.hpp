@@ -14,3 +14,4 @@
 #include <trunkline/stats.hpp>
 #include <trunkline/transport.hpp>
 #include <trunkline/url.hpp>
+#include <trunkline/websocket.hpp>

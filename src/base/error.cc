@@ -49,6 +49,8 @@ constexpr std::array<CodeRow, static_cast<std::size_t>(ErrorCode::last_)> codes{
     {ErrorCode::stream_reset, "stream_reset", ErrorKind::disconnected},
     {ErrorCode::throttled, "throttled", ErrorKind::overloaded},
     {ErrorCode::http1_required, "http1_required", ErrorKind::unreachable},
+    {ErrorCode::upgrade_refused, "upgrade_refused", ErrorKind::rejected},
+    {ErrorCode::invalid_frame, "invalid_frame", ErrorKind::broken_peer},
     {ErrorCode::circuit_open, "circuit_open", ErrorKind::overloaded},
     {ErrorCode::limit_reached, "limit_reached", ErrorKind::overloaded},
     {ErrorCode::cancelled, "cancelled", ErrorKind::cancelled},

@@ -12,6 +12,7 @@
 #include "client/late_watch.h"
 #include "client/source_event.h"
 #include "client/time_limits.h"
+#include "client/upgraded.h"
 
 namespace trunkline {
 
@@ -515,6 +516,14 @@ void Connection::hand_over() {
   if (!in_caller_mode()) set_caller_mode();
 }
 
+void Connection::hand_to(UpgradeOwner& owner, bool writable) {
+  upgrade_owner_ = &owner;
+  mode_.store(Mode::upgraded, std::memory_order_relaxed);
+  listen_upgraded(writable);
+}
+
+void Connection::listen_upgraded(bool writable) { listen(writable ? net::readable | net::writable : net::readable); }
+
 void Connection::abort(CloseReason reason) {
   call_ = nullptr;
   end_lease(false, reason);
@@ -541,7 +550,12 @@ void Connection::discard_rest() {
 // --- driven by the loop
 
 void Connection::on_events(std::uint32_t events) {
-  if (mode_.load(std::memory_order_relaxed) != Mode::loop) {
+  const Mode mode = mode_.load(std::memory_order_relaxed);
+  if (mode == Mode::upgraded) {
+    upgrade_owner_->on_socket(events);
+    return;
+  }
+  if (mode != Mode::loop) {
     if ((events & (net::readable | net::hung_up)) != 0 && pool_->examine(*route_, *this)) look();
     return;
   }
@@ -609,6 +623,9 @@ void Connection::on_timer() {
         return;
       }
       expire();
+      return;
+    case Mode::upgraded:
+      upgrade_owner_->on_time();
       return;
     case Mode::caller:
       // Its thread minds its own time limits; come back for the idle ones.

@@ -22,6 +22,7 @@ namespace trunkline {
 
 class Call;
 class LateWatch;
+class UpgradeOwner;
 
 class Connection final : public PooledConnection, public Carrier {
  public:
@@ -49,6 +50,10 @@ class Connection final : public PooledConnection, public Carrier {
   // After 101: no more HTTP here. take_held() is what the peer sent behind its head.
   void hand_over();
   std::string take_held() { return std::move(held_); }
+  // On the loop's thread, after hand_over(): its events and its timer are `owner`'s until abort().
+  void hand_to(UpgradeOwner& owner, bool writable);
+  void listen_upgraded(bool writable);  // from any thread, between hand_to() and abort()
+  void set_upgraded_timer(TimePoint when) { loop_.set_timer(*this, when); }  // on the loop's thread
   bool upload_pending() const { return !all_sent_; }
 
   // Driven by the loop.
@@ -63,7 +68,7 @@ class Connection final : public PooledConnection, public Carrier {
   bool may_be_driven_by_caller() const override { return true; }
 
  private:
-  enum class Mode : unsigned char { idle, loop, caller };
+  enum class Mode : unsigned char { idle, loop, caller, upgraded };
 
   void before_shut() override;
   void set_caller_mode();
@@ -101,6 +106,7 @@ class Connection final : public PooledConnection, public Carrier {
 
   // The exchange.
   Call* call_ = nullptr;
+  UpgradeOwner* upgrade_owner_ = nullptr;
   http1::ResponseDecoder decoder_;
   std::string out_;   // of the request, what the socket would not take yet (head, or a piece from a source)
   std::string held_;  // of the response, received but not asked for yet

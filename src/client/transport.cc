@@ -41,6 +41,8 @@ std::size_t quick_hash(std::string_view text) {
   return hash >> 32;
 }
 
+bool websocket_in_clear(const Url& url) { return url.scheme() == "ws"; }
+
 }  // namespace
 
 TransportImpl::TransportImpl(Options options, IdentifiedMaterial identified, bool own_pool)
@@ -179,13 +181,20 @@ Protocol TransportImpl::protocol_for(const Url& url) const {
   return options_.protocol;
 }
 
+// A proxy passes a WebSocket on only inside a tunnel (RFC 6455 section 4.1), and plain requests without one: they share
+// no connection.
+const char* TransportImpl::route_suffix(const Url& url, bool http1_only) const {
+  if (!options_.proxy.empty() && websocket_in_clear(url)) return " websocket";
+  return http1_only ? " http/1.1" : "";
+}
+
 Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url, bool http1_only) {
   http1_only = http1_only || protocol_for(url) == Protocol::http1;
   std::string origin(url.secure() ? "https://" : "http://");
   origin.append(url.host());
   if (!url.zone().empty()) origin.append("%").append(url.zone());
   origin.append(":").append(std::to_string(url.port()));
-  const std::string key = http1_only ? origin + " http/1.1" : origin;
+  const std::string key = origin + route_suffix(url, http1_only);
   std::lock_guard lock(mutex_);
   if (auto found = routes_.find(key); found != routes_.end()) return found->second;
   // A program that talks to ever new hosts must not grow for ever.
@@ -263,14 +272,16 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
                    "an address with a zone can be dialled from this machine only, not by a proxy: add it to no_proxy");
     }
     target->proxy = dial_proxy();
-    target->tunnel = url.secure() || proxy_->is_socks() || protocol == Protocol::h2c;  // none would pass frames on
+    // None would pass frames on.
+    target->tunnel =
+        url.secure() || proxy_->is_socks() || protocol == Protocol::h2c || websocket_in_clear(url);
     if (!target->proxy->authorization.empty()) {
       authorization_line = "Proxy-Authorization: " + target->proxy->authorization + "\r\n";
     }
     name += " via " + proxy_->origin();
   }
   // The socket key: everything in the options that changes the wire, and where it leads. NUL cannot occur in either.
-  const std::string key = identity_.wire + '\0' + origin + (http1_only ? " http/1.1" : "");
+  const std::string key = identity_.wire + '\0' + origin + route_suffix(url, http1_only);
   const auto sharing = protocol == Protocol::http1                         ? pool::Sharing::never
                        : protocol == Protocol::automatic                   ? pool::Sharing::unknown
                        : options_.http2.fall_back_to_http1 && url.secure() ? pool::Sharing::unknown

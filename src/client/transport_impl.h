@@ -73,6 +73,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   Result<std::shared_ptr<pool::Route>> route_for(const Url& url, bool http1_only);
   Protocol protocol_for(const Url& url) const;
   std::shared_ptr<const net::DialProxy> dial_proxy() const;
+  const char* route_suffix(const Url& url, bool http1_only) const;
   Result<std::shared_ptr<pool::Route>> add_route(const Url& url, const std::string& origin, bool http1_only);
   std::shared_ptr<TransportImpl> living();
 

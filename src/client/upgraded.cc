@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
+#include <utility>
 
 #include "client/connection.h"
 
@@ -38,15 +39,22 @@ TimePoint until_after(Duration limit) {
 
 }  // namespace
 
-UpgradedConnection::Impl::Impl(Connection& connection) : connection_(connection), held_(connection.take_held()) {}
+UpgradedConnection::Impl::Impl(Connection& connection) : connection_(&connection), held_(connection.take_held()) {}
 
-UpgradedConnection::Impl::~Impl() { connection_.abort(CloseReason::upgraded); }
+UpgradedConnection::Impl::~Impl() {
+  if (connection_ != nullptr) connection_->abort(CloseReason::upgraded);
+}
+
+Connection& UpgradedConnection::Impl::release(std::string& held) {
+  held = std::move(held_);
+  return *std::exchange(connection_, nullptr);
+}
 
 Result<std::size_t> UpgradedConnection::Impl::read(std::span<char> into, Duration limit) {
   const TimePoint until = until_after(limit);
   while (held_.empty()) {
     std::unique_lock lock(mutex_);
-    const net::ReadResult result = connection_.stream().read(net::Scratch::of_this_thread());
+    const net::ReadResult result = connection_->stream().read(net::Scratch::of_this_thread());
     lock.unlock();
     switch (result.io) {
       case Io::ok:
@@ -58,7 +66,7 @@ Result<std::size_t> UpgradedConnection::Impl::read(std::span<char> into, Duratio
       case Io::failed:
         return Error(ErrorCode::connection_reset, Phase::body, "the connection broke");
       case Io::again:
-        if (!wait_for(connection_.stream().fd(), POLLIN, until)) {
+        if (!wait_for(connection_->stream().fd(), POLLIN, until)) {
           return Error(ErrorCode::timeout_idle_read, Phase::body, "the peer has sent nothing in time");
         }
         break;
@@ -72,7 +80,7 @@ Result<std::size_t> UpgradedConnection::Impl::read(std::span<char> into, Duratio
 
 Result<void> UpgradedConnection::Impl::write(std::string_view bytes, Duration limit) {
   const TimePoint until = until_after(limit);
-  net::Stream& stream = connection_.stream();
+  net::Stream& stream = connection_->stream();
   for (;;) {
     std::unique_lock lock(mutex_);
     if (bytes.empty() && !stream.has_pending_output()) break;
@@ -94,6 +102,8 @@ UpgradedConnection::UpgradedConnection(std::unique_ptr<Impl> impl) : impl_(std::
 UpgradedConnection::UpgradedConnection(UpgradedConnection&&) noexcept = default;
 UpgradedConnection& UpgradedConnection::operator=(UpgradedConnection&&) noexcept = default;
 UpgradedConnection::~UpgradedConnection() = default;
+
+std::unique_ptr<UpgradedConnection::Impl> UpgradedConnection::release() && { return std::move(impl_); }
 
 Result<std::size_t> UpgradedConnection::read(std::span<char> into, Duration limit) { return impl_->read(into, limit); }
 Result<void> UpgradedConnection::write(std::string_view bytes, Duration limit) { return impl_->write(bytes, limit); }

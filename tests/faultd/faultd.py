@@ -16,6 +16,7 @@ line: {"op": "listen"|"log"|"reset"|"wait"|"release"|"stray"|"close_idle"|"up"|"
 described at its function in class Control. tests/README.md says which scenario proves what.
 """
 import base64
+import hashlib
 import json
 import os
 import select
@@ -612,6 +613,66 @@ def upgrade(connection, request):
         connection.send(data)
 
 
+def websocket(connection, request):
+    """The handshake of a WebSocket, and then the very bytes of b64=, in pieces of split=. What the client says is read and
+    logged as the request's body, a line for each frame: "text Hello", "close 1000 bye". A close frame is answered and the
+    connection ended, unless silent=1. accept=, protocol=, extensions=, upgrade= change the handshake; then=fin, rst or
+    deaf (reads nothing) is what follows the bytes; glue=1 sends them along with the handshake."""
+    key = request.first("sec-websocket-key")
+    accept = base64.b64encode(hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()).decode()
+    head = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {request.get('upgrade', 'websocket')}\r\n"
+    head += f"Sec-WebSocket-Accept: {request.get('accept', accept)}\r\n"
+    for name in ("protocol", "extensions"):
+        if request.get(name):
+            head += f"Sec-WebSocket-{name.capitalize()}: {request.get(name)}\r\n"
+    head = (head + "\r\n").encode()
+    said = base64.urlsafe_b64decode(request.get("b64"))
+    if request.get("glue") == "1":
+        connection.send(head + said)
+    else:
+        connection.send(head)
+        connection.send_in_pieces(said, request.number("split", 1 << 30))
+    then = request.get("then")
+    if then == "rst":
+        connection.reset()
+    if then == "fin":
+        connection.finish()
+    if then == "deaf":
+        connection.hold_blind()
+    while True:
+        opcode, payload = read_frame(connection)
+        name = {1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}.get(opcode, str(opcode))
+        text = payload.decode("latin-1")
+        if opcode == 8 and payload:
+            text = f"{payload[0] << 8 | payload[1]} {payload[2:].decode('latin-1')}".rstrip()
+        with connection.listener.changed:
+            request.record["body"] += f"{name} {text}".rstrip() + "\n"
+            request.record["body_bytes"] += 1
+            connection.listener.changed.notify_all()
+        if opcode == 8 and request.get("silent") != "1":
+            connection.send(bytes([0x88, len(payload[:2])]) + payload[:2])
+            connection.finish()
+
+
+def read_frame(connection):
+    """One frame of a client: its opcode, and its payload without the mask. It must be masked."""
+    def take(size):
+        while len(connection.buffer) < size:
+            connection.fill()
+        taken, connection.buffer = connection.buffer[:size], connection.buffer[size:]
+        return taken
+
+    first, second = take(2)
+    if not second & 0x80:
+        raise ValueError("a client's frame is not masked")
+    size = second & 0x7F
+    if size >= 126:
+        size = int.from_bytes(take(2 if size == 126 else 8), "big")
+    key = take(4)
+    payload = take(size)
+    return first & 0x0F, bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
+
+
 def informational(connection, request):
     """n= times a 103 (or status=), then 200. n=-1: for ever."""
     request.read_body()
@@ -689,7 +750,8 @@ def late(connection, request):
 
 
 RESPONSES = {"ok": ok, "raw": raw, "hold": hold, "big": big, "trickle": trickle, "stop_reading": stop_reading,
-             "early": early, "continue": continue_, "upgrade": upgrade, "informational": informational,
+             "early": early, "continue": continue_, "upgrade": upgrade, "websocket": websocket,
+             "informational": informational,
              "flood": flood, "unanswered": unanswered, "truncated": truncated, "stray": stray, "late": late}
 
 
