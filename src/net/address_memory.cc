@@ -28,7 +28,8 @@ void rotate(std::vector<Address>& addresses, std::uint64_t steps) {
 
 }  // namespace
 
-std::vector<Address> AddressMemory::order(const std::string& name, std::vector<Address> addresses, TimePoint now) {
+std::vector<Address> AddressMemory::order(const std::string& name, const std::vector<Address>& addresses,
+                                          TimePoint now) {
   struct Penalised {
     TimePoint until;
     Address address;
@@ -61,7 +62,7 @@ std::vector<Address> AddressMemory::order(const std::string& name, std::vector<A
     }
   }
   // When all have failed lately, the one whose failure is longest ago is the best guess.
-  std::stable_sort(penalised.begin(), penalised.end(), [](const auto& a, const auto& b) { return a.until < b.until; });
+  std::sort(penalised.begin(), penalised.end(), [](const auto& a, const auto& b) { return a.until < b.until; });
   for (const Penalised& entry : penalised) ordered.push_back(entry.address);
   return ordered;
 }

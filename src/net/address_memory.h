@@ -30,7 +30,7 @@ class AddressMemory {
   explicit AddressMemory(const AddressMemoryLimits& limits) : limits_(limits) {}
 
   // Counts as a dial: the next order for this name starts one address further. None is left out, none added.
-  std::vector<Address> order(const std::string& name, std::vector<Address> addresses, TimePoint now);
+  std::vector<Address> order(const std::string& name, const std::vector<Address>& addresses, TimePoint now);
 
   void failed(const Address& address, TimePoint now);
   void succeeded(const std::string& name, const Address& address, TimePoint now);

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -71,7 +72,7 @@ void Waiter::answer(Addresses addresses) {
   if (addresses) {
     for (Address& address : *addresses) address.set_port(port);
     // Each dial has an order of its own: the addresses take turns.
-    *addresses = address_memory().order(host, *std::move(addresses), Clock::now());
+    *addresses = address_memory().order(host, *addresses, Clock::now());
   }
   mailbox.post([call = std::move(done), result = std::move(addresses)]() mutable { call(std::move(result)); });
 }
@@ -227,8 +228,7 @@ Step step(Names& names, const std::string& name, std::optional<Waiter>& waiter) 
     ++names.lookups;
   }
   if (!next.answer) {
-    flying->second->waiters.push_back(*std::move(waiter));
-    waiter.reset();
+    flying->second->waiters.push_back(std::move(*waiter));
   }
   return next;
 }
