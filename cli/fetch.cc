@@ -17,6 +17,7 @@
 #include "plan.h"
 #include "transport_options.h"
 #include "verbose.h"
+#include "websocket_fetch.h"
 
 namespace trunkline::cli {
 namespace {
@@ -219,6 +220,12 @@ int run_fetch(const FetchFlags& flags) {
     std::fprintf(stderr, "trunkline fetch: %s\n", plan.error().message.c_str());
     return exit_misuse;
   }
+  const Result<bool> websocket = is_websocket_plan(flags, *plan);
+  if (!websocket) {
+    std::fprintf(stderr, "trunkline fetch: %s\n", websocket.error().message.c_str());
+    return exit_misuse;
+  }
+  if (*websocket) return run_websockets(flags, *plan, *options);
   FetchRun run(flags, *std::move(plan), *options);
   return run.run();
 }

@@ -118,6 +118,12 @@ CLI::App* add_fetch(CLI::App& app, FetchFlags& flags) {
   add_switch(*fetch, "-s,--silent", flags.silent, "no error messages", output);
   add_switch(*fetch, "-S,--show-error", flags.show_error, "error messages in spite of -s or --json", output);
   add_switch(*fetch, "--show-secrets", flags.show_secrets, "credentials in -v", output);
+
+  const std::string websocket = "WebSocket (ws:// and wss:// URLs)";
+  add_list(*fetch, "--ws-message", flags.ws_messages, "sent as text, and a reply awaited and printed; then the next",
+           "TEXT", websocket);
+  add_list(*fetch, "--ws-protocol", flags.ws_protocols, "offer this subprotocol", "NAME", websocket);
+  add_switch(*fetch, "--ws-deflate", flags.ws_deflate, "offer compression", websocket);
   fetch->footer(fetch_help());
   return fetch;
 }

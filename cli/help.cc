@@ -39,6 +39,7 @@ Examples
   trunkline fetch --json --repeat 40 --delay 1.5s http://host/         does the connection survive the pause?
   trunkline fetch --json --repeat 20 --recreate-client http://host/    a new client per request: still one connection
   trunkline fetch --json --repeat 20 --recreate-client --isolated http://host/       the bug: twenty connections
+  trunkline fetch ws://host/chat --ws-message hello --ws-message bye   two messages, the reply to each, and close
   echo '{"url":"http://host/","timeout":"2s"}' | trunkline fetch --json --batch -
 
 )" + std::string("Names for --timeout: ") +

@@ -79,6 +79,9 @@ struct FetchFlags {
   bool json = false;
   bool include_body = false;
   bool trace = false;
+  std::vector<std::string> ws_messages;   // sent one after another, a reply awaited to each
+  std::vector<std::string> ws_protocols;  // subprotocols, the preferred first
+  bool ws_deflate = false;
 };
 
 struct UrlFlags {

@@ -1,6 +1,6 @@
 // Whole, byte by byte and cut in two, the same bytes must tell the same story, and a decoder's messages stay within its
-// limits. The first byte chooses the role, the limits and compression. Then a connection answers the same bytes: what it
-// says must be frames that its peer accepts, and never many.
+// limits. The first byte chooses the role, the limits and compression. Then a connection answers the same bytes: what
+// it says must be frames that its peer accepts, and never many.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

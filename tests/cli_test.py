@@ -338,6 +338,19 @@ class CliTest(unittest.TestCase):
 
     # --- load
 
+    def test_fetch_sends_websocket_messages_and_prints_the_replies(self):
+        server = self.serve()
+        said = base64.urlsafe_b64encode(b"\x81\x03one\x81\x03two").decode()
+        url = server.url(f"/scenario/websocket?b64={said}").replace("http://", "ws://")
+        out = self.fetch(url, "--ws-message", "first", "--ws-message", "second")
+        self.assertEqual(out.stdout, b"one\ntwo\n")
+        self.assertEqual(server.requests()[-1]["body"], "text first\ntext second\nclose 1000\n")
+        refused = server.url("/scenario/ok?status=403").replace("http://", "ws://")
+        done = self.fetch(refused, "--ws-message", "x", code=10)
+        self.assertIn(b"403", done.stderr)
+        self.fetch(server.url(), "--ws-message", "x", code=2)
+        self.fetch(url, "--json", code=2)
+
     def test_load_reports_rates_dials_and_sockets(self):
         server = self.serve()
         report = json.loads(self.run_cli("load", server.url(), "-c", 4, "-n", 200, "--json").stdout.splitlines()[-1])

@@ -1,5 +1,6 @@
-// An open WebSocket (RFC 6455): messages in both directions over one connection. Client::connect_websocket makes it; its
-// connection's loop drives it: PINGs are answered, and a peer that has gone is noticed, whether or not anybody receives.
+// An open WebSocket (RFC 6455): messages in both directions over one connection. Client::connect_websocket makes it.
+// Its connection's loop drives it: PINGs are answered, and a peer that has gone is noticed, whether or not anybody
+// receives; but who leaves a full receive queue behind reads nothing, PINGs neither.
 #pragma once
 
 #include <chrono>

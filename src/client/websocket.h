@@ -1,5 +1,5 @@
-// A WebSocket at work: bytes between a connection's Stream and the state machine of src/websocket, messages between that
-// and the user.
+// A WebSocket at work: bytes between a connection's Stream and the state machine of src/websocket, messages between
+// that and the user.
 //
 // Its loop reads, keeps the time and calls back. A lock guards the state, so that whoever sends writes at once, on his
 // own thread. No user code runs under the lock.

@@ -32,7 +32,8 @@ TEST(WebSocketDeflate, reads_the_examples_of_rfc_7692) {
 
 TEST(WebSocketDeflate, takes_back_what_it_has_compressed) {
   std::string large;
-  for (int i = 0; i < 200'000; ++i) large += static_cast<char>(i * i >> 7);
+  for (int i = 0; i < 200'000; ++i)
+    large += static_cast<char>(static_cast<unsigned>(i) * static_cast<unsigned>(i) >> 7U);
   for (const DeflateParameters& parameters : {forgetful, keeping}) {
     Deflater deflater(parameters);
     Inflater inflater(parameters);

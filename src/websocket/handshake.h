@@ -1,5 +1,5 @@
-// The opening handshake of a client (RFC 6455 section 4): what is asked for and what an answer must say. Strict: what was
-// not offered is not accepted.
+// The opening handshake of a client (RFC 6455 section 4): what is asked for and what an answer must say. Strict: what
+// was not offered is not accepted.
 #pragma once
 
 #include <optional>
