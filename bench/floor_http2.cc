@@ -92,6 +92,11 @@ class Connection {
     // Else an update of the window would be due every 64 KB, which no client with responses to fetch leaves so.
     check(nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, 16 * 1024 * 1024), "window");
   }
+  ~Connection() {
+    nghttp2_session_del(session_);
+    close(fd_);
+  }
+  Connection(const Connection&) = delete;
   int fd() const { return fd_; }
 
   void submit(Stream& stream) {
@@ -166,6 +171,13 @@ class Loop {
       epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd(), &event);
     }
   }
+
+  ~Loop() {
+    connections_.clear();
+    nghttp2_session_callbacks_del(callbacks_);
+    close(epoll_);
+  }
+  Loop(const Loop&) = delete;
 
   long run(Samples& samples) {
     samples_ = &samples;
