@@ -119,13 +119,14 @@ struct Options {
 
   TlsOptions tls;                           // [wire]
   Protocol protocol = Protocol::automatic;  // [wire]
-  // [wire] "http://user:password@host:port", https, socks5 (names are resolved here) or socks5h (where the proxy runs);
-  // empty or "direct": none. Without a port 443 for https, 1080 for all others, as curl. Percent-encode user and
-  // password. Never read from the environment. What cannot be used fails the request: nothing ever goes direct instead.
+  // [wire] "http://user:password@host:port", https, socks5 (names are resolved here) or socks5h (where the proxy
+  // runs); empty or "direct": none. Without a port 443 for https, 1080 for all others, as curl. Percent-encode user
+  // and password. Never read from the environment. What cannot be used fails the request: nothing ever goes direct
+  // instead.
   std::string proxy;
   TlsOptions proxy_tls;  // [wire] with an https proxy; `tls` is always the origin's
-  // [wire] Whom to reach without the proxy, as NO_PROXY: "internal.example, 10.0.0.0/8, [::1]:8080", "*" for all. A name
-  // includes all names below it; nothing is resolved for it.
+  // [wire] Whom to reach without the proxy, as NO_PROXY: "internal.example, 10.0.0.0/8, [::1]:8080", "*" for all. A
+  // name includes all names below it; nothing is resolved for it.
   std::string no_proxy;
   std::string bind_address;  // [wire] local IP address to dial from
   // [wire] "host:port" dialled as an IP address instead of being resolved, as curl's --resolve. Of two entries for the

@@ -10,9 +10,9 @@ namespace trunkline {
 
 using Environment = std::function<const char*(const char* name)>;  // as getenv
 
-// As Options::proxy takes it; empty: none. http_proxy (lower case only: HTTP_PROXY can be set by a CGI request's "Proxy:"
-// header), https_proxy, all_proxy and no_proxy, the last three in either case, lower case first. A value without a kind
-// is an http proxy. What cannot be read is passed on: the request fails then, and does not go direct.
+// As Options::proxy takes it; empty: none. http_proxy (lower case only: HTTP_PROXY can be set by a CGI request's
+// "Proxy:" header), https_proxy, all_proxy and no_proxy, the last three in either case, lower case first. A value
+// without a kind is an http proxy. What cannot be read is passed on: the request fails then, and does not go direct.
 std::string environment_proxy(const Url& url, const Environment& environment);
 
 }  // namespace trunkline

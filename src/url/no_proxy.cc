@@ -1,13 +1,12 @@
 #include "url/no_proxy.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <utility>
 
 #include "base/text.h"
+#include "url/ip_literal.h"
 
 namespace trunkline {
 namespace {
@@ -54,11 +53,20 @@ NoProxy::NoProxy(std::string_view list) {
 }
 
 bool NoProxy::parse_address(std::string_view text, Address& address, bool& is_ipv4) {
-  const std::string copy(text);
-  address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0};
-  if (copy.find('\0') != std::string::npos) return false;
-  is_ipv4 = inet_pton(AF_INET, copy.c_str(), address.data() + 12) == 1;
-  return is_ipv4 || inet_pton(AF_INET6, copy.c_str(), address.data()) == 1;
+  Ipv6Groups groups{0, 0, 0, 0, 0, 0xFFFF, 0, 0};
+  std::uint32_t ipv4 = 0;
+  is_ipv4 = parse_ipv4(text, ipv4);
+  if (is_ipv4) {
+    groups[6] = static_cast<std::uint16_t>(ipv4 >> 16);
+    groups[7] = static_cast<std::uint16_t>(ipv4);
+  } else if (!parse_ipv6(text, groups)) {
+    return false;
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    address[2 * i] = static_cast<unsigned char>(groups[i] >> 8);
+    address[2 * i + 1] = static_cast<unsigned char>(groups[i]);
+  }
+  return true;
 }
 
 bool NoProxy::add(std::string_view entry) {

@@ -20,8 +20,8 @@ enum class ProxyKind : unsigned char {
 std::string_view to_string(ProxyKind kind);
 
 struct ProxyUrl {
-  // Without a port in the text, as curl: 443 for https and 1080 for all others. 80 would be a web server's port and 8080
-  // anybody's, so who means them writes them.
+  // Without a port in the text, as curl: 443 for https and 1080 for all others. 80 would be a web server's port and
+  // 8080 anybody's, so who means them writes them.
   static constexpr std::uint16_t https_port = 443;
   static constexpr std::uint16_t other_port = 1080;
 

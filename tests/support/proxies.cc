@@ -79,9 +79,11 @@ std::vector<std::string> Squid::log(std::size_t at_least) const {
 bool Microsocks::installed() { return can_run(microsocks); }
 
 Microsocks::Microsocks(bool with_login) : port_(free_port()) {
-  std::vector<std::string> arguments{microsocks, "-q", "-i", "127.0.0.1", "-p", std::to_string(port_)};
-  if (with_login) arguments.insert(arguments.end(), {"-u", "user", "-P", "pass"});
-  process_ = std::make_unique<Process>(arguments);
+  // It writes a line for every connection and cannot be told not to.
+  std::ostringstream command;
+  command << "exec " << microsocks << " -i 127.0.0.1 -p " << port_ << (with_login ? " -u user -P pass" : "")
+          << " 2>/dev/null";
+  process_ = std::make_unique<Process>(std::vector<std::string>{"/bin/sh", "-c", command.str()});
   if (!wait_for_port(port_)) throw std::runtime_error("microsocks does not start");
 }
 
