@@ -4,6 +4,7 @@
 #include <trunkline/body.hpp>
 #include <trunkline/client.hpp>
 #include <trunkline/error.hpp>
+#include <trunkline/events.hpp>
 #include <trunkline/headers.hpp>
 #include <trunkline/options.hpp>
 #include <trunkline/policy.hpp>
