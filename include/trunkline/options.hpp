@@ -6,9 +6,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <trunkline/address_guard.hpp>
 
 namespace trunkline {
 
@@ -132,6 +135,7 @@ struct Options {
   // [wire] "host:port" dialled as an IP address instead of being resolved, as curl's --resolve. Of two entries for the
   // same the last one counts.
   std::vector<std::pair<std::string, std::string>> resolve;
+  std::shared_ptr<const AddressGuard> address_guard;  // [wire] which addresses may be dialled; none: all
   PoolLimits limits;
   Timeouts timeouts;
   ResponseLimits response;

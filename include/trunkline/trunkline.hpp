@@ -1,6 +1,7 @@
 // The whole API but the Asio completion tokens, which are in <trunkline/asio.hpp>.
 #pragma once
 
+#include <trunkline/address_guard.hpp>
 #include <trunkline/body.hpp>
 #include <trunkline/client.hpp>
 #include <trunkline/error.hpp>

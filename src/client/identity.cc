@@ -115,6 +115,12 @@ Result<Presence> append_value(std::string& out, const OptionField&, const Overri
   return Presence::present;
 }
 
+Result<Presence> append_value(std::string& out, const OptionField&, const std::shared_ptr<const AddressGuard>& guard) {
+  if (guard == nullptr) return Presence::absent;
+  out += guard->name();
+  return Presence::present;
+}
+
 Result<Presence> append_value(std::string& out, const OptionField&, Duration duration) {
   append_integer<std::int64_t>(out, duration.count());
   return Presence::present;

@@ -54,6 +54,9 @@ class IdentityTest : public testing::Test {
   static void flip(const OptionField&, Duration& duration) { ++duration; }
   static void flip(const OptionField&, TlsVersion& value) { value = TlsVersion::tls_1_3; }
   static void flip(const OptionField&, Protocol& value) { value = Protocol::http1; }
+  static void flip(const OptionField&, std::shared_ptr<const AddressGuard>& guard) {
+    guard = refuse_private_addresses();
+  }
   static void flip(const OptionField&, Overrides& value) { value.emplace_back("example.org:443", "192.0.2.1"); }
 
   Options flipped(const OptionField& field, Options options = {}) const {
@@ -100,7 +103,8 @@ TEST_F(IdentityTest, settings_marked_wire_in_the_header_are_wire_in_the_table) {
   for (const OptionField& field : option_fields()) {
     const bool wire = field.name.starts_with("tls.") || field.name.starts_with("proxy_tls.") ||
                       field.name == "protocol" || field.name == "proxy" || field.name == "no_proxy" ||
-                      field.name == "bind_address" || field.name == "resolve" || field.name.starts_with("http2.");
+                      field.name == "bind_address" || field.name == "resolve" || field.name == "address_guard" ||
+                      field.name.starts_with("http2.");
     EXPECT_EQ(field.cls, wire ? FieldClass::wire : FieldClass::handle) << field.name;
   }
 }

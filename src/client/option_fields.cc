@@ -49,6 +49,7 @@ constexpr std::array table{
     row("no_proxy", wire, FieldForm::optional, [](auto& o) -> auto& { return o.no_proxy; }),
     row("bind_address", wire, FieldForm::optional, [](auto& o) -> auto& { return o.bind_address; }),
     row("resolve", wire, FieldForm::overrides, [](auto& o) -> auto& { return o.resolve; }),
+    row("address_guard", wire, FieldForm::optional, [](auto& o) -> auto& { return o.address_guard; }),
     row("limits.open_per_host", handle, FieldForm::plain, [](auto& o) -> auto& { return o.limits.open_per_host; }),
     row("limits.idle_per_host", handle, FieldForm::plain, [](auto& o) -> auto& { return o.limits.idle_per_host; }),
     row("limits.idle_total", handle, FieldForm::plain, [](auto& o) -> auto& { return o.limits.idle_total; }),
@@ -116,9 +117,9 @@ std::integral_constant<std::size_t, sizeof...(Leaf)> leaves(const Leaf&...) {
 }
 
 [[maybe_unused]] auto count_top(const Options& options) {
-  const auto& [tls, protocol, proxy, proxy_tls, no_proxy, bind_address, resolve, limits, timeouts, response, http2,
-               retry_stale, user_agent] = options;
-  return leaves(protocol, proxy, no_proxy, bind_address, resolve, retry_stale, user_agent);
+  const auto& [tls, protocol, proxy, proxy_tls, no_proxy, bind_address, resolve, address_guard, limits, timeouts,
+               response, http2, retry_stale, user_agent] = options;
+  return leaves(protocol, proxy, no_proxy, bind_address, resolve, address_guard, retry_stale, user_agent);
 }
 
 template <class Struct>

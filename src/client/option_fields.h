@@ -45,7 +45,8 @@ struct OptionField {
   FieldClass cls;
   FieldForm form;
   std::variant<FieldAccess<std::string>, FieldAccess<bool>, FieldAccess<int>, FieldAccess<std::size_t>,
-               FieldAccess<Duration>, FieldAccess<TlsVersion>, FieldAccess<Protocol>, FieldAccess<Overrides>>
+               FieldAccess<Duration>, FieldAccess<TlsVersion>, FieldAccess<Protocol>, FieldAccess<Overrides>,
+               FieldAccess<std::shared_ptr<const AddressGuard>>>
       access;
 };
 

@@ -10,6 +10,7 @@
 #include "client/engine.h"
 #include "client/transport_impl.h"
 #include "net/descriptors.h"
+#include "net/resolver.h"
 
 namespace trunkline {
 
@@ -249,6 +250,7 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
   target->port = url.port();
   target->secure = url.secure();
   target->bind_address = options_.bind_address;
+  target->guard = options_.address_guard;
   target->route = origin;
   if (url.secure()) {
     target->tls_name = options_.tls.server_name.empty() ? std::string(url.host()) : options_.tls.server_name;
@@ -273,8 +275,7 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
     }
     target->proxy = dial_proxy();
     // None would pass frames on.
-    target->tunnel =
-        url.secure() || proxy_->is_socks() || protocol == Protocol::h2c || websocket_in_clear(url);
+    target->tunnel = url.secure() || proxy_->is_socks() || protocol == Protocol::h2c || websocket_in_clear(url);
     if (!target->proxy->authorization.empty()) {
       authorization_line = "Proxy-Authorization: " + target->proxy->authorization + "\r\n";
     }
@@ -361,6 +362,7 @@ Stats TransportImpl::stats() const {
 
 void TransportImpl::invalidate(const std::string& host) {
   if (!pool_) return;
+  net::invalidate(host);
   std::vector<std::shared_ptr<pool::Route>> routes;
   {
     std::lock_guard lock(mutex_);

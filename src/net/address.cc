@@ -40,6 +40,13 @@ std::string Address::text() const {
   return std::string(ip) + ":" + std::to_string(ntohs(v4.sin_port));
 }
 
+std::string Address::ip_text() const {
+  char text[INET6_ADDRSTRLEN] = "?";
+  const std::string_view bytes = ip();
+  if (!bytes.empty()) ::inet_ntop(family(), bytes.data(), text, sizeof text);
+  return text;
+}
+
 std::string_view Address::ip() const {
   if (family() == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);

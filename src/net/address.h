@@ -18,6 +18,7 @@ struct Address {
   std::string text() const;  // "192.0.2.1:443", "[2001:db8::1]:443"
   // The bytes of the IP address in network order: 4, 16, or none for another family.
   std::string_view ip() const;
+  std::string ip_text() const;  // "192.0.2.1", "2001:db8::1", without zone
   // The bytes that tell two addresses apart (IP, zone, port), as a key of tables.
   std::string identity() const;
   void set_port(std::uint16_t port);

@@ -12,6 +12,7 @@
 
 #include "base/text.h"
 #include "net/descriptors.h"
+#include "net/resolver.h"
 
 namespace trunkline::net {
 namespace {
@@ -184,6 +185,10 @@ void ConnectRace::on_events(Attempt& attempt, std::uint32_t events) {
 
 void ConnectRace::give_up(Attempt& attempt, int error, const std::string& why) {
   attempt.close();
+  // For want of our own ports or descriptors, and of a local address, the far one is not to blame.
+  if (error != EADDRNOTAVAIL && error != EINVAL && error != EMFILE && error != ENFILE) {
+    address_memory().failed(attempt.address, loop_.now());
+  }
   if (error != EADDRNOTAVAIL) all_without_port_ = false;
   if (!failures_.empty()) failures_ += "; ";
   failures_ += attempt.address.text() + ": " + why;

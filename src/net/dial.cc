@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "net/address_policy.h"
 #include "net/connect_race.h"
 #include "net/connect_tunnel.h"
 #include "net/prefixed_stream.h"
@@ -55,6 +56,7 @@ class Dial final : public std::enable_shared_from_this<Dial>, ConnectRace::Owner
 
   using Resolved = void (Dial::*)(Result<std::vector<Address>>);
   Result<std::vector<Address>> overrides() const;
+  Result<std::vector<Address>> guarded(std::vector<Address> addresses) const;
   void look_up(std::string host, const std::string& zone, std::uint16_t port, Resolved then);
   void on_far_end(Result<std::vector<Address>> addresses);
   void begin_connect();
@@ -141,11 +143,23 @@ void Dial::look_up(std::string host, const std::string& zone, std::uint16_t port
 
 void Dial::on_far_end(Result<std::vector<Address>> addresses) {
   if (!addresses) return fail(addresses.error().code, addresses.error().message);
+  addresses = guarded(*std::move(addresses));
+  if (!addresses) return fail(addresses.error().code, addresses.error().message);
   far_end_ = address_for_proxy(*addresses);
   begin_connect();
 }
 
+// Only those that may be dialled.
+Result<std::vector<Address>> Dial::guarded(std::vector<Address> addresses) const {
+  if (!target_->guard) return addresses;
+  return permitted([this](const Address& address) { return target_->guard->permits(address.ip_text()); }, target_->host,
+                   std::move(addresses));
+}
+
 void Dial::begin_connect() {
+  if (Address literal; target_->proxy && target_->guard && Address::parse(target_->host, target_->port, literal)) {
+    if (auto allowed = guarded({literal}); !allowed) return fail(allowed.error().code, allowed.error().message);
+  }
   if (target_->proxy) return look_up(proxy().host, proxy().zone, proxy().port, &Dial::on_resolved);
   if (!target_->address_override.empty()) return on_resolved(overrides());
   look_up(target_->host, target_->zone, target_->port, &Dial::on_resolved);
@@ -167,6 +181,7 @@ Result<std::vector<Address>> Dial::overrides() const {
 }
 
 void Dial::on_resolved(Result<std::vector<Address>> addresses) {
+  if (addresses && !target_->proxy) addresses = guarded(*std::move(addresses));
   if (!addresses) return fail(addresses.error().code, addresses.error().message);
   connect(*std::move(addresses));
 }
@@ -179,6 +194,7 @@ void Dial::connect(std::vector<Address> addresses) {
 void Dial::on_race_won(int fd, const Address& address) {
   result_.connect = leave();
   result_.address = address.text();
+  address_memory().succeeded(target_->proxy ? proxy().host : target_->host, address, loop_.now());
   result_.stream = make_tcp_stream(fd);
   const bool greets_proxy = target_->proxy && (target_->tunnel || proxy().kind == ProxyKind::https);
   if (greets_proxy || target_->secure) loop_.arm(fd, *this);

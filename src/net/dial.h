@@ -43,7 +43,8 @@ struct DialTarget {
   // IP addresses, separated by commas, to dial instead of resolving `host`. Not with a proxy that resolves it itself; a
   // socks5 one is sent the first of them.
   std::string address_override;
-  std::string tls_name;  // SNI and verification
+  std::shared_ptr<const AddressGuard> guard;  // of what is dialled for the target; a proxy's own address is its owner's
+  std::string tls_name;                       // SNI and verification
   std::vector<std::string> alpn;
   std::shared_ptr<LazyTlsContext> tls;
   std::shared_ptr<TlsSessions> sessions;
