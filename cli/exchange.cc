@@ -85,7 +85,7 @@ void Exchange::send_hop() {
                         MaybeProcessed::yes));
   }
   transport_ = transports_.take(request.url(), left_origin_, plan_.total);
-  if (rules_.verbose) say(describe_request(request, transports_.options().user_agent, rules_.secrecy));
+  if (rules_.verbose) say(describe_request(request, transports_.options(), rules_.secrecy));
   if (delivery_ == Delivery::whole) {
     if (!inbox_) return on_whole(transport_->send(std::move(request)));
     transport_->start(std::move(request), [this, inbox = inbox_](Result<Response> response) {

@@ -31,10 +31,13 @@ TEST(Secrecy, takes_userinfo_out_of_urls_good_or_bad) {
 TEST(Verbose, shows_requests_as_they_are_written_without_their_secrets) {
   Request request("POST", "http://user:pass@example.org:8080/x?q=1#frag");
   request.header("Authorization", "Bearer s3cret").header("X-Bytes", "\t\xff").body("abc");
-  const std::string text = describe_request(request, "agent/1", Secrecy());
+  Options options;
+  options.user_agent = "agent/1";
+  const std::string text = describe_request(request, options, Secrecy());
   EXPECT_TRUE(text.starts_with("> POST /x?q=1 HTTP/1.1\n")) << text;
   EXPECT_NE(text.find("> Host: example.org:8080\n"), std::string::npos) << text;
   EXPECT_NE(text.find("> User-Agent: agent/1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("> Accept-Encoding: gzip, deflate, br, zstd\n"), std::string::npos) << text;
   EXPECT_NE(text.find("> Content-Length: 3\n"), std::string::npos) << text;
   EXPECT_NE(text.find("> Authorization: [redacted]\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("s3cret"), std::string::npos) << text;

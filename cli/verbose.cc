@@ -6,6 +6,7 @@
 #include <trunkline/url.hpp>
 
 #include "base/text.h"
+#include "client/body_decoding.h"
 #include "http1/request_encoder.h"
 
 namespace trunkline::cli {
@@ -61,7 +62,7 @@ std::string describe_connection(const ConnectionInfo& info) {
   return line + "\n";
 }
 
-std::string describe_request(const Request& request, const std::string& user_agent, const Secrecy& secrecy) {
+std::string describe_request(const Request& request, const Options& options, const Secrecy& secrecy) {
   const Result<Url> url = Url::parse(request.url());
   if (!url || !http1::check_request(request.method(), url->target(), request.headers())) return {};
   http1::RequestHead head;
@@ -69,7 +70,8 @@ std::string describe_request(const Request& request, const std::string& user_age
   head.target = url->target();
   head.host = url->authority();
   head.headers = &request.headers();
-  head.user_agent = user_agent;
+  head.user_agent = options.user_agent;
+  if (options.decompress && accepts_codings(request)) head.accept_encoding = accepted_codings;
   head.upgrade = request.wants_upgrade();
   head.expect_continue = request.wants_continue();
   head.has_body = request.has_body();

@@ -13,7 +13,7 @@ namespace trunkline::cli {
 std::string describe(const TraceEvent& event);  // "* +0.000123 s connected, connection 3: reused\n"
 std::string describe_connection(const ConnectionInfo& info);
 // As the transport writes it to a server; through a proxy the request line differs.
-std::string describe_request(const Request& request, const std::string& user_agent, const Secrecy& secrecy);
+std::string describe_request(const Request& request, const Options& options, const Secrecy& secrecy);
 std::string describe_response(const ResponseHead& head, const Secrecy& secrecy);
 
 // The response's head as -i and -I put it into the output.

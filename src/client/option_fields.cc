@@ -63,6 +63,7 @@ constexpr std::array table{
         [](auto& o) -> auto& { return o.http2.fall_back_to_http1; }),
     row("retry_stale", handle, FieldForm::plain, [](auto& o) -> auto& { return o.retry_stale; }),
     row("user_agent", handle, FieldForm::plain, [](auto& o) -> auto& { return o.user_agent; }),
+    row("decompress", handle, FieldForm::plain, [](auto& o) -> auto& { return o.decompress; }),
 };
 
 // A structured binding must name every member, so a setting that is added to a struct stops the build here: name it,
@@ -98,9 +99,9 @@ std::integral_constant<std::size_t, sizeof...(Leaf)> leaves(const Leaf&...) {
 }
 
 [[maybe_unused]] auto count_top(const Options& options) {
-  const auto& [tls, protocol, proxy, bind_address, resolve, limits, timeouts, response, http2, retry_stale,
-               user_agent] = options;
-  return leaves(protocol, proxy, bind_address, resolve, retry_stale, user_agent);
+  const auto& [tls, protocol, proxy, bind_address, resolve, limits, timeouts, response, http2, retry_stale, user_agent,
+               decompress] = options;
+  return leaves(protocol, proxy, bind_address, resolve, retry_stale, user_agent, decompress);
 }
 
 template <class Struct>
