@@ -71,6 +71,8 @@ void add_transport_flags(CLI::App& app, TransportFlags& flags) {
   add_list(app, "--resolve", flags.resolve, "dial this address for that host and port", "HOST:PORT:ADDRESS",
            connection);
   add_value(app, "--user-agent,-A", flags.user_agent, "User-Agent; \"\" for none", "TEXT", connection);
+  add_switch(app, "--compressed", flags.compressed, "ask for gzip, deflate, br or zstd, and decode what comes",
+             connection);
 
   const std::string limits = "Limits";
   add_value(app, "-m,--max-time", flags.max_time, "the whole call, redirects included", "TIME", limits);

@@ -37,6 +37,7 @@ TEST(Verbose, shows_requests_as_they_are_written_without_their_secrets) {
   EXPECT_TRUE(text.starts_with("> POST /x?q=1 HTTP/1.1\n")) << text;
   EXPECT_NE(text.find("> Host: example.org:8080\n"), std::string::npos) << text;
   EXPECT_NE(text.find("> User-Agent: agent/1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("> Accept-Encoding: gzip, deflate, br, zstd\n"), std::string::npos) << text;
   EXPECT_NE(text.find("> Content-Length: 3\n"), std::string::npos) << text;
   EXPECT_NE(text.find("> Authorization: [redacted]\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("s3cret"), std::string::npos) << text;

@@ -40,6 +40,7 @@ struct TransportFlags {
   std::vector<std::string> limits;    // NAME=N
   bool no_retry = false;
   std::optional<std::string> user_agent;
+  bool compressed = false;
 };
 
 // What decides the requests; for fetch and load alike.

@@ -136,6 +136,7 @@ Result<Options> options_from(const TransportFlags& flags) {
   if (auto set = set_times(options, flags); !set) return std::move(set).error();
   if (auto set = set_limits(options, flags); !set) return std::move(set).error();
   options.retry_stale = !flags.no_retry;
+  options.decompress = flags.compressed;  // as with curl: bytes come as they are unless this is asked for
   if (flags.user_agent) options.user_agent = *flags.user_agent;
   return options;
 }

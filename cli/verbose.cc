@@ -6,6 +6,7 @@
 #include <trunkline/url.hpp>
 
 #include "base/text.h"
+#include "client/body_decoding.h"
 #include "http1/request_encoder.h"
 
 namespace trunkline::cli {
@@ -71,6 +72,7 @@ std::string describe_request(const Request& request, const Options& options, con
   head.host = url->authority();
   head.headers = &request.headers();
   head.user_agent = options.user_agent;
+  if (options.decompress && accepts_codings(request)) head.accept_encoding = accepted_codings;
   head.upgrade = request.wants_upgrade();
   head.expect_continue = request.wants_continue();
   head.has_body = request.has_body();

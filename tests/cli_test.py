@@ -5,6 +5,7 @@ Every claim about connections is checked against faultd's log. Prints lines as G
 each of these as one test.
 """
 import base64
+import gzip
 import json
 import os
 import pathlib
@@ -153,6 +154,17 @@ class CliTest(unittest.TestCase):
         shown = self.fetch("-i", server.url("/shown")).stdout
         self.assertTrue(shown.startswith(b"HTTP/1.1 200 OK\r\n"), shown)
         self.assertTrue(shown.endswith(b"\r\n\r\n/shown"), shown)
+
+    def test_fetch_asks_for_compressed_bodies_only_when_told_and_decodes_them(self):
+        server = self.serve()
+        reply = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s"
+        coded = gzip.compress(b"a text")
+        bytes_sent = base64.urlsafe_b64encode(reply % (len(coded), coded)).decode()
+        url = server.url(f"/scenario/raw?b64={bytes_sent}")
+        self.assertEqual(self.fetch(url).stdout, coded)
+        self.assertNotIn("accept-encoding", server.requests()[-1]["head"].lower())
+        self.assertEqual(self.fetch("--compressed", url).stdout, b"a text")
+        self.assertIn("Accept-Encoding: gzip, deflate, br, zstd", server.requests()[-1]["head"])
 
     def test_fetch_resolves_as_told(self):
         server = self.serve()

@@ -142,6 +142,10 @@ struct Options {
   Http2Options http2;
   bool retry_stale = true;                   // send again what a dying idle connection swallowed, where that is safe
   std::string user_agent = "trunkline/0.1";  // empty: none
+  // Ask for gzip, deflate, br and zstd, and decode what comes; response.body_bytes bounds the text. A body that grows
+  // more than 200-fold beyond its first MiB is refused as a bomb. Not for requests that hold an Accept-Encoding or a
+  // Range of their own: their bodies stay as they come.
+  bool decompress = true;
 };
 
 }  // namespace trunkline

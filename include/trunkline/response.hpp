@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <trunkline/callback.hpp>
 #include <trunkline/headers.hpp>
@@ -13,6 +14,10 @@
 
 namespace trunkline {
 
+// What a body was, before it was decoded (Options::decompress).
+enum class ContentCoding : unsigned char { none, gzip, deflate, br, zstd, several };
+std::string_view to_string(ContentCoding coding);
+
 struct ResponseHead {
   int status = 0;
   std::string reason;
@@ -20,6 +25,9 @@ struct ResponseHead {
   ConnectionInfo connection;
   RequestTimes times;
   int retries = 0;
+  // With one, the body is what it was before the server coded it, and the headers have no Content-Encoding and no
+  // Content-Length any more.
+  ContentCoding decoded_from = ContentCoding::none;
 };
 
 struct Response : ResponseHead {

@@ -86,6 +86,7 @@ std::optional<Error> Call::prepare() {
       wants_close_ = equals_ignore_case(*connection, "close");
     }
   }
+  accepts_codings_ = options.decompress && accepts_codings(request_);
   idempotent_ = request_.is_idempotent() || is_idempotent(request_.method());
   Waiter::limits = &options.limits;
   Waiter::deadline = std::min(after(started_, limits().queue), total_deadline_);
@@ -125,7 +126,8 @@ http1::RequestHead Call::head() const {
   head.host = target_->url.authority();
   head.headers = &request_.headers();
   head.user_agent = transport_->options().user_agent;
-  head.usual = target_->usual_start;
+  if (accepts_codings_) head.accept_encoding = accepted_codings;
+  if (accepts_codings_ == transport_->options().decompress) head.usual = target_->usual_start;
   head.extra = target_->extra_head;
   head.upgrade = request_.wants_upgrade();
   head.has_body = request_.has_body();
@@ -456,9 +458,18 @@ void Call::on_head(int status, std::string&& reason, Headers&& headers, std::opt
   response_.retries = retries_;
   head_ready_ = true;
   announced_ = length.value_or(0);
+  if (accepts_codings_ && response_.headers.contains("Content-Encoding")) begin_decoding();
+}
+
+Error Call::refusal() const {
+  if (decoding_ && decoding_->error()) return *decoding_->error();
+  return {ErrorCode::limit_exceeded, Phase::body,
+          "the response's body is longer than the limit of " + std::to_string(body_limit()) + " bytes"};
 }
 
 bool Call::on_data(std::string_view data) {
+  if (decoding_) [[unlikely]]
+    return on_coded(data);
   if (kind_ == Kind::whole) {
     if (data.size() > body_limit_ - response_.body.size()) return false;
     // When the first of it is here: of hundreds of responses on one connection, most have only a head. Never on the
@@ -501,6 +512,8 @@ void Call::on_released() {
   if (kind_ == Kind::stream && head_delivered_) {
     count_end();
     finish_read();
+  } else if (kind_ == Kind::whole && decoding_ && !decoding_->finish()) {
+    complete(decoding_error());
   } else {
     complete(std::nullopt);
   }
@@ -688,14 +701,19 @@ Call::StreamCallbacks& Call::stream_callbacks() {
 
 Result<std::size_t> Call::read_result() {
   const std::size_t size = std::exchange(read_bytes_, 0);
-  into_ = {};
+  const bool had_room = !std::exchange(into_, {}).empty();
   if (size > 0) return size;
   if (error_) return *error_;
+  if (decoding_ && had_room && body_done_ && !decoding_->finish()) return decoding_error();
   return std::size_t{0};
 }
 
 Result<std::size_t> Call::read(std::span<char> into) {
   if (into.empty()) return std::size_t{0};
+  if (decoding_ && blocking_ && (carrier_ == nullptr || carrier_->in_caller_mode())) {
+    into_ = into;
+    if (read_held()) return read_result();
+  }
   if (carrier_ != nullptr && blocking_ && carrier_->in_caller_mode()) {
     into_ = into;
     read_bytes_ = 0;
@@ -732,7 +750,7 @@ void Call::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> 
 void Call::start_read_on_loop() {
   reading_ = true;
   read_bytes_ = 0;
-  if (carrier_ == nullptr || into_.empty()) {
+  if ((decoding_ && !into_.empty() && read_held()) || carrier_ == nullptr || into_.empty()) {
     finish_read();
     return;
   }

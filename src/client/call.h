@@ -15,6 +15,7 @@
 #include <trunkline/result.hpp>
 #include <trunkline/round_tripper.hpp>
 
+#include "client/body_decoding.h"
 #include "client/carrier.h"
 #include "client/retry.h"
 #include "http1/request_encoder.h"
@@ -70,7 +71,8 @@ class Call final : public pool::Waiter,
   void on_first_byte();
   void on_head(int status, std::string&& reason, Headers&& headers, std::optional<std::uint64_t> length);
   void on_upgraded() { upgraded_ = true; }
-  bool on_data(std::string_view data);  // false: the body is longer than allowed
+  bool on_data(std::string_view data);  // false: the body is refused
+  Error refusal() const;                // why
   void on_pause();                      // nothing more is wanted for now: hand out what is there
   void on_end(Headers&& trailers);      // the response is complete; then the lease ends; then on_released
   void on_released();
@@ -79,7 +81,10 @@ class Call final : public pool::Waiter,
 
   bool carried_by(const Carrier* carrier) const { return carrier_ == carrier; }
   bool wants_body() const { return kind_ == Kind::whole || (head_delivered_ && !into_.empty()); }
-  std::size_t room() const { return kind_ == Kind::whole ? SIZE_MAX : into_.size(); }
+  std::size_t room() const {
+    if (kind_ == Kind::whole) return SIZE_MAX;
+    return decoding_ ? BodyDecoding::most_held : into_.size();
+  }
   bool has_news() const { return kind_ == Kind::stream && ((head_ready_ && !head_delivered_) || read_bytes_ > 0); }
   bool satisfied() const { return satisfied_; }  // blocking: what was waited for is there
   bool may_repeat();                             // the request could be sent once more
@@ -126,6 +131,10 @@ class Call final : public pool::Waiter,
   void complete(std::optional<Error> error);
   void deliver();
   void count_end();
+  void begin_decoding();
+  bool on_coded(std::string_view data);
+  bool read_held();
+  Error decoding_error() const;
   StreamCallbacks& stream_callbacks();
   void start_read_on_loop();
   void finish_read();
@@ -153,6 +162,7 @@ class Call final : public pool::Waiter,
   bool reading_ = false;         // a start_read is under way
   bool wants_close_ = false;
   bool idempotent_ = false;
+  bool accepts_codings_ = false;  // by our own Accept-Encoding
 
   std::shared_ptr<const Target> target_;      // where it goes
   pool::Route* route_ = nullptr;              // target_'s
@@ -175,6 +185,7 @@ class Call final : public pool::Waiter,
   std::unique_ptr<Error> error_;
   std::span<char> into_;
   std::size_t read_bytes_ = 0;
+  std::unique_ptr<BodyDecoding> decoding_;  // of a body that is coded
   std::shared_ptr<SourceEvent> source_event_;
   std::atomic<std::uint32_t> wake_{0};  // what a blocked thread waits for: `waiting` until then
 

@@ -344,9 +344,8 @@ bool Connection::feed(std::string_view bytes) {
         break;
       case Event::data:
         if (!call.on_data(decoder_.data())) {
-          fail(failure(ErrorCode::limit_exceeded, "the response's body is longer than the limit of " +
-                                                      std::to_string(call.body_limit()) + " bytes"),
-               CloseReason::early_body_close);
+          const Error refusal = call.refusal();
+          fail(failure(refusal.code, refusal.message), CloseReason::early_body_close);
           return false;
         }
         break;

@@ -41,6 +41,7 @@ void Http2Stream::begin(Call& call) {
   head.path = from.target;
   head.headers = from.headers;
   head.user_agent = from.user_agent;
+  head.accept_encoding = from.accept_encoding;
   head.expect_continue = awaiting_continue_ = from.expect_continue;
   counted_length_ = from.content_length.has_value();
   head.content_length = from.has_body ? from.content_length : std::nullopt;
@@ -198,38 +199,44 @@ void Http2Stream::on_data(std::string_view bytes) {
   }
 }
 
-// Hands over what the call has room for, and holds the rest.
-void Http2Stream::take(std::string_view bytes) {
+// Hands over what the call has room for, and holds the rest. Coded bytes may give the reader nothing yet: then it goes
+// on.
+Http2Stream::Taken Http2Stream::take(std::string_view bytes) {
   const std::shared_ptr<Call> call = call_->shared_from_this();  // being told, its caller may drop it
-  const std::size_t size = std::min(bytes.size(), call->room());
-  if (!call->on_data(bytes.substr(0, size))) {
-    fail(failure(ErrorCode::limit_exceeded,
-                 "the response's body is longer than the limit of " + std::to_string(call->body_limit()) + " bytes"),
-         false);
-    reset(Code::cancel);
-    return;
-  }
-  connection_.session().consumed(*this, size);
-  if (held_.empty()) {
-    held_.assign(bytes.substr(size));
-    held_taken_ = 0;
-  } else {
-    held_taken_ += size;
-    if (held_taken_ == held_.size()) {
-      std::string().swap(held_);
-      held_taken_ = 0;
+  for (;;) {
+    const std::size_t size = std::min(bytes.size(), call->room());
+    if (!call->on_data(bytes.substr(0, size))) {
+      const Error refusal = call->refusal();
+      fail(failure(refusal.code, refusal.message), false);
+      reset(Code::cancel);
+      return Taken::refused;
     }
+    connection_.session().consumed(*this, size);
+    if (held_.empty()) {
+      held_.assign(bytes.substr(size));
+      held_taken_ = 0;
+    } else {
+      held_taken_ += size;
+      if (held_taken_ == held_.size()) {
+        std::string().swap(held_);
+        held_taken_ = 0;
+      }
+    }
+    if (call->has_news()) break;
+    if (held_.empty()) return Taken::all;
+    bytes = std::string_view(held_).substr(held_taken_);
   }
-  if (!call->has_news()) return;
   set_deadline(Duration::zero(), ErrorCode::timeout_total);
   call->on_pause();
+  return Taken::enough;
 }
 
 void Http2Stream::resume_reading() {
   if (!held_.empty()) {
-    take(std::string_view(held_).substr(held_taken_));
+    const Taken taken = take(std::string_view(held_).substr(held_taken_));
     connection_.want_flush();  // credit for the peer
-    return;
+    if (taken == Taken::refused) release_if_over();
+    if (taken != Taken::all) return;
   }
   if (closed_ && ended_) {
     finish_call();

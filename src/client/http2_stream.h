@@ -45,7 +45,12 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
  private:
   void refused(std::unique_ptr<Error> why = nullptr);
   void resume_writing();
-  void take(std::string_view bytes);
+  enum class Taken : unsigned char {
+    all,      // and the call wants more
+    enough,   // the call has been told; this may carry another by now
+    refused,  // the call has failed
+  };
+  Taken take(std::string_view bytes);
   void finish_call();
   void fail(Error error, bool unprocessed);
   void reset(http2::Code code);

@@ -82,6 +82,7 @@ constexpr std::array table{
         [](auto& o) -> auto& { return o.http2.fall_back_to_http1; }),
     row("retry_stale", handle, FieldForm::plain, [](auto& o) -> auto& { return o.retry_stale; }),
     row("user_agent", handle, FieldForm::plain, [](auto& o) -> auto& { return o.user_agent; }),
+    row("decompress", handle, FieldForm::plain, [](auto& o) -> auto& { return o.decompress; }),
 };
 
 // A structured binding must name every member, so a setting that is added to a struct stops the build here: name it,
@@ -118,8 +119,8 @@ std::integral_constant<std::size_t, sizeof...(Leaf)> leaves(const Leaf&...) {
 
 [[maybe_unused]] auto count_top(const Options& options) {
   const auto& [tls, protocol, proxy, proxy_tls, no_proxy, bind_address, resolve, address_guard, limits, timeouts,
-               response, http2, retry_stale, user_agent] = options;
-  return leaves(protocol, proxy, no_proxy, bind_address, resolve, address_guard, retry_stale, user_agent);
+               response, http2, retry_stale, user_agent, decompress] = options;
+  return leaves(protocol, proxy, no_proxy, bind_address, resolve, address_guard, retry_stale, user_agent, decompress);
 }
 
 template <class Struct>

@@ -169,7 +169,8 @@ Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string
   }
   target->request_target += target->url.target();
   if (auto sound = http1::check_target(target->request_target); !sound) return sound.error();
-  target->usual_start = http1::usual_start(target->request_target, target->url.authority(), options_.user_agent);
+  target->usual_start = http1::usual_start(target->request_target, target->url.authority(), options_.user_agent,
+                                           options_.decompress ? accepted_codings : std::string_view());
   std::lock_guard lock(mutex_);
   targets_[slot] = target;
   return std::shared_ptr<const Target>(std::move(target));

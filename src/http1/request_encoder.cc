@@ -253,10 +253,12 @@ Result<void> check_framing(const Headers& headers, bool has_body, std::optional<
   return {};
 }
 
-std::string usual_start(std::string_view target, std::string_view host, std::string_view user_agent) {
+std::string usual_start(std::string_view target, std::string_view host, std::string_view user_agent,
+                        std::string_view accept_encoding) {
   std::string start(" ");
   start.append(target).append(" HTTP/1.1\r\nHost: ").append(host);
   if (!user_agent.empty()) start.append("\r\nUser-Agent: ").append(user_agent);
+  if (!accept_encoding.empty()) start.append("\r\nAccept-Encoding: ").append(accept_encoding);
   return start;
 }
 
@@ -272,7 +274,8 @@ std::string_view encode_head(const RequestHead& request, std::string& buffer) {
   bool has_expect = false;
   // 256: more than everything below that is neither the caller's nor in `extra`.
   std::size_t bytes = 256 + request.method.size() + request.target.size() + request.host.size() +
-                      request.user_agent.size() + request.usual.size() + request.extra.size();
+                      request.user_agent.size() + request.accept_encoding.size() + request.usual.size() +
+                      request.extra.size();
   for (const Headers::Field field : headers) {
     bytes += field.name.size() + field.value.size() + 4;
     const Owned owner = owner_of(field.name);
@@ -296,6 +299,10 @@ std::string_view encode_head(const RequestHead& request, std::string& buffer) {
     if (!has_user_agent && !request.user_agent.empty()) {
       out.write("\r\nUser-Agent: ");
       out.write(request.user_agent);
+    }
+    if (!request.accept_encoding.empty()) {
+      out.write("\r\nAccept-Encoding: ");
+      out.write(request.accept_encoding);
     }
   }
   for (const Headers::Field field : headers) {

@@ -17,8 +17,9 @@ struct RequestHead {
   std::string_view target;  // origin-form, absolute-form, authority-form (CONNECT) or "*"
   std::string_view host;    // the authority for Host:, unless the caller's headers hold a valid one
   const Headers* headers = nullptr;
-  std::string_view user_agent;  // sent unless the caller's headers hold one or this is empty
-  // What usual_start() made of target, host and user_agent, when many requests have the same; or empty.
+  std::string_view user_agent;       // sent unless the caller's headers hold one or this is empty
+  std::string_view accept_encoding;  // sent unless this is empty; then the caller's headers hold none
+  // What usual_start() made of these four, when many requests have the same; or empty.
   std::string_view usual;
   std::string_view extra;        // complete "Name: value\r\n" lines that the transport itself adds (proxy credentials)
   bool upgrade = false;          // keep the caller's Upgrade and Connection: upgrade
@@ -34,7 +35,8 @@ Result<void> check_target(std::string_view target);
 Result<void> check_head(std::string_view method, const Headers& headers);
 
 // What stands between the method and the caller's fields when they hold neither Host nor User-Agent.
-std::string usual_start(std::string_view target, std::string_view host, std::string_view user_agent);
+std::string usual_start(std::string_view target, std::string_view host, std::string_view user_agent,
+                        std::string_view accept_encoding = {});
 
 // The head, through the empty line, at the start of `buffer`, which grows as it must and keeps its size: a buffer that
 // is used again costs nothing. The request must have passed check_request.

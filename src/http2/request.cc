@@ -164,6 +164,7 @@ std::span<const nghttp2_nv> request_fields(const RequestHead& head) {
   }
   *authority_at = field(":authority", authority, lent);
   if (!has_user_agent && !head.user_agent.empty()) *at++ = field("user-agent", head.user_agent, lent);
+  if (!head.accept_encoding.empty()) *at++ = field("accept-encoding", head.accept_encoding, lent);
   if (head.expect_continue && !has_expect) *at++ = field("expect", "100-continue", lent);
   if (head.content_length && !has_length) {
     struct Digits;

@@ -21,6 +21,7 @@ struct RequestHead {
   // no word, are left out.
   const Headers* headers = nullptr;
   std::string_view user_agent;                  // sent unless the headers hold one or this is empty
+  std::string_view accept_encoding;             // sent unless this is empty; then the headers hold none
   bool expect_continue = false;                 // sent unless the headers hold it
   std::optional<std::uint64_t> content_length;  // sent unless the headers hold it
 };

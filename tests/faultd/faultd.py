@@ -498,9 +498,15 @@ def ok(connection, request):
 
 def raw(connection, request):
     """The very bytes of b64=, in pieces of split=, then close=1 (FIN), rst=1, or the next request. if_first=1: only on
-    a connection's first request."""
+    a connection's first request. hold=N: those behind the first N only when the test says so."""
     request.read_body()
-    connection.send_in_pieces(base64.urlsafe_b64decode(request.get("b64")), request.number("split", 1 << 30))
+    data = base64.urlsafe_b64decode(request.get("b64"))
+    if "hold" in request.arguments:
+        first = request.number("hold")
+        connection.send(data[:first])
+        connection.hold()
+        data = data[first:]
+    connection.send_in_pieces(data, request.number("split", 1 << 30))
     if request.get("rst"):
         connection.reset()
     if request.get("close"):
