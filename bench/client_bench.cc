@@ -6,9 +6,9 @@
 //   isolated           blocking; a transport of its own for each request: the mistake that sharing prevents
 //   idle               TOTAL idle connections, and the memory they take
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
-// (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; UNREAD=url: a response from there stays open and unread
-// beside the requests; APART=n: callback's requests go over n transports in turn, so that with OPEN=1 there are exactly n
-// connections; DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
+// (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; UNREAD=url: a response from there stays open and
+// unread beside the requests; APART=n: callback's requests go over n transports in turn, so that with OPEN=1 there are
+// exactly n connections; DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
 #include <malloc.h>
 
 #include <atomic>

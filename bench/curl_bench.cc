@@ -7,7 +7,8 @@
 //   multi         one thread, curl_multi_socket_action on epoll
 //   idle          TOTAL idle connections, and the memory they take
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; STREAMS=n: HTTP/2 over TLS where the server speaks it, with at
-// most n streams on a connection. (Not in clear: Debian 12's libcurl, 7.88, fails when it uses such a connection again.)
+// most n streams on a connection. (Not in clear: Debian 12's libcurl, 7.88, fails when it uses such a connection
+// again.)
 #include <curl/curl.h>
 #include <malloc.h>
 #include <sys/epoll.h>

@@ -1,5 +1,5 @@
-// Whatever the bytes, the decoder stays within its limits, and gives the same text and the same end however they are cut.
-// The first byte chooses the codings.
+// Whatever the bytes, the decoder stays within its limits, and gives the same text and the same end however they are
+// cut. The first byte chooses the codings.
 #include <algorithm>
 #include <array>
 #include <cstdint>

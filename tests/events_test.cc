@@ -82,6 +82,7 @@ TEST_F(EventsTest, an_event_is_there_before_the_server_sends_another_byte) {
     ASSERT_GOOD(one);
     ASSERT_TRUE(*one);
     EXPECT_EQ((**one).data, "one");
+    ASSERT_TRUE(server.wait_for("held", 1));
     server.release(1);
     EXPECT_EQ(all_of(*events, with_callbacks), std::vector<std::string>{"message|two|"});
   }

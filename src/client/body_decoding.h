@@ -18,8 +18,8 @@ namespace trunkline {
 // What we say that we understand.
 inline constexpr std::string_view accepted_codings = "gzip, deflate, br, zstd";
 
-// Whether a request may say so. Part of a coded body cannot be decoded, and who names codings himself wants them as they
-// are.
+// Whether a request may say so. Part of a coded body cannot be decoded, and who names codings himself wants them as
+// they are.
 inline bool accepts_codings(const Request& request) {
   const Headers& headers = request.headers();
   return headers.empty() ||

@@ -1,5 +1,5 @@
-// The plain text of a coded body (RFC 9110 section 8.4): gzip, deflate, br and zstd behind one set of bounds, so that no
-// coding can be a way around them. Bytes in, bytes out; no I/O, no clock.
+// The plain text of a coded body (RFC 9110 section 8.4): gzip, deflate, br and zstd behind one set of bounds, so that
+// no coding is a way around them. Bytes in, bytes out; no I/O, no clock.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,8 @@ struct DecoderLimits {
 // Two layers also have 16 KiB between them.
 class Decoder {
  public:
-  // For the value of a Content-Encoding field, several joined by commas. Null: nothing is coded ("identity", or an empty
-  // list). A coding that is not known is an error that names it.
+  // For the value of a Content-Encoding field, several joined by commas. Null: nothing is coded ("identity", or an
+  // empty list). A coding that is not known is an error that names it.
   static Result<std::unique_ptr<Decoder>> make(std::string_view content_encoding, const DecoderLimits& limits);
 
   struct Step {

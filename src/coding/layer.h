@@ -1,5 +1,5 @@
-// One coding, as its library decodes it. The bounds are the Decoder's business, but for what a coding itself can ask for:
-// the size of a window or of a header.
+// One coding, as its library decodes it. The bounds are the Decoder's business, but for what a coding itself can ask
+// for: the size of a window or of a header.
 #pragma once
 
 #include <memory>

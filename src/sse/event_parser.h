@@ -1,4 +1,5 @@
-// An event stream (WHATWG HTML section 9.2.6) as it comes: bytes in, events out, however they are cut. No I/O, no clock.
+// An event stream (WHATWG HTML section 9.2.6) as it comes: bytes in, events out, however they are cut. No I/O, no
+// clock.
 #pragma once
 
 #include <chrono>
