@@ -59,6 +59,7 @@ struct Settings {
     options.tls.ca_file = ca;
     options.tls.certificate_file = certificate;
     options.tls.key_file = key;
+    options.decompress = false;  // nor do most peers ask for coded bodies
     if (h2c) options.protocol = trunkline::Protocol::h2c;
     if (idle.count() > 0) options.limits.idle_timeout = idle;
     if (keep_defaults) return options;
