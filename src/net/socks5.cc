@@ -71,12 +71,12 @@ bool Socks5::append_address(std::string_view host) {
   std::array<char, 16> bytes{};
   if (text.find('\0') == std::string::npos) {
     if (inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) {
-      request_ += ipv4;
+      request_ += static_cast<char>(ipv4);
       request_.append(bytes.data(), 4);
       return true;
     }
     if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) {
-      request_ += ipv6;
+      request_ += static_cast<char>(ipv6);
       request_.append(bytes.data(), 16);
       return true;
     }
@@ -90,7 +90,7 @@ bool Socks5::append_address(std::string_view host) {
     fail("the host holds bytes that must not stand in a name");
     return false;
   }
-  request_ += name;
+  request_ += static_cast<char>(name);
   request_ += static_cast<char>(text.size());
   request_ += text;
   return true;
