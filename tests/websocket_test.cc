@@ -307,14 +307,17 @@ TEST_F(WebSocketTest, refuses_what_makes_no_sense_before_anything_is_sent) {
 
 TEST_F(WebSocketTest, reads_what_came_with_the_handshake_and_in_pieces) {
   Listener& server = serve();
+  int frames = 0;
   for (const auto* how : {"glue=1", "split=1"}) {
     Result<WebSocket> socket = make_client().connect_websocket(saying(server, "\x01\x03Hel\x89\x01p\x80\x02lo", how));
     ASSERT_GOOD(socket);
     const Result<WebSocketMessage> message = socket->receive(seconds(30));
     ASSERT_GOOD(message);
     EXPECT_EQ(message->data, "Hello");
-    EXPECT_TRUE(server.wait_for("bodies", 1));
+    EXPECT_TRUE(server.wait_for("bodies", ++frames));
     EXPECT_EQ(heard(server), "pong p\n");
+    ASSERT_GOOD(socket->close());
+    EXPECT_TRUE(server.wait_for("bodies", ++frames)) << "its close frame, before the next connection's are counted";
   }
 }
 

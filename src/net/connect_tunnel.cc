@@ -6,13 +6,13 @@
 namespace trunkline::net {
 
 ConnectTunnel::ConnectTunnel(const std::string& authority, const std::string& authorization)
-    : has_credentials_(!authorization.empty()) {
+    : secret_(authorization.substr(authorization.rfind(' ') + 1)) {
   const auto checked = http1::check_request("CONNECT", authority, {});
   if (!checked || !http1::is_field_value(authorization)) {
     fail("the host or the credentials hold bytes that must not stand in a request");
     return;
   }
-  const std::string credentials = has_credentials_ ? "Proxy-Authorization: " + authorization + "\r\n" : std::string();
+  const std::string credentials = has_credentials() ? "Proxy-Authorization: " + authorization + "\r\n" : std::string();
   http1::RequestHead head;
   head.method = "CONNECT";
   head.target = head.host = authority;
@@ -34,7 +34,7 @@ TunnelHandshake::Step ConnectTunnel::feed(std::string_view& input) {
       case http1::ResponseDecoder::Event::head:
         return judge(reply_.head());
       case http1::ResponseDecoder::Event::error:
-        return fail(reply_.error().message);
+        return fail(without_secret(reply_.error().message));
       case http1::ResponseDecoder::Event::need_more:
         return step_;
       default:
@@ -48,10 +48,16 @@ TunnelHandshake::Step ConnectTunnel::feed(std::string_view& input) {
 TunnelHandshake::Step ConnectTunnel::judge(const http1::ResponseHead& head) {
   if (head.status / 100 == 2) return step_ = Step::done;
   std::string why = "it answered " + std::to_string(head.status);
-  if (!head.reason.empty()) why += " " + printable(head.reason, 80);
+  if (!head.reason.empty()) why += " " + printable(without_secret(head.reason), 80);
   if (head.status != 407) return fail(std::move(why));
-  why += has_credentials_ ? ": it refused the credentials" : ": it wants credentials";
+  why += has_credentials() ? ": it refused the credentials" : ": it wants credentials";
   return fail(std::move(why), ErrorCode::proxy_auth);
+}
+
+// A proxy may repeat in its answer what it was told.
+std::string ConnectTunnel::without_secret(std::string text) const {
+  if (!has_credentials() || text.find(secret_) == std::string::npos) return text;
+  return "(not shown: it repeats the credentials)";
 }
 
 }  // namespace trunkline::net

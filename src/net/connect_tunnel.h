@@ -21,7 +21,10 @@ class ConnectTunnel final : public TunnelHandshake {
  private:
   Step judge(const http1::ResponseHead& head);
 
-  const bool has_credentials_;
+  bool has_credentials() const { return !secret_.empty(); }
+  std::string without_secret(std::string text) const;
+
+  const std::string secret_;  // the value of Proxy-Authorization without its scheme
   http1::ResponseDecoder reply_;
 };
 

@@ -77,6 +77,8 @@ TEST(ConnectTunnel, says_what_a_proxy_refused_with) {
       {"HTTP/1.1 407 No\r\n\r\n", "", ErrorCode::proxy_auth, "it answered 407 No: it wants credentials"},
       {"HTTP/1.1 407 No\r\n\r\n", "Basic eDp5", ErrorCode::proxy_auth,
        "it answered 407 No: it refused the credentials"},
+      {"HTTP/1.1 407 eDp5?\r\n\r\n", "Basic eDp5", ErrorCode::proxy_auth,
+       "it answered 407 (not shown: it repeats the credentials): it refused the credentials"},
       {"SSH-2.0-OpenSSH\r\n\r\n", "", ErrorCode::proxy_failed, ""},
   };
   for (const Row& row : rows) {
