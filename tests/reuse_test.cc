@@ -305,6 +305,7 @@ TEST_F(ReuseTest, drain_waits_for_what_is_under_way_and_refuses_what_comes_later
   server.release();
   EXPECT_STATUS(busy.get(), 200);
   EXPECT_TRUE(drained.get());
+  EXPECT_EQ(transport()->stats().pool.open, 0) << "its sockets are closed when drain() returns";
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
 }
 

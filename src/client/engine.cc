@@ -1,6 +1,7 @@
 #include "client/engine.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdlib>
 #include <system_error>
 
@@ -19,17 +20,23 @@ constexpr auto transport_grace = std::chrono::seconds(60);
 
 // One is right for most clients; more help programs that need more than one core for their I/O.
 std::size_t loop_count() {
-  const char* wanted = std::getenv("TRUNKLINE_LOOPS");
+  const char* const wanted = std::getenv("TRUNKLINE_LOOPS");
   const int count = wanted != nullptr ? std::atoi(wanted) : 1;
   return static_cast<std::size_t>(std::clamp(count, 1, 64));
+}
+
+// Chosen by the machine's limits, unless whoever runs the program knows better.
+std::int64_t socket_limit() {
+  const char* const wanted = std::getenv("TRUNKLINE_SOCKETS");
+  const std::int64_t limit = wanted != nullptr ? std::atoll(wanted) : 0;
+  return limit > 0 ? limit : pool::Budget::limit_of_this_process();
 }
 
 }  // namespace
 
 Engine& Engine::instance() { return net::per_process<Engine>(); }
 
-Engine::Engine()
-    : generation_(net::fork_generation()), budget_(pool::Budget::limit_of_this_process()), shared_pool_(make_pool()) {}
+Engine::Engine() : generation_(net::fork_generation()), budget_(socket_limit()), shared_pool_(make_pool()) {}
 
 std::shared_ptr<pool::Pool> Engine::make_pool() {
   auto made =
@@ -178,6 +185,27 @@ void Engine::wake(pool::Route& route, TimePoint when) {
       loop.set_timer(*new Wake(loop, std::move(pool), std::move(route)), when);
     }
   });
+}
+
+bool Engine::settle(TimePoint deadline) {
+  if (budget_.open() == 0 || net::Loop::current() != nullptr) return true;  // no socket, no loop
+  next_worker();                                                            // none are made any more
+  struct Rest {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t loops = 0;
+  };
+  const auto rest = std::make_shared<Rest>();
+  rest->loops = workers_.size();
+  for (const auto& worker : workers_) {
+    worker->loop.post([rest] {
+      std::lock_guard lock(rest->mutex);
+      --rest->loops;
+      rest->changed.notify_all();
+    });
+  }
+  std::unique_lock lock(rest->mutex);
+  return rest->changed.wait_until(lock, deadline, [&] { return rest->loops == 0; });
 }
 
 // --- the cache of transports

@@ -54,6 +54,10 @@ class Engine final : public pool::Performer {
   void forget(const TransportImpl& transport);
   std::size_t cached_transports();
 
+  // Waits until the loops have done what they had been given before: what was to be closed is closed. False: not in
+  // time. Not for a loop's thread, which would wait for itself.
+  bool settle(TimePoint deadline);
+
   // pool::Performer
   void grant(pool::Waiter& waiter, pool::Entry& entry) override;
   void fail(pool::Waiter& waiter, pool::Route& route, ErrorCode code, std::shared_ptr<const Error> error) override;

@@ -384,17 +384,18 @@ bool TransportImpl::drain(Duration limit) {
   closed_.store(true);
   if (!pool_) return true;
   Engine::instance().forget(*this);
+  const TimePoint deadline = Clock::now() + std::min<Duration>(limit, std::chrono::hours(24 * 365));
   bool all = false;
   {
     std::unique_lock lock(drained_mutex_);
-    all = drained_.wait_for(lock, limit, [this] { return request_counters().in_flight == 0; });
+    all = drained_.wait_until(lock, deadline, [this] { return request_counters().in_flight == 0; });
   }
   if (own_pool_) {
     pool_->shut_down(Clock::now());
   } else {
     invalidate({});
   }
-  return all;
+  return Engine::instance().settle(deadline) && all;
 }
 
 }  // namespace trunkline

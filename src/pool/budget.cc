@@ -33,17 +33,31 @@ bool Budget::take() {
   return false;
 }
 
-void Budget::wait(const std::shared_ptr<Route>& route) {
+void Budget::wait(const std::shared_ptr<Route>& route, TimePoint now) {
   std::lock_guard lock(mutex_);
-  starved_.push_back(route);
+  starved_.push_back({route, route.get(), now});
   starving_.fetch_add(1, std::memory_order_seq_cst);
+}
+
+bool Budget::must_yield(const Route& holder, TimePoint now) {
+  if (!wants_relief()) return false;
+  std::lock_guard lock(mutex_);
+  // The queue is all but in the order of arrival, so a look at the first other one is enough.
+  for (auto each = starved_.begin(); each != starved_.end(); ++each) {
+    if (each->identity == &holder || each->route.expired()) continue;
+    if (now - each->since < patience) return false;
+    std::rotate(starved_.begin(), each, each + 1);
+    relieving_.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  return false;
 }
 
 std::shared_ptr<Route> Budget::serve() {
   if (!anyone_waits()) return nullptr;
   std::lock_guard lock(mutex_);
   while (!starved_.empty() && take()) {
-    std::shared_ptr<Route> route = starved_.front().lock();
+    std::shared_ptr<Route> route = starved_.front().route.lock();
     starved_.pop_front();
     starving_.fetch_sub(1, std::memory_order_seq_cst);
     if (route) {

@@ -27,7 +27,11 @@ class Budget {
   // Never while others wait for one: whoever comes later queues behind them.
   bool try_take();
   // The route wants a socket and there is none. It is served in turn.
-  void wait(const std::shared_ptr<Route>& route);
+  void wait(const std::shared_ptr<Route>& route, TimePoint now);
+  // Whether `holder`, whose connections go from one request to the next and are never idle, should close this one: a
+  // route has waited for `patience`. It is the next to be served.
+  bool must_yield(const Route& holder, TimePoint now);
+  static constexpr std::chrono::milliseconds patience{100};
   // Takes a socket for the route that has waited longest, if there is one for it: Route::served_. The caller pokes it.
   std::shared_ptr<Route> serve();
   // Gives one back, and serves.
@@ -54,9 +58,14 @@ class Budget {
   std::atomic<std::int64_t> open_{0};
   std::atomic<std::int64_t> limit_;
   std::atomic<int> starving_{0};
-  std::atomic<int> relieving_{0};  // closed by relieve() and not given back yet; at most
+  std::atomic<int> relieving_{0};  // closed to make room and not given back yet; at most
   std::mutex mutex_;               // starved_, pools_
-  std::deque<std::weak_ptr<Route>> starved_;
+  struct Starved {
+    std::weak_ptr<Route> route;
+    const Route* identity;  // without locking the former: a route must not end under mutex_
+    TimePoint since;
+  };
+  std::deque<Starved> starved_;
   std::vector<std::weak_ptr<Pool>> pools_;
 };
 

@@ -29,8 +29,8 @@ TEST(Budget, serves_those_who_wait_in_turn) {
   const auto first = some_route(budget, "first");
   const auto second = some_route(budget, "second");
   ASSERT_TRUE(budget.try_take());
-  budget.wait(first);
-  budget.wait(second);
+  budget.wait(first, TimePoint{});
+  budget.wait(second, TimePoint{});
   EXPECT_EQ(budget.give(), first);
   EXPECT_TRUE(first->served());
   EXPECT_EQ(budget.open(), 1) << "the socket is first's";
@@ -41,7 +41,7 @@ TEST(Budget, serves_those_who_wait_in_turn) {
 TEST(Budget, lets_nobody_overtake_those_who_wait) {
   Budget budget(1);
   const auto route = some_route(budget, "route");
-  budget.wait(route);
+  budget.wait(route, TimePoint{});
   EXPECT_FALSE(budget.try_take());
   EXPECT_EQ(budget.serve(), route);
 }
@@ -50,8 +50,8 @@ TEST(Budget, passes_over_routes_that_are_gone) {
   Budget budget(1);
   const auto alive = some_route(budget, "alive");
   ASSERT_TRUE(budget.try_take());
-  budget.wait(some_route(budget, "gone"));
-  budget.wait(alive);
+  budget.wait(some_route(budget, "gone"), TimePoint{});
+  budget.wait(alive, TimePoint{});
   EXPECT_EQ(budget.give(), alive);
   EXPECT_EQ(budget.open(), 1);
 }
@@ -59,7 +59,7 @@ TEST(Budget, passes_over_routes_that_are_gone) {
 TEST(Budget, takes_back_what_a_route_that_ends_was_served) {
   Budget budget(1);
   auto route = some_route(budget, "route");
-  budget.wait(route);
+  budget.wait(route, TimePoint{});
   ASSERT_EQ(budget.serve(), route);
   EXPECT_EQ(budget.open(), 1);
   route.reset();
@@ -71,7 +71,7 @@ TEST(Budget, serves_nobody_while_more_are_open_than_a_lowered_limit) {
   const auto route = some_route(budget, "route");
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(budget.try_take());
   budget.set_limit(1);
-  budget.wait(route);
+  budget.wait(route, TimePoint{});
   EXPECT_EQ(budget.give(), nullptr);
   EXPECT_EQ(budget.give(), nullptr);
   EXPECT_EQ(budget.give(), route);

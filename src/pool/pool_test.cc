@@ -211,6 +211,45 @@ TEST_F(PoolBudget, a_route_that_closes_does_not_take_its_socket_back_before_thos
   EXPECT_NE(greedy.entry, nullptr);
 }
 
+TEST_F(PoolBudget, routes_that_are_never_idle_take_turns_with_the_last_socket) {
+  const auto pool = make_pool();
+  budget.set_limit(1);
+  Caller* busy = &acquire(*pool, "busy");
+  Caller* next = &acquire(*pool, "busy");
+  Caller& starved = acquire(*pool, "starved");
+  for (int i = 0; i < 4; ++i) {  // in the first 100 ms the connection stays where it is used
+    now += std::chrono::milliseconds(20);
+    release(*busy);
+    ASSERT_NE(next->entry, nullptr) << i;
+    busy = next;
+    next = &acquire(*pool, "busy");
+  }
+  EXPECT_EQ(starved.entry, nullptr);
+  now += std::chrono::milliseconds(20);
+  release(*busy);
+  ASSERT_NE(starved.entry, nullptr);
+  EXPECT_EQ(next->entry, nullptr);
+  EXPECT_EQ(stats(*pool).pool.closed_by_reason[static_cast<std::size_t>(CloseReason::evicted_total)], 1u);
+  // Now the other way round, which is no different.
+  Caller* other = &starved;
+  Caller* after = &acquire(*pool, "starved");
+  now += std::chrono::milliseconds(100);
+  release(*other);
+  ASSERT_NE(next->entry, nullptr);
+  EXPECT_EQ(after->entry, nullptr);
+}
+
+TEST_F(PoolBudget, a_route_alone_keeps_its_connections_however_many_more_it_wants) {
+  const auto pool = make_pool();
+  budget.set_limit(1);
+  Caller& first = acquire(*pool, "busy");
+  Caller& second = acquire(*pool, "busy");
+  now += std::chrono::milliseconds(1000);
+  release(first);
+  ASSERT_NE(second.entry, nullptr);
+  EXPECT_EQ(stats(*pool).pool.dials_started, 1u);
+}
+
 TEST_F(PoolBudget, a_starved_route_whose_waiters_left_passes_its_turn_on) {
   const auto pool = make_pool();
   budget.set_limit(1);

@@ -206,6 +206,10 @@ void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimit
       start_dial(DialReason::aged, limits, Timeouts(), now, actions);
     }
   }
+  if (keep && first_ != nullptr && budget_.must_yield(*this, now)) {
+    keep = false;
+    reason = CloseReason::evicted_total;
+  }
   if (!keep) {
     drain(entry, reason, actions);
     pump(nullptr, now, actions);

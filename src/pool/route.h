@@ -180,7 +180,7 @@ class Route : public std::enable_shared_from_this<Route> {
   const Waiter* entitled() const;
   void make_room(const PoolLimits& limits, TimePoint now, Actions& actions);
   void wake(TimePoint when, TimePoint now, Actions& actions);
-  bool take_socket(Actions& actions);
+  bool take_socket(TimePoint now, Actions& actions);
   void give_socket(Actions& actions);
   void start_dial(DialReason reason, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now,
                   Actions& actions);

@@ -58,7 +58,7 @@ void Route::pump(const Waiter* asking, TimePoint now, Actions& actions) {
       wake(next, now, actions);
       return;
     }
-    if (!take_socket(actions)) {
+    if (!take_socket(now, actions)) {
       if (!shared_.empty()) serve(now, actions);  // who hoped to avoid a connection takes it now
       return;
     }
@@ -89,7 +89,7 @@ void Route::make_room(const PoolLimits& limits, TimePoint now, Actions& actions)
 }
 
 // One of the process's sockets. False: we are in the budget's queue, and will be poked.
-bool Route::take_socket(Actions& actions) {
+bool Route::take_socket(TimePoint now, Actions& actions) {
   if (served_.exchange(false)) {
     starved_ = false;
     return true;
@@ -97,7 +97,7 @@ bool Route::take_socket(Actions& actions) {
   if (starved_) return false;
   if (budget_.try_take()) return true;
   starved_ = true;
-  budget_.wait(shared_from_this());
+  budget_.wait(shared_from_this(), now);
   // Again, now that whoever gives a socket back sees us wait.
   while (auto next = budget_.serve()) {
     if (next.get() == this) break;

@@ -252,7 +252,7 @@ void Route::grow(TimePoint now, Actions& actions) {
       if (next != never) wake(next, now, actions);
       return;
     }
-    if (!take_socket(actions)) {
+    if (!take_socket(now, actions)) {
       serve(now, actions);  // who hoped to avoid a connection takes it now
       return;
     }
