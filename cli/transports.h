@@ -11,10 +11,9 @@
 #include <string>
 
 #include <trunkline/client.hpp>
+#include <trunkline/environment_proxy.hpp>
 
 #include "stats_sum.h"
-#include "url/environment_proxy.h"
-
 namespace trunkline::cli {
 
 struct Sharing {

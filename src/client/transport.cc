@@ -236,9 +236,8 @@ std::shared_ptr<const net::DialProxy> TransportImpl::dial_proxy() const {
   proxy->host = proxy_->host;
   proxy->zone = proxy_->zone;
   proxy->port = proxy_->port;
-  if (proxy_->is_socks()) {
-    proxy->login = {proxy_->user, proxy_->password};
-  } else if (proxy_->has_credentials) {
+  proxy->login = {proxy_->user, proxy_->password};
+  if (!proxy_->is_socks() && proxy_->has_credentials) {
     proxy->authorization = "Basic " + base64(proxy_->user + ":" + proxy_->password);
   }
   if (proxy_->kind == ProxyKind::https) {

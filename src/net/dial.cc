@@ -224,7 +224,8 @@ void Dial::begin_tunnel() {
   if (proxy().kind == ProxyKind::socks5 || proxy().kind == ProxyKind::socks5h) {
     tunnel_ = std::make_unique<Socks5>(far_end_, target_->port, proxy().login);
   } else {
-    tunnel_ = std::make_unique<ConnectTunnel>(authority(target_->host, target_->port), proxy().authorization);
+    tunnel_ = std::make_unique<ConnectTunnel>(authority(target_->host, target_->port), proxy().authorization,
+                                              proxy().login.password);
   }
   step_tunnel();
 }
