@@ -341,6 +341,7 @@ void Dial::on_limit() {
                   "no name server answered for " + printable(far_end ? target_->host : proxy().host) + after);
     }
     case Phase::connect: {
+      race_.blame_silent();
       const std::string others = race_.failures().empty() ? "" : "; " + race_.failures();
       return fail(ErrorCode::timeout_connect, "no answer from " + race_.silent_addresses() + after + others);
     }
