@@ -1,5 +1,6 @@
-// One planned request from its first byte to its last, over all redirects. The same steps whether the calls block or
-// not: with an inbox every call is started and its end comes back through the inbox; without one it blocks.
+// One planned request from its first byte to its last, through the library's policies: over all redirects and retries.
+// The same steps whether the calls block or not: with an inbox every call is started and its end comes back through the
+// inbox; without one it blocks.
 #pragma once
 
 #include <array>
@@ -9,8 +10,10 @@
 #include <string>
 
 #include <trunkline/client.hpp>
+#include <trunkline/events.hpp>
+#include <trunkline/policy.hpp>
 
-#include "client/redirect.h"
+#include "hops.h"
 #include "inbox.h"
 #include "output.h"
 #include "plan.h"
@@ -22,9 +25,8 @@
 namespace trunkline::cli {
 
 struct ExchangeRules {
-  bool follow = false;
-  int max_redirects = default_max_redirects;
-  RedirectRules redirects;
+  std::optional<RedirectPolicy> redirects;  // none: what a server sends elsewhere is the response
+  std::optional<RetryPolicy> retries;
   bool fail = false;          // no body of an error status is written
   bool include_head = false;  // in front of a streamed body
   bool verbose = false;
@@ -35,7 +37,12 @@ struct ExchangeRules {
 };
 
 // Where the body goes.
-enum class Delivery : unsigned char { whole, file, standard_output };
+enum class Delivery : unsigned char {
+  whole,
+  file,
+  standard_output,
+  events,  // it is one of server-sent events, which go to stdout one by one
+};
 
 class Exchange {
  public:
@@ -49,18 +56,18 @@ class Exchange {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void send_hop();
-  void record_hop();
+  void record();
+  void send();
   void on_whole(Result<Response> response);
   void on_open(Result<ResponseStream> stream);
   void read_body();
   void on_piece(Result<std::size_t> size);
-  bool follow(const ResponseHead& head);  // true: a redirect, and what it asks for is under way or has failed
+  void read_event();
+  void on_event(Result<std::optional<Event>> event);
   void fail(Error error);
   void finish();
 
-  bool over_total(Request& request);
-  void say(const std::string& lines) const;  // to stderr, marked with the number when several run
+  std::string prefix() const;  // marks lines on stderr with the number when several run
 
   const PlannedRequest& plan_;
   const Delivery delivery_;
@@ -70,17 +77,14 @@ class Exchange {
   Inbox* inbox_;
   Callback<void(Report)> done_;
 
-  Request request_;  // of this hop
-  Url first_origin_;
-  bool left_origin_ = false;
-  Clock::time_point began_;
-  Clock::time_point hop_began_;
-  std::shared_ptr<Transport> transport_;
-  std::shared_ptr<Recorder> recorder_;  // of this hop
-  std::vector<TraceEvent> events_before_;
+  Request request_;
+  std::shared_ptr<Recorder> recorder_;  // of all hops
+  std::shared_ptr<HopNotes> notes_;
+  std::shared_ptr<RoundTripper> way_;
   Report report_;
 
   std::optional<ResponseStream> stream_;
+  std::optional<EventStream> events_;
   std::optional<Output> file_;
   std::array<char, 64 * 1024> buffer_;
 };

@@ -15,6 +15,7 @@
 #include "exit_code.h"
 #include "json_output.h"
 #include "plan.h"
+#include "policies.h"
 #include "transport_options.h"
 #include "verbose.h"
 #include "websocket_fetch.h"
@@ -27,11 +28,10 @@ using Clock = Inbox::Clock;
 // Results that wait for an earlier one before they can be printed; a slow first request must not fill the memory.
 constexpr std::uint64_t results_ahead = 4096;
 
-ExchangeRules rules_of(const FetchFlags& flags, const Options& options) {
+ExchangeRules rules_of(const FetchFlags& flags, const Options& options, const Policies& policies) {
   ExchangeRules rules;
-  rules.follow = flags.follow;
-  rules.max_redirects = flags.max_redirects;
-  rules.redirects = {flags.allow_downgrade, flags.secret_headers};
+  rules.redirects = policies.redirects;
+  rules.retries = policies.retries;
   rules.fail = flags.fail;
   rules.include_head = flags.include_head;
   rules.verbose = flags.verbose;
@@ -49,10 +49,10 @@ Environment environment_of(const FetchFlags& flags) {
 
 class FetchRun {
  public:
-  FetchRun(const FetchFlags& flags, Plan plan, const Options& options)
+  FetchRun(const FetchFlags& flags, Plan plan, const Options& options, const Policies& policies)
       : flags_(flags),
         plan_(std::move(plan)),
-        rules_(rules_of(flags, options)),
+        rules_(rules_of(flags, options, policies)),
         transports_(options, {.recreate = flags.recreate_client, .isolated = flags.isolated}, environment_of(flags)),
         out_(Output::to_stdout()) {}
 
@@ -111,6 +111,7 @@ std::uint64_t FetchRun::end_of_group(std::uint64_t first) const {
 }
 
 Delivery FetchRun::delivery_of(const PlannedRequest& request, bool alone) const {
+  if (flags_.sse) return Delivery::events;
   if (!request.output.empty() && request.output != "-") return Delivery::file;
   // Bodies of several requests would mix on stdout, and --json has its lines there.
   return flags_.json || !alone ? Delivery::whole : Delivery::standard_output;
@@ -216,8 +217,9 @@ void FetchRun::note_failure(int code) {
 int run_fetch(const FetchFlags& flags) {
   Result<Options> options = options_from(flags.transport);
   Result<Plan> plan = options ? plan_from(flags, *options) : Result<Plan>(options.error());
-  if (!plan) {
-    std::fprintf(stderr, "trunkline fetch: %s\n", plan.error().message.c_str());
+  Result<Policies> policies = plan ? policies_from(flags) : Result<Policies>(plan.error());
+  if (!policies) {
+    std::fprintf(stderr, "trunkline fetch: %s\n", policies.error().message.c_str());
     return exit_misuse;
   }
   const Result<bool> websocket = is_websocket_plan(flags, *plan);
@@ -226,7 +228,7 @@ int run_fetch(const FetchFlags& flags) {
     return exit_misuse;
   }
   if (*websocket) return run_websockets(flags, *plan, *options);
-  FetchRun run(flags, *std::move(plan), *options);
+  FetchRun run(flags, *std::move(plan), *options, *policies);
   return run.run();
 }
 

@@ -109,12 +109,21 @@ CLI::App* add_fetch(CLI::App& app, FetchFlags& flags) {
   add_list(*fetch, "--secret-header", flags.secret_headers, "not shown, and not sent to another origin", "NAME",
            redirects);
 
+  const std::string retries = "Retries";
+  add_value(*fetch, "--retry", flags.retry, "again after what may pass, at most that often", "N", retries);
+  add_value(*fetch, "--retry-delay", flags.retry_delay, "before each; default: random, up to 1 s, 2 s, 4 s, ...",
+            "TIME", retries);
+  add_value(*fetch, "--retry-max-time", flags.retry_max_time, "begin none later than that", "TIME", retries);
+  add_switch(*fetch, "--retry-all-errors", flags.retry_all_errors,
+             "also what may have been done already, and with -f every status of 400 or more", retries);
+
   const std::string output = "Output";
   add_list(*fetch, "-o,--output", flags.outputs, "body into a file, one per URL in order; - is stdout", "FILE", output);
   add_switch(*fetch, "-i,--include", flags.include_head, "the response's head in front of the body", output);
   add_switch(*fetch, "-f,--fail", flags.fail, "a status of 400 or more is a failure (22)", output);
   add_switch(*fetch, "--json", flags.json, "a JSON line per request, and one with the counters", output);
   add_switch(*fetch, "--include-body", flags.include_body, "in JSON too", output);
+  add_switch(*fetch, "--sse", flags.sse, "print server-sent events as they come; JSON: a line each", output);
   add_switch(*fetch, "--trace", flags.trace, "what happened when, on stderr or in JSON", output);
   add_switch(*fetch, "-v,--verbose", flags.verbose, "connection, request and response heads, on stderr", output);
   add_switch(*fetch, "-s,--silent", flags.silent, "no error messages", output);

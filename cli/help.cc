@@ -40,6 +40,8 @@ Examples
   trunkline fetch --json --repeat 20 --recreate-client http://host/    a new client per request: still one connection
   trunkline fetch --json --repeat 20 --recreate-client --isolated http://host/       the bug: twenty connections
   trunkline fetch ws://host/chat --ws-message hello --ws-message bye   two messages, the reply to each, and close
+  trunkline fetch -f --retry 3 http://host/                            four attempts at most, pauses between them
+  trunkline fetch --sse --json https://host/events                     a JSON line per event, as it comes
   echo '{"url":"http://host/","timeout":"2s"}' | trunkline fetch --json --batch -
 
 )" + std::string("Names for --timeout: ") +

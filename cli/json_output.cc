@@ -138,6 +138,21 @@ std::string json_line(const Error& error) {
   return out.take() + "\n";
 }
 
+std::string json_line(std::uint64_t request, const Event& event) {
+  JsonWriter out;
+  out.open('{').key("request").integer(static_cast<std::int64_t>(request));
+  const bool readable = is_utf8(event.type) && is_utf8(event.data) && is_utf8(event.id);
+  const auto text = [&](std::string_view name, const std::string& value) {
+    out.key(name).text(readable ? value : base64(value));
+  };
+  text("event", event.type);
+  text("data", event.data);
+  text("id", event.id);
+  out.key("encoding").text(readable ? "utf-8" : "base64");
+  out.close('}');
+  return out.take() + "\n";
+}
+
 std::string counters_line(const Stats& stats) { return "{\"counters\":" + stats.to_json() + "}\n"; }
 
 }  // namespace trunkline::cli

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <trunkline/client.hpp>
+#include <trunkline/environment_proxy.hpp>
 #include <trunkline/url.hpp>
 
 #include "base/text.h"
@@ -29,7 +30,6 @@
 #include "socket_census.h"
 #include "stats_sum.h"
 #include "transport_options.h"
-#include "url/environment_proxy.h"
 #include "url/no_proxy.h"
 #include "url/proxy_url.h"
 

@@ -123,6 +123,20 @@ Result<Plan> plan_batch(const FetchFlags& flags, const Options& options) {
   return plan;
 }
 
+// What --retry-all-errors and --sse say about every request, batch or not.
+Result<void> adapt(Plan& plan, const FetchFlags& flags) {
+  for (PlannedRequest& one : plan.requests) {
+    one.idempotent = one.idempotent || flags.retry_all_errors;
+    if (!flags.sse) continue;
+    if (!one.headers.contains("Accept")) one.headers.add("Accept", "text/event-stream");
+    if (!one.output.empty()) return misuse("--sse prints events to stdout: --output means nothing there");
+    if (!flags.json && (plan.parallel > 1 || !one.group.empty())) {
+      return misuse("--sse of several requests at once needs --json, whose lines say whose event it is");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path) {
@@ -161,6 +175,7 @@ Result<Plan> plan_from(const FetchFlags& flags, const Options& options) {
   Result<Plan> plan = flags.batch.empty() ? plan_urls(flags, *pattern) : plan_batch(flags, options);
   if (!plan) return plan;
   plan->repeat = flags.repeat;
+  if (auto sound = adapt(*plan, flags); !sound) return std::move(sound).error();
   if (flags.delay.empty()) return plan;
   Result<Duration> delay = parse_duration(flags.delay);
   if (!delay) return misuse("--delay " + printable(flags.delay, 40) + ": " + delay.error().message);

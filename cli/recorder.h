@@ -17,6 +17,8 @@ class Recorder : public Tracer {
 
   void on_event(const TraceEvent& event) override {
     const std::lock_guard lock(mutex_);
+    retries_ += event.kind == TraceEvent::retry;
+    redirects_ += event.kind == TraceEvent::redirect;
     if (events_.size() < limit) events_.push_back(event);
     if (listener_) listener_(event);
   }
@@ -25,12 +27,27 @@ class Recorder : public Tracer {
     const std::lock_guard lock(mutex_);
     return events_;
   }
+  std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return events_.size();
+  }
+  // Of all events, also of those that were too many to keep.
+  int retries() const {
+    const std::lock_guard lock(mutex_);
+    return retries_;
+  }
+  int redirects() const {
+    const std::lock_guard lock(mutex_);
+    return redirects_;
+  }
 
  private:
   static constexpr std::size_t limit = 1000;  // a peer decides how many 1xx it sends
 
   mutable std::mutex mutex_;
   std::vector<TraceEvent> events_;
+  int retries_ = 0;
+  int redirects_ = 0;
   Callback<void(const TraceEvent&)> listener_;
 };
 

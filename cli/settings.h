@@ -71,6 +71,11 @@ struct FetchFlags {
   bool allow_downgrade = false;
   int max_redirects = 10;
   std::vector<std::string> secret_headers;
+  int retry = 0;  // times, after the first
+  std::string retry_delay;
+  std::string retry_max_time;
+  bool retry_all_errors = false;
+  bool sse = false;
   bool show_secrets = false;
   bool verbose = false;
   bool silent = false;

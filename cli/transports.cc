@@ -25,6 +25,7 @@ Options Transports::options_for(const std::string& url, bool other_origin, std::
 
 std::shared_ptr<Transport> Transports::take(const std::string& url, bool other_origin, std::optional<Duration> total) {
   const Options options = options_for(url, other_origin, sharing_.recreate ? total : std::nullopt);
+  const std::lock_guard lock(mutex_);
   if (sharing_.recreate) {
     if (sharing_.isolated) return sharing_.create(options);
     return *recreated_.insert(sharing_.shared(options)).first;

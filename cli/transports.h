@@ -1,18 +1,19 @@
-// Which transport a request uses: one for all, one from the cache for each, or a private one. Used on one thread.
+// Which transport a request uses: one for all, one from the cache for each, or a private one. take() may be called from
+// any thread, the rest when nothing is under way there.
 #pragma once
 
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 
 #include <trunkline/client.hpp>
+#include <trunkline/environment_proxy.hpp>
 
 #include "stats_sum.h"
-#include "url/environment_proxy.h"
-
 namespace trunkline::cli {
 
 struct Sharing {
@@ -45,6 +46,7 @@ class Transports {
   Options options_;
   Sharing sharing_;
   Environment environment_;
+  std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Transport>> kept_;  // by what differs between the requests of one run
   std::set<std::shared_ptr<Transport>> recreated_;          // distinct ones: as many as there are distinct options
   StatsSum ended_;

@@ -76,8 +76,8 @@ Result<bool> is_websocket_plan(const FetchFlags& flags, const Plan& plan) {
   if (static_cast<std::size_t>(sockets) != plan.requests.size()) {
     return misuse("ws:// and http:// URLs do not go together in one run");
   }
-  if (flags.json || plan.parallel > 1 || !flags.outputs.empty() || flags.follow) {
-    return misuse("--json, --parallel, --output and --location mean nothing for a WebSocket");
+  if (flags.json || plan.parallel > 1 || !flags.outputs.empty() || flags.follow || flags.sse || flags.retry > 0) {
+    return misuse("--json, --parallel, --output, --location, --retry and --sse mean nothing for a WebSocket");
   }
   return true;
 }

@@ -6,6 +6,7 @@ each of these as one test.
 """
 import base64
 import gzip
+import http.server
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -59,6 +61,11 @@ class Server:
 
     def requests(self):
         return self.log()["requests"]
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        pass  # a client that closes an idle connection is no news
 
 
 class CliTest(unittest.TestCase):
@@ -199,6 +206,141 @@ class CliTest(unittest.TestCase):
         [one], _ = self.fetch_json("-L", there)
         self.assertEqual(one["status"], 200)
         self.assertEqual(server.requests()[-1]["target"], "/there")
+
+    def test_fetch_follows_redirects_with_credentials_of_their_origin_only(self):
+        there = self.serve()
+        here = self.serve()
+        away = here.url(f"/scenario/ok?status=302&header=Location:{there.url('/away')}")
+        for way in ([], ["--parallel", 2, "--repeat", 2]):
+            [one, *_], _ = self.fetch_json("-L", "-u", "me:secret", "-H", "X-Key: s3cret", "--secret-header", "x-key",
+                                           *way, away)
+            self.assertEqual((one["status"], one["redirects"], one["final_url"]), (200, 1, there.url("/away")))
+        self.assertIn("s3cret", here.requests()[-1]["head"])
+        for request in there.requests():
+            self.assertNotIn("s3cret", request["head"])
+            self.assertNotIn("Authorization", request["head"])
+        loop = here.url("/scenario/ok?status=302&header=Location:/scenario/ok%3Fstatus=302%26header=Location:/x")
+        [one], _ = self.fetch_json("-L", "--max-redirs", 1, loop, code=15)
+        self.assertEqual((one["error"]["code"], one["status"]), ("limit_exceeded", 302))
+
+    # --- retries
+
+    def flaky(self, *statuses):
+        """Answers with these statuses in turn, and with 200 after them."""
+        left, seen = list(statuses), []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                seen.append((self.command, self.path, body))
+                self.send_response(left.pop(0) if left else 200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"ok")
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_):
+                pass
+
+        server = QuietServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}/", seen
+
+    def test_fetch_retries_what_may_pass_as_often_as_told(self):
+        url, seen = self.flaky(503, 500)
+        [one], _ = self.fetch_json("--retry", 2, "--retry-delay", "10ms", url)
+        self.assertEqual((one["status"], one["retries"], len(seen)), (200, 2, 3))
+        url, seen = self.flaky(503, 503, 503)
+        self.fetch("-f", "--retry", 1, "--retry-delay", "10ms", url, code=22)
+        self.assertEqual(len(seen), 2)
+        url, seen = self.flaky(404)
+        self.fetch("-f", "--retry", 3, "--retry-delay", "10ms", url, code=22)
+        self.assertEqual(len(seen), 1)
+        url, seen = self.flaky(503, 503)
+        objects, _ = self.fetch_json("--retry", 2, "--retry-delay", "10ms", "--parallel", 2, "--repeat", 2, url)
+        self.assertEqual([each["status"] for each in objects], [200, 200])
+        self.assertEqual(len(seen), 4)
+        self.assertEqual(sum(each["retries"] for each in objects), 2)
+
+    def test_fetch_repeats_a_post_only_when_told(self):
+        url, seen = self.flaky(503)
+        self.fetch("-f", "--retry", 2, "--retry-delay", "10ms", "-d", "x", url, code=22)
+        self.assertEqual(seen, [("POST", "/", b"x")])
+        for told in (["--retry-all-errors"], ["--idempotent"], ["-H", "Idempotency-Key: 1"]):
+            url, seen = self.flaky(503)
+            self.fetch("-f", "--retry", 2, "--retry-delay", "10ms", *told, "-d", "x", url)
+            self.assertEqual(seen, [("POST", "/", b"x")] * 2)
+        url, seen = self.flaky(404)
+        self.fetch("-f", "--retry", 2, "--retry-delay", "10ms", "--retry-all-errors", url)
+        self.assertEqual(len(seen), 2)
+
+    def test_fetch_begins_no_retry_later_than_told(self):
+        url, seen = self.flaky(*[503] * 9)
+        self.fetch("-f", "--retry", 9, "--retry-delay", "1m", "--retry-max-time", "1s", url, code=22)
+        self.assertEqual(len(seen), 1)
+        self.fetch("--retry-delay", "1s", url, code=2)
+        self.fetch("--retry", -1, url, code=2)
+
+    def test_fetch_retries_a_server_that_is_not_there(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+        [one], _ = self.fetch_json("--retry", 2, "--retry-delay", "10ms", f"http://127.0.0.1:{port}/", code=12)
+        self.assertEqual((one["retries"], one["error"]["code"]), (2, "connect_failed"))
+
+    # --- server-sent events
+
+    def test_fetch_prints_events_as_they_come(self):
+        release = threading.Event()
+        asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.headers.get("Accept"))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                self.wfile.write(b": hello\nid: 7\ndata: one\ndata: two\n\n")
+                release.wait(60)
+                self.wfile.write(b"event: add\ndata: three\n\n")
+
+            def log_message(self, *_):
+                pass
+
+        server = QuietServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url = f"http://127.0.0.1:{server.server_port}/"
+        client = subprocess.Popen([TRUNKLINE, "fetch", "--sse", "--json", url], stdout=subprocess.PIPE)
+        first = json.loads(client.stdout.readline())  # there before the second one has been sent
+        release.set()
+        rest = [json.loads(line) for line in client.communicate(timeout=60)[0].splitlines()]
+        self.assertEqual(client.returncode, 0)
+        self.assertEqual(first, {"request": 1, "event": "message", "data": "one\ntwo", "id": "7", "encoding": "utf-8"})
+        self.assertEqual(rest[0], {"request": 1, "event": "add", "data": "three", "id": "7", "encoding": "utf-8"})
+        self.assertEqual((rest[1]["status"], rest[1]["body_bytes"]), (200, len("one\ntwo") + len("three")))
+        self.assertEqual(list(rest[2]), ["counters"])
+        self.assertEqual(asked, ["text/event-stream"])
+        self.assertEqual(self.fetch("--sse", url).stdout, b"one\ntwo\nthree\n")
+        objects = [json.loads(line) for line in
+                   self.fetch("--sse", "--json", "--parallel", 2, url, url).stdout.splitlines()]
+        self.assertEqual(sorted(each["request"] for each in objects if "event" in each), [1, 1, 2, 2])
+
+    def test_fetch_says_what_is_no_event_stream(self):
+        server = self.serve()
+        done = self.fetch("--sse", server.url(), code=15)
+        self.assertIn(b"Content-Type is not text/event-stream", done.stderr)
+        self.fetch("--sse", "-f", server.url("/scenario/ok?status=404"), code=22)
+        self.fetch("--sse", "-o", "file", server.url(), code=2)
+        self.fetch("--sse", "--parallel", 2, server.url(), server.url(), code=2)
+
+    # --- many requests
 
     def test_fetch_in_parallel_reuses(self):
         server = self.serve()

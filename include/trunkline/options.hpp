@@ -136,6 +136,9 @@ struct Options {
   // same the last one counts.
   std::vector<std::pair<std::string, std::string>> resolve;
   std::shared_ptr<const AddressGuard> address_guard;  // [wire] which addresses may be dialled; none: all
+  // [wire] Whose connections these are, in words of your own (a tenant, the name of a credential): with another text
+  // nothing is shared, though all else is equal. Never sent; only its SHA-256 is kept.
+  std::string isolation;
   PoolLimits limits;
   Timeouts timeouts;
   ResponseLimits response;

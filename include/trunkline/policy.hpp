@@ -24,14 +24,17 @@ struct RedirectPolicy {
 };
 
 // Follows 301, 302, 303, 307 and 308 within http and https. What belongs to one origin stays there: headers with
-// credentials, and the client certificate and server name of `next`'s options if it is a Transport.
+// credentials, and whatever else `next` leaves behind in elsewhere(): a transport its client certificate and server name.
 std::shared_ptr<RoundTripper> with_redirects(std::shared_ptr<RoundTripper> next, RedirectPolicy policy = {});
 
 struct RetryPolicy {
   int attempts = 3;  // in all
   // Before the second attempt a random time up to `backoff`, then up to twice that, and so on.
   Duration backoff = std::chrono::milliseconds(100);
+  Duration shortest_backoff = Duration::zero();  // never less than that; equal to the longest: always that
   Duration longest_backoff = std::chrono::seconds(10);
+  // No attempt begins later than that after the first; zero: only total_timeout ends them.
+  Duration give_up_after = Duration::zero();
   // A server that asks for a later time with Retry-After gets it, if it is no later than that.
   Duration longest_retry_after = std::chrono::seconds(60);
   std::vector<int> statuses = {429, 502, 503, 504};

@@ -45,6 +45,10 @@ class RoundTripper {
   // `done` is called exactly once, on a loop thread, and never from inside this call. It must not block.
   virtual CallHandle start(Request&& request, Callback<void(Result<Response>)>&& done) = 0;
   virtual CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)>&& done) = 0;
+
+  // Itself for requests that a redirect has taken away from the origin they were made for: without what is meant for
+  // that one only, such as a client certificate. Null: it holds nothing of the kind. What wraps others passes it on.
+  virtual std::shared_ptr<RoundTripper> elsewhere() { return nullptr; }
 };
 
 }  // namespace trunkline

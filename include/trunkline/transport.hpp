@@ -19,6 +19,9 @@ class Transport : public RoundTripper {
   // A pool of its own, shared with nobody. Its connections close with the last handle.
   static std::shared_ptr<Transport> create(const Options& options = Options());
 
+  // Null, or the shared transport without the client certificate and the server name.
+  std::shared_ptr<RoundTripper> elsewhere() override;
+
   virtual Result<void> ready() const = 0;
   virtual const Options& options() const = 0;
   // Hex SHA-256 of everything in the options: the identity that shared() uses. Holds no secret.

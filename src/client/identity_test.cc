@@ -104,7 +104,7 @@ TEST_F(IdentityTest, settings_marked_wire_in_the_header_are_wire_in_the_table) {
     const bool wire = field.name.starts_with("tls.") || field.name.starts_with("proxy_tls.") ||
                       field.name == "protocol" || field.name == "proxy" || field.name == "no_proxy" ||
                       field.name == "bind_address" || field.name == "resolve" || field.name == "address_guard" ||
-                      field.name.starts_with("http2.");
+                      field.name == "isolation" || field.name.starts_with("http2.");
     EXPECT_EQ(field.cls, wire ? FieldClass::wire : FieldClass::handle) << field.name;
   }
 }

@@ -50,6 +50,7 @@ constexpr std::array table{
     row("bind_address", wire, FieldForm::optional, [](auto& o) -> auto& { return o.bind_address; }),
     row("resolve", wire, FieldForm::overrides, [](auto& o) -> auto& { return o.resolve; }),
     row("address_guard", wire, FieldForm::optional, [](auto& o) -> auto& { return o.address_guard; }),
+    row("isolation", wire, FieldForm::digest, [](auto& o) -> auto& { return o.isolation; }),
     row("limits.open_per_host", handle, FieldForm::plain, [](auto& o) -> auto& { return o.limits.open_per_host; }),
     row("limits.idle_per_host", handle, FieldForm::plain, [](auto& o) -> auto& { return o.limits.idle_per_host; }),
     row("limits.idle_total", handle, FieldForm::plain, [](auto& o) -> auto& { return o.limits.idle_total; }),
@@ -118,9 +119,10 @@ std::integral_constant<std::size_t, sizeof...(Leaf)> leaves(const Leaf&...) {
 }
 
 [[maybe_unused]] auto count_top(const Options& options) {
-  const auto& [tls, protocol, proxy, proxy_tls, no_proxy, bind_address, resolve, address_guard, limits, timeouts,
-               response, http2, retry_stale, user_agent, decompress] = options;
-  return leaves(protocol, proxy, no_proxy, bind_address, resolve, address_guard, retry_stale, user_agent, decompress);
+  const auto& [tls, protocol, proxy, proxy_tls, no_proxy, bind_address, resolve, address_guard, isolation, limits,
+               timeouts, response, http2, retry_stale, user_agent, decompress] = options;
+  return leaves(protocol, proxy, no_proxy, bind_address, resolve, address_guard, isolation, retry_stale, user_agent,
+                decompress);
 }
 
 template <class Struct>

@@ -99,6 +99,18 @@ std::shared_ptr<Transport> Transport::create(const Options& options) {
   return std::make_shared<TransportImpl>(options, std::move(*identified), true);
 }
 
+std::shared_ptr<RoundTripper> Transport::elsewhere() {
+  const TlsOptions& tls = options().tls;
+  if (tls.certificate_file.empty() && tls.certificate_pem.empty() && tls.server_name.empty()) return nullptr;
+  return shared(options().derive([](Options& o) {
+    o.tls.certificate_file.clear();
+    o.tls.key_file.clear();
+    o.tls.certificate_pem.clear();
+    o.tls.key_pem.clear();
+    o.tls.server_name.clear();
+  }));
+}
+
 Result<void> TransportImpl::ready() const {
   if (unusable_) return *unusable_;
   if (has_own_material(options_.tls)) {
@@ -224,9 +236,8 @@ std::shared_ptr<const net::DialProxy> TransportImpl::dial_proxy() const {
   proxy->host = proxy_->host;
   proxy->zone = proxy_->zone;
   proxy->port = proxy_->port;
-  if (proxy_->is_socks()) {
-    proxy->login = {proxy_->user, proxy_->password};
-  } else if (proxy_->has_credentials) {
+  proxy->login = {proxy_->user, proxy_->password};
+  if (!proxy_->is_socks() && proxy_->has_credentials) {
     proxy->authorization = "Basic " + base64(proxy_->user + ":" + proxy_->password);
   }
   if (proxy_->kind == ProxyKind::https) {

@@ -89,6 +89,21 @@ void ConnectRace::stop() {
   }
 }
 
+void ConnectRace::blame_silent() {
+  for (const auto& attempt : attempts_) {
+    if (attempt->fd >= 0) address_memory().failed(attempt->address, loop_.now());
+  }
+}
+
+// They had a head start and were overtaken: next time whoever is quicker begins. The clock of those that started after
+// the winner has not run out.
+void ConnectRace::blame_those_before(const Attempt& winner) {
+  for (const auto& attempt : attempts_) {
+    if (attempt.get() == &winner) return;
+    if (attempt->fd >= 0) address_memory().failed(attempt->address, loop_.now());
+  }
+}
+
 std::string ConnectRace::silent_addresses() const {
   std::string silent;
   for (const auto& attempt : attempts_) {
@@ -202,6 +217,7 @@ void ConnectRace::connected(Attempt& attempt) {
   }
   const int fd = std::exchange(attempt.fd, -1);
   last_address_ = attempt.address.text();
+  blame_those_before(attempt);
   stop();
   owner_.on_race_won(fd, attempt.address);
 }

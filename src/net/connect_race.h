@@ -37,6 +37,8 @@ class ConnectRace {
   void start(std::vector<Address> addresses);
   // Closes what is still connecting; nobody is told.
   void stop();
+  // What has not answered yet never will: the next dials try it last.
+  void blame_silent();
 
   const std::string& last_address() const { return last_address_; }  // the one tried last, or empty
   std::string silent_addresses() const;                              // "10.0.0.1:80, 10.0.0.2:80"
@@ -51,6 +53,7 @@ class ConnectRace {
   };
 
   void try_next();
+  void blame_those_before(const Attempt& winner);
   int open(Attempt& attempt);
   bool bind(int fd, int family, std::string& why) const;
   void on_events(Attempt& attempt, std::uint32_t events);

@@ -93,6 +93,38 @@ TEST(ConnectTunnel, says_what_a_proxy_refused_with) {
   }
 }
 
+TEST(ConnectTunnel, shows_what_a_proxy_explains_but_waits_for_no_more_than_came_with_the_answer) {
+  const auto refused = [](const std::string& answer, const char* authorization = "", const char* password = "") {
+    ConnectTunnel tunnel("far:443", authorization, password);
+    std::string rest;
+    EXPECT_EQ(feed(tunnel, answer, rest), Step::failed) << answer;
+    return tunnel.failure();
+  };
+  const std::string head = "HTTP/1.1 403 Forbidden\r\n";
+  const std::string plain = "it answered 403 Forbidden";
+  EXPECT_EQ(refused(head + "Content-Length: 9\r\n\r\nno\x1b[2J !"), plain + ": no\\x1b[2J !");
+  EXPECT_EQ(refused(head + "Content-Length: 900\r\n\r\nport 22 is not"), plain + ": port 22 is not");
+  EXPECT_EQ(refused(head + "Content-Length: 0\r\n\r\n"), plain);
+  EXPECT_EQ(refused(head + "\r\nto the close\r\n"), plain + ": to the close");
+  EXPECT_EQ(refused(head + "Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n5\r\n port\r\n0\r\n\r\n"),
+            plain + ": no port");
+  EXPECT_EQ(refused(head + "Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\nx\r\n"), plain + ": no");
+  EXPECT_EQ(refused(head + "Content-Encoding: gzip\r\n\r\n\x1f\x8b"), plain);
+  EXPECT_EQ(refused(head + "Content-Type: text/html\r\n\r\n<html><TITLE> Not\nhere </TITLE><body>much"),
+            plain + ": Not\\nhere");
+  EXPECT_EQ(refused(head + "Content-Type: text/html\r\n\r\n<html><title>cut"), plain);
+  EXPECT_LT(refused(head + "\r\n" + std::string(100'000, 'a')).size(), plain.size() + 300);
+
+  // Neither the credentials nor their beginning.
+  const char* const hidden = ": (not shown: it repeats the credentials)";
+  EXPECT_EQ(refused(head + "\r\nnot with Basic eDpvcGVu!", "Basic eDpvcGVu", "open"), plain + hidden);
+  EXPECT_EQ(refused(head + "\r\nx:open may not", "Basic eDpvcGVu", "open"), plain + hidden);
+  EXPECT_EQ(refused(head + "\r\n" + std::string(1000, 'a') + "open", "Basic eDpvcGVu", "open"), plain + hidden);
+  EXPECT_EQ(refused(head + "\r\nx:ope", "Basic eDpvcGVu", "open"), plain + ": x:");
+  EXPECT_EQ(refused("HTTP/1.1 403 open\r\n\r\n", "Basic eDpvcGVu", "open"),
+            "it answered 403 (not shown: it repeats the credentials)");
+}
+
 TEST(ConnectTunnel, bounds_what_a_proxy_may_say) {
   std::string many_interim, many_fields = "HTTP/1.1 200 OK\r\n";
   for (int i = 0; i < 100; ++i) many_interim += "HTTP/1.1 100 Continue\r\n\r\n";

@@ -224,7 +224,8 @@ void Dial::begin_tunnel() {
   if (proxy().kind == ProxyKind::socks5 || proxy().kind == ProxyKind::socks5h) {
     tunnel_ = std::make_unique<Socks5>(far_end_, target_->port, proxy().login);
   } else {
-    tunnel_ = std::make_unique<ConnectTunnel>(authority(target_->host, target_->port), proxy().authorization);
+    tunnel_ = std::make_unique<ConnectTunnel>(authority(target_->host, target_->port), proxy().authorization,
+                                              proxy().login.password);
   }
   step_tunnel();
 }
@@ -340,6 +341,7 @@ void Dial::on_limit() {
                   "no name server answered for " + printable(far_end ? target_->host : proxy().host) + after);
     }
     case Phase::connect: {
+      race_.blame_silent();
       const std::string others = race_.failures().empty() ? "" : "; " + race_.failures();
       return fail(ErrorCode::timeout_connect, "no answer from " + race_.silent_addresses() + after + others);
     }

@@ -23,7 +23,7 @@ struct DialProxy {
   std::string authorization;  // of an HTTP proxy: value of Proxy-Authorization, or empty. A secret: never printed
   ProxyKind kind = ProxyKind::http;
   std::string zone;           // of an IPv6 literal
-  Socks5::Credentials login;  // of a SOCKS5 proxy. A secret likewise
+  Socks5::Credentials login;  // of any. A secret likewise
   // TLS with an https proxy. Its settings, its name and its tickets are never the origin's.
   std::shared_ptr<LazyTlsContext> tls;
   std::string tls_name;

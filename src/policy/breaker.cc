@@ -128,6 +128,9 @@ class Breaker final : public Layer {
   std::unique_ptr<Journey> journey(Request&& request) override {
     return std::make_unique<Guard>(policy_, std::move(request));
   }
+  std::shared_ptr<RoundTripper> over(std::shared_ptr<RoundTripper> next) const override {
+    return with_breaker(std::move(next), policy_);
+  }
   const BreakerPolicy policy_;
 };
 

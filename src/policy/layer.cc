@@ -195,4 +195,9 @@ CallHandle Layer::start_open(Request&& request, Callback<void(Result<ResponseStr
   return launch<ResponseStream>(std::move(request), std::move(done));
 }
 
+std::shared_ptr<RoundTripper> Layer::elsewhere() {
+  std::shared_ptr<RoundTripper> there = next_->elsewhere();
+  return there ? over(std::move(there)) : nullptr;
+}
+
 }  // namespace trunkline

@@ -17,9 +17,12 @@ class Layer : public RoundTripper {
   Result<Response> send(Request&& request) override;
   CallHandle start(Request&& request, Callback<void(Result<Response>)>&& done) override;
   CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)>&& done) override;
+  std::shared_ptr<RoundTripper> elsewhere() override;
 
  protected:
   virtual std::unique_ptr<Journey> journey(Request&& request) = 0;
+  // The same layer over another one.
+  virtual std::shared_ptr<RoundTripper> over(std::shared_ptr<RoundTripper> next) const = 0;
   const std::shared_ptr<RoundTripper>& next() const { return next_; }
 
  private:

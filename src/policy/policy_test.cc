@@ -153,6 +153,17 @@ TEST(Retries, stop_at_the_requests_own_time_limit) {
   });
 }
 
+TEST(Retries, begin_none_later_than_they_are_told) {
+  both([](const auto& send) {
+    RetryPolicy policy;
+    policy.backoff = policy.shortest_backoff = policy.longest_backoff = 10s;
+    policy.give_up_after = 5s;
+    const auto told = std::make_shared<Told>(std::deque<Answer>{status(503)});
+    EXPECT_EQ(send(*with_retries(told, policy), get(unused_origin()))->status, 503);
+    EXPECT_EQ(told->seen().size(), 1U);
+  });
+}
+
 TEST(Retries, keep_within_their_budget) {
   const std::string origin = unused_origin();
   const auto down = std::make_shared<Told>(std::deque<Answer>{status(503)});
@@ -280,6 +291,37 @@ TEST(Redirects, tell_where_they_come_from_only_when_asked_and_never_too_much) {
   EXPECT_EQ(referer("http://a.test/x?y", "http://b.test/", true), "http://a.test/");
   EXPECT_EQ(referer("https://a.test/x", "http://a.test/", true), "none");
   EXPECT_EQ(referer("http://a.test/x", "http://b.test/", false), "none");
+}
+
+// Has something for its own origin only, as a transport with a client certificate.
+class Attached final : public RoundTripper {
+ public:
+  explicit Attached(std::deque<Answer> answers) : own_(std::move(answers)) {}
+  Result<ResponseStream> open(Request&& request) override { return own_.open(std::move(request)); }
+  Result<Response> send(Request&& request) override { return own_.send(std::move(request)); }
+  CallHandle start(Request&& request, Callback<void(Result<Response>)>&& done) override {
+    return own_.start(std::move(request), std::move(done));
+  }
+  CallHandle start_open(Request&&, Callback<void(Result<ResponseStream>)>&&) override { return {}; }
+  std::shared_ptr<RoundTripper> elsewhere() override { return elsewhere_; }
+
+  Told own_;
+  std::shared_ptr<Told> elsewhere_ = std::make_shared<Told>(std::deque<Answer>{status(200)});
+};
+
+TEST(Redirects, leave_behind_what_is_meant_for_one_origin_through_other_layers_too) {
+  both([](const auto& send) {
+    const std::string home = unused_origin();
+    const std::string away = unused_origin();
+    const auto attached =
+        std::make_shared<Attached>(std::deque<Answer>{status(302, {{"Location", away + "/"}}), status(500)});
+    const auto layers = with_redirects(with_retries(with_breaker(attached), hasty()));
+    ASSERT_EQ(send(*layers, get(home))->status, 200);
+    EXPECT_EQ(attached->own_.seen().size(), 1U);
+    EXPECT_EQ(attached->elsewhere_->seen().size(), 1U);
+    const auto plain = std::make_shared<Told>(std::deque<Answer>{status(302, {{"Location", away + "/"}}), status(204)});
+    EXPECT_EQ(send(*with_redirects(with_retries(plain)), get(home))->status, 204) << "nothing to leave behind";
+  });
 }
 
 TEST(Choose, takes_the_credentials_proxy_first_and_then_the_configured_one_and_then_the_callers_own) {

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include <trunkline/policy.hpp>
-#include <trunkline/transport.hpp>
 
 #include "client/redirect.h"
 #include "policy/layer.h"
@@ -10,22 +9,6 @@
 
 namespace trunkline {
 namespace {
-
-// For other origins than the one the request was made for: without what its options hold for that one. Null: they hold
-// nothing of the kind.
-std::shared_ptr<RoundTripper> elsewhere(const std::shared_ptr<RoundTripper>& next) {
-  const auto* const transport = dynamic_cast<const Transport*>(next.get());
-  if (transport == nullptr) return nullptr;
-  const TlsOptions& tls = transport->options().tls;
-  if (tls.certificate_file.empty() && tls.certificate_pem.empty() && tls.server_name.empty()) return nullptr;
-  return Transport::shared(transport->options().derive([](Options& o) {
-    o.tls.certificate_file.clear();
-    o.tls.key_file.clear();
-    o.tls.certificate_pem.clear();
-    o.tls.key_pem.clear();
-    o.tls.server_name.clear();
-  }));
-}
 
 class Redirect final : public Journey {
  public:
@@ -48,7 +31,7 @@ class Redirect final : public Journey {
     if (policy_.referer) refer(*from, *to, **next);
     if (!same_origin(*from, *to) && !left_) {
       left_ = true;  // for good: nothing comes back on the way back
-      through_ = elsewhere(next_);
+      through_ = next_->elsewhere();
     }
     request_ = std::move(**next);
     return {.kind = Verdict::again, .pause = Duration::zero(), .error = std::nullopt};
@@ -101,6 +84,9 @@ class Redirects final : public Layer {
  private:
   std::unique_ptr<Journey> journey(Request&& request) override {
     return std::make_unique<Redirect>(policy_, next(), std::move(request));
+  }
+  std::shared_ptr<RoundTripper> over(std::shared_ptr<RoundTripper> next) const override {
+    return with_redirects(std::move(next), policy_);
   }
   const RedirectPolicy policy_;
 };

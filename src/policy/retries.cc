@@ -45,8 +45,9 @@ class Retry final : public Journey {
     repeatable_ = request_.is_idempotent() || is_idempotent(request_.method());
   }
 
-  Result<Sending> depart(TimePoint) override {
+  Result<Sending> depart(TimePoint now) override {
     if (++attempts_ == 1) {
+      began_ = now;
       ++ledger_->requests;
       budget_ =
           net::per_process<Budgets>().by_policy_and_origin.get(name_of(policy_) + " " + origin_of(request_.url()));
@@ -67,6 +68,7 @@ class Retry final : public Journey {
         if (asked) pause = std::max(pause, *asked);
       }
     }
+    if (policy_.give_up_after > Duration::zero() && now + pause > began_ + policy_.give_up_after) return {};
     if (request_.source() && !request_.source()->rewind()) return {};
     {
       std::lock_guard lock(budget_->mutex);
@@ -90,6 +92,7 @@ class Retry final : public Journey {
   Request request_;
   std::shared_ptr<OriginLedger> ledger_;
   std::shared_ptr<SharedBudget> budget_;
+  TimePoint began_{};
   bool repeatable_ = false;
   int attempts_ = 0;
 };
@@ -102,6 +105,9 @@ class Retries final : public Layer {
  private:
   std::unique_ptr<Journey> journey(Request&& request) override {
     return std::make_unique<Retry>(policy_, std::move(request));
+  }
+  std::shared_ptr<RoundTripper> over(std::shared_ptr<RoundTripper> next) const override {
+    return with_retries(std::move(next), policy_);
   }
   const RetryPolicy policy_;
 };

@@ -59,7 +59,7 @@ Duration backoff(const RetryPolicy& policy, int attempts, double chance) {
   const double longest = static_cast<double>(policy.longest_backoff.count());
   const double most =
       std::min(longest, static_cast<double>(policy.backoff.count()) * static_cast<double>(1U << doublings));
-  return Duration(static_cast<Duration::rep>(most * chance));
+  return std::max(policy.shortest_backoff, Duration(static_cast<Duration::rep>(most * chance)));
 }
 
 std::optional<Duration> retry_after(std::string_view value, std::int64_t now) {

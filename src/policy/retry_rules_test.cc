@@ -19,6 +19,15 @@ TEST(Backoff, doubles_up_to_its_limit_and_is_anything_below) {
   EXPECT_EQ(backoff(policy, 1'000'000, 0.5), 5s);
 }
 
+TEST(Backoff, is_never_shorter_than_it_may_be_and_exact_where_there_is_no_room) {
+  RetryPolicy policy;
+  policy.shortest_backoff = 80ms;
+  EXPECT_EQ(backoff(policy, 1, 0.0), 80ms);
+  EXPECT_EQ(backoff(policy, 2, 0.5), 100ms);
+  policy.backoff = policy.shortest_backoff = policy.longest_backoff = 2s;
+  for (const int attempts : {1, 2, 9}) EXPECT_EQ(backoff(policy, attempts, 0.3), 2s) << attempts;
+}
+
 TEST(RetryAfter, is_seconds_or_a_date) {
   EXPECT_EQ(retry_after("0", noon), 0s);
   EXPECT_EQ(retry_after("120", noon), 120s);

@@ -1,5 +1,6 @@
-#include "url/environment_proxy.h"
+#include <trunkline/environment_proxy.hpp>
 
+#include <cstdlib>
 #include <initializer_list>
 
 #include "url/no_proxy.h"
@@ -24,6 +25,10 @@ std::string environment_proxy(const Url& url, const Environment& environment) {
   if (proxy.empty()) return {};
   if (NoProxy(first_set(environment, {"no_proxy", "NO_PROXY"})).covers(url)) return {};
   return proxy.find("://") == std::string::npos && proxy != "direct" ? "http://" + proxy : proxy;
+}
+
+std::string environment_proxy(const Url& url) {
+  return environment_proxy(url, [](const char* name) -> const char* { return std::getenv(name); });
 }
 
 }  // namespace trunkline

@@ -1,4 +1,4 @@
-#include "url/environment_proxy.h"
+#include <trunkline/environment_proxy.hpp>
 
 #include <map>
 #include <string>
@@ -15,6 +15,12 @@ std::string proxy(const std::string& url, const std::map<std::string, std::strin
     const auto found = variables.find(name);
     return found == variables.end() ? nullptr : found->second.c_str();
   });
+}
+
+TEST(EnvironmentProxy, is_the_processs_own_unless_told_otherwise) {
+  setenv("https_proxy", "http://proxy.example:3128", 1);
+  EXPECT_EQ(environment_proxy(*Url::parse("https://far.example/")), "http://proxy.example:3128");
+  unsetenv("https_proxy");
 }
 
 TEST(EnvironmentProxy, goes_by_scheme) {

@@ -1,5 +1,5 @@
 // Real proxies from Debian, each a process of its own on a port of 127.0.0.1, with the user "user" and the password
-// "pass" unless it is told otherwise.
+// "pass" unless it is told otherwise. What each has seen of us is in its own log: the oracle of what was dialled.
 #pragma once
 
 #include <memory>
@@ -11,45 +11,66 @@
 
 namespace trunkline::test {
 
-class Tinyproxy {
+class RealProxy {
+ public:
+  virtual ~RealProxy() = default;
+  int port() const { return port_; }
+  // By SIGKILL, with all its connections; and back again, on the same port.
+  void kill() const;
+  void restart();
+  // Connections that clients have made to it, as far as its log tells: tinyproxy's and microsocks' are all tunnels,
+  // squid's are known once a request or a tunnel on them is over.
+  virtual int connections() const = 0;
+
+ protected:
+  RealProxy();
+  virtual void start() = 0;
+  std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
+
+  TempDir directory_;
+  int port_;
+  std::unique_ptr<Process> process_;
+};
+
+class Tinyproxy : public RealProxy {
  public:
   explicit Tinyproxy(bool with_login = true);
   static bool installed();
-  int port() const { return port_; }
+  int connections() const override;
 
  private:
-  TempDir directory_;
-  int port_;
-  std::unique_ptr<Process> process_;
+  void start() override;
+  const bool with_login_;
 };
 
 // Spoken to in clear on one port and in TLS on another.
-class Squid {
+class Squid : public RealProxy {
  public:
-  explicit Squid(const Certificate& certificate);
-  ~Squid();
+  explicit Squid(const Certificate& certificate, bool with_login = true);
+  ~Squid() override;
   static bool installed();
-  int port() const { return port_; }
   int tls_port() const { return tls_port_; }
+  int connections() const override;
 
-  // "CONNECT host:port 200": what it did, once it was over; waits until there are that many lines.
+  // "CONNECT host:port 200 CLIENTS_PORT": what it did, once it was over; waits until there are that many lines.
   std::vector<std::string> log(std::size_t at_least) const;
 
  private:
-  TempDir directory_;
-  int port_, tls_port_;
-  std::unique_ptr<Process> process_;
+  void start() override;
+  const Certificate certificate_;
+  const bool with_login_;
+  const int tls_port_;
 };
 
-class Microsocks {
+class Microsocks : public RealProxy {
  public:
   explicit Microsocks(bool with_login = true);
   static bool installed();
-  int port() const { return port_; }
+  int connections() const override;
 
  private:
-  int port_;
-  std::unique_ptr<Process> process_;
+  void start() override;
+  const bool with_login_;
 };
 
 }  // namespace trunkline::test

@@ -1,4 +1,7 @@
 // The proxy that the environment names for a URL. The library never asks by itself: only who calls this does.
+//
+//   Options options;
+//   options.proxy = environment_proxy(*Url::parse(url));  // of this URL: others may have another
 #pragma once
 
 #include <functional>
@@ -14,5 +17,8 @@ using Environment = std::function<const char*(const char* name)>;  // as getenv
 // "Proxy:" header), https_proxy, all_proxy and no_proxy, the last three in either case, lower case first. A value
 // without a kind is an http proxy. What cannot be read is passed on: the request fails then, and does not go direct.
 std::string environment_proxy(const Url& url, const Environment& environment);
+
+// The process's own, which nobody may change meanwhile (setenv is not for programs with threads).
+std::string environment_proxy(const Url& url);
 
 }  // namespace trunkline
