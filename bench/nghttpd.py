@@ -29,17 +29,21 @@ class Nghttpd:
         (self.directory / "index.html").write_text("x" * BODY_BYTES)
         command = [path(), "--no-tls", "-n", "1", "-m", str(self.streams), "-a", "127.0.0.1", "-d", str(self.directory),
                    str(self.port)]
+        self.start(command)
+        return self
+
+    def start(self, command):
         self.process = subprocess.Popen(self.pin + command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         preexec_fn=server.die_with_parent)
         for _ in range(250):
             if self.process.poll() is not None:
-                raise SystemExit(f"nghttpd ended with {self.process.returncode}")
+                raise SystemExit(f"{command[0]} ended with {self.process.returncode}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return self
+                return
             except OSError:
                 time.sleep(0.02)
-        raise SystemExit("nghttpd does not answer")
+        raise SystemExit(f"{command[0]} does not answer")
 
     def __exit__(self, *_):
         self.stop()

@@ -10,6 +10,7 @@ import sys
 import time
 
 import server
+from echo import EchoServer
 from nghttpd import Nghttpd
 
 STATES = {1: "open", 2: "opening", 3: "opening", 4: "closing", 5: "closing", 6: "time_wait", 8: "half_closed",
@@ -125,6 +126,8 @@ def measure(run, peer, log):
 
 
 def server_of(run):
+    if run["port"] == server.ECHO:
+        return EchoServer(run["port"], cpu=1)
     return Nghttpd(run["port"], run["streams"], cpu=1) if run["streams"] else server.Server(cpu=1)
 
 

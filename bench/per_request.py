@@ -6,6 +6,7 @@ import sys
 
 import nghttpd
 import server
+from echo import EchoServer
 from workloads import Run
 
 FEW, MANY = 2_000, 6_000
@@ -18,7 +19,11 @@ PEERS = [("floor", "floor", "epoll", 64, "plain"), ("trunkline", "client_bench",
          ("floor-http2-nginx", "floor_http2", "epoll", 200, "h2c"),
          ("trunkline-http2-nginx", "client_bench", "callback", 200, "h2c"),
          ("floor-tls", "floor", "tls", 64, "tls"), ("trunkline-tls", "client_bench", "callback", 64, "tls"),
-         ("floor-blocking", "floor", "blocking", 1, "plain"), ("trunkline-blocking", "client_bench", "blocking", 1, "plain")]
+         ("floor-blocking", "floor", "blocking", 1, "plain"), ("trunkline-blocking", "client_bench", "blocking", 1, "plain"),
+         # One message and its echo.
+         ("floor-websocket", "floor_websocket", "epoll", 100, "echo"),
+         ("trunkline-websocket", "websocket_bench", "callback", 100, "echo"),
+         ("beast-websocket", "beast_bench", "callback", 100, "echo")]
 
 
 def enter_namespace():
@@ -34,7 +39,7 @@ def enter_namespace():
 @contextlib.contextmanager
 def servers(cpu=None):
     """All that the peers may ask for. An idle one costs the others nothing."""
-    with server.Server(cpu), (nghttpd.Nghttpd(server.NGHTTPD, server.STREAMS, cpu) if nghttpd.path()
+    with server.Server(cpu), EchoServer(server.ECHO, cpu), (nghttpd.Nghttpd(server.NGHTTPD, server.STREAMS, cpu) if nghttpd.path()
                               else contextlib.nullcontext()):
         yield
 

@@ -1,5 +1,6 @@
 # What was measured with what: for the page, so that a figure can be repeated.
 import datetime
+import json
 import os
 import pathlib
 import platform
@@ -23,6 +24,17 @@ def locked_crate(name):
     return f"{name} {found[1]}" if found else ""
 
 
+def locked_ws():
+    lock = json.loads((ROOT / "bench" / "peers" / "node" / "package-lock.json").read_text())
+    return lock["packages"]["node_modules/ws"]["version"]
+
+
+def boost():
+    header = pathlib.Path("/usr/include/boost/version.hpp")
+    found = re.search(r'define BOOST_LIB_VERSION "([\d_]+)"', header.read_text()) if header.exists() else None
+    return found[1].replace("_", ".") if found else ""
+
+
 def machine():
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -39,6 +51,7 @@ def collect():
     tools = [first_line("g++", "--version"), first_line(nginx_path(), "-v"), first_line("openssl", "version"),
              "libcurl " + first_line("curl-config", "--version").removeprefix("libcurl "),
              first_line("wrk", "--version").split(" [")[0], first_line("h2load", "--version"), first_line("go", "version"), first_line("rustc", "--version"),
+             "node " + first_line("node", "--version"), "ws " + locked_ws(), "Boost " + boost(),
              *(locked_crate(name) for name in ("hyper", "hyper-util", "h2", "reqwest", "tokio"))]
     return {"when": when(), "machine": machine(),
             "versions": [tool for tool in tools if tool.split(" ")[-1] != "libcurl" and tool]}

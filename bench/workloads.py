@@ -6,16 +6,18 @@ import pathlib
 import shutil
 
 import nghttpd
-from server import (CA, H2C, H2_TLS, HOP, HOP_H2C, IDENTITY, MUTUAL_TLS, NGHTTPD, PLAIN, ROOT, STREAMS, TLS_PORT, URL,
-                    WORK, echo_module)
+from server import (CA, ECHO, H2C, H2_TLS, HOP, HOP_H2C, IDENTITY, MUTUAL_TLS, NGHTTPD, PLAIN, ROOT, STREAMS, TLS_PORT,
+                    URL, WORK, echo_module)
 
 RELEASE = ROOT / "build" / "release" / "bench"
 PROGRAMS = {"client_bench": RELEASE / "client_bench", "floor": RELEASE / "floor", "curl_bench": RELEASE / "curl_bench",
             "go_peer": WORK / "peers" / "go_peer", "rust_peer": WORK / "peers" / "rust_peer",
             "wrk": shutil.which("wrk") or "wrk", "floor_http2": RELEASE / "floor_http2",
-            "h2load": shutil.which("h2load") or "h2load"}
+            "h2load": shutil.which("h2load") or "h2load", "websocket_bench": RELEASE / "websocket_bench",
+            "floor_websocket": RELEASE / "floor_websocket", "beast_bench": RELEASE / "beast_bench",
+            "ws_peer": WORK / "peers" / "node" / "ws_peer.js"}
 PORTS = {"plain": PLAIN, "tls": TLS_PORT, "mutual": MUTUAL_TLS, "h2c": H2C, "h2-tls": H2_TLS, "hop": HOP,
-         "hop-h2c": HOP_H2C, "nghttpd": NGHTTPD}
+         "hop-h2c": HOP_H2C, "nghttpd": NGHTTPD, "echo": ECHO}
 TLS_SETTINGS = {"tls": CA, "h2-tls": CA, "mutual": IDENTITY}
 
 
@@ -53,6 +55,8 @@ class Run:
 
     def command(self):
         program = str(PROGRAMS[self.program])
+        if self.program == "ws_peer":
+            return ["node", "--expose-gc", program, self.mode, URL[self.wire], str(self.concurrency), str(self.total)]
         if self.program == "wrk":
             connections = f"-c{self.concurrency}"
             return [program, "-t1", connections, f"-d{self.total}s", "--latency", URL[self.wire]]
@@ -252,5 +256,37 @@ def unread():
                      Target(100, "trunkline-unread", "dials", 1)], "trunkline")
 
 
+def websocket_of(size, words):
+    """A message and its echo are one request here. Each connection has one under way."""
+    def run(peer, program, mode, concurrency, total):
+        return Run(peer, program, mode, concurrency, total, "echo", {"WARM": "2000", "SIZE": str(size)})
+    runs = []
+    for c, n in ((1, 60_000), (100, 200_000)):
+        runs += [run("floor", "floor_websocket", "epoll", c, n), run("trunkline", "websocket_bench", "callback", c, n),
+                 run("beast", "beast_bench", "callback", c, n), run("ws", "ws_peer", "callback", c, n // 2)]
+    targets = [Target(c, "trunkline", "cpu", limit, peer) for c in (1, 100)
+               for peer, limit in (("floor", 1.15), ("beast", 1), ("ws", 0.5))]
+    targets += [Target(c, "trunkline", "rate", limit, peer, at_least=True) for c in (1, 100)
+                for peer, limit in (("floor", 0.87), ("beast", 1), ("ws", 1))]
+    return Workload(f"WebSocket: {words} and their echoes", runs, targets, "floor")
+
+
+def websocket_small():
+    return websocket_of(64, "messages of 64 bytes")
+
+
+def websocket_large():
+    return websocket_of(4096, "messages of 4 KiB")
+
+
+def websocket_idle():
+    runs = [Run(peer, program, "idle", 1, 10_000, "echo") for peer, program in
+            (("trunkline", "websocket_bench"), ("beast", "beast_bench"), ("ws", "ws_peer"))]
+    return Workload("User memory of 10,000 idle WebSockets", runs,
+                    [Target(1, "trunkline", "kilobytes", 1.5), Target(1, "trunkline", "kilobytes", 0.5, "beast"),
+                     Target(1, "trunkline", "kilobytes", 0.5, "ws")], shape="memory", rounds=3)
+
+
 WORKLOADS = {"w1": w1, "blocking": blocking, "tls": tls, "w4": w4, "w5": w5, "idle": idle, "http2_one": http2_one,
-             "http2_two": http2_two, "http2_tls": http2_tls, "hop": hop, "unread": unread}
+             "http2_two": http2_two, "http2_tls": http2_tls, "hop": hop, "unread": unread,
+             "websocket_small": websocket_small, "websocket_large": websocket_large, "websocket_idle": websocket_idle}

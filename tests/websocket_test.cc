@@ -1,5 +1,7 @@
 // WebSockets through the public API: against another implementation, with nginx or a proxy in between, and against a
 // server that misbehaves.
+#include <future>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -190,6 +192,25 @@ TEST_F(WebSocketTest, speaks_by_callbacks_alone) {
   });
   EXPECT_EQ(conversation.ended.get_future().get(), 1000);
   EXPECT_EQ(conversation.rounds, 100);
+}
+
+TEST_F(WebSocketTest, a_callback_may_hold_the_last_handle) {
+  const OtherServer server;
+  Result<WebSocket> opened = make_client().connect_websocket(server.url("/echo"));
+  ASSERT_GOOD(opened);
+  auto socket = std::make_shared<WebSocket>(std::move(*opened));
+  std::promise<std::string> reply;
+  socket->start_send_text("once", [held = socket, &reply](const Result<void>&) mutable {
+    WebSocket& used = *held;
+    used.start_receive([last = std::move(held), &reply](Result<WebSocketMessage> got) {
+      reply.set_value(got ? got->data : got.error().describe());
+    });
+  });
+  socket.reset();
+  std::future<std::string> text = reply.get_future();
+  ASSERT_EQ(text.wait_for(seconds(30)), std::future_status::ready);
+  EXPECT_EQ(text.get(), "once");
+  EXPECT_TRUE(eventually([&] { return stats().pool.open == 0; }));
 }
 
 TEST_F(WebSocketTest, many_threads_send_and_every_message_arrives_whole) {

@@ -25,6 +25,12 @@ rust_peer() {
   (cd rust && CARGO_TARGET_DIR="$out/cargo" nice -n 10 cargo build --release --locked) &&
     cp "$out/cargo/release/rust-peer" "$out/rust_peer"
 }
+node_peer() {
+  mkdir -p "$out/node"
+  cp node/package.json node/package-lock.json node/ws_peer.js "$out/node"
+  (cd "$out/node" && npm ci --no-audit --no-fund)
+}
 build go go go_peer
 build rust cargo rust_peer
-echo "bench/peers: $((2 - missing)) of 2 at hand"
+build node npm node_peer
+echo "bench/peers: $((3 - missing)) of 3 at hand"

@@ -33,6 +33,8 @@ struct ResponseHead {
 struct Response : ResponseHead {
   std::string body;
   Headers trailers;
+
+  Response() {}  // NOLINT: with "= default" each would be zeroed before its members are initialised
 };
 
 class Call;

@@ -26,6 +26,12 @@ enum : std::uint32_t { waiting = 0, granted_word = 1, failed_word = 2, done_word
 // How long a server that wanted HTTP/1.1 gets it, before HTTP/2 is tried again.
 constexpr auto http1_memory = std::chrono::minutes(10);
 
+// A clock is read once a turn, not for each of the hundreds of requests that may be started in it.
+TimePoint time_here() {
+  const net::Loop* const loop = net::Loop::current();
+  return loop != nullptr ? loop->now() : Clock::now();
+}
+
 TimePoint after(TimePoint start, Duration limit) { return limit > Duration::zero() ? start + limit : never; }
 
 }  // namespace
@@ -34,7 +40,7 @@ Call::Call(std::shared_ptr<TransportImpl> transport, Request&& request, Kind kin
     : transport_(std::move(transport)),
       request_(std::move(request)),
       kind_(kind),
-      started_(Clock::now()),
+      started_(time_here()),
       result_(std::in_place),
       response_(*result_) {}
 

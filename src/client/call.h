@@ -85,6 +85,8 @@ class Call final : public pool::Waiter,
     if (kind_ == Kind::whole) return SIZE_MAX;
     return decoding_ ? BodyDecoding::most_held : into_.size();
   }
+  // Its caller hears nothing before the end.
+  bool is_whole() const { return kind_ == Kind::whole; }
   bool has_news() const { return kind_ == Kind::stream && ((head_ready_ && !head_delivered_) || read_bytes_ > 0); }
   bool satisfied() const { return satisfied_; }  // blocking: what was waited for is there
   bool may_repeat();                             // the request could be sent once more

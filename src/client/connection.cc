@@ -39,7 +39,9 @@ http1::DecoderLimits decoder_limits(const ResponseLimits& limits) {
 
 Connection::Connection(net::Loop& loop, LateWatch& late_watch, std::shared_ptr<pool::Pool> pool,
                        std::shared_ptr<pool::Route> route, net::Dialled dialled)
-    : PooledConnection(loop, std::move(pool), std::move(route), std::move(dialled)), late_watch_(late_watch) {}
+    : PooledConnection(loop, std::move(pool), std::move(route), std::move(dialled)),
+      late_watch_(late_watch),
+      decoder_(std::make_unique<http1::ResponseDecoder>()) {}
 
 Connection::~Connection() = default;
 
@@ -59,8 +61,8 @@ void Connection::begin(Call& call, bool by_caller) {
     if (quiet_since_.load(std::memory_order_relaxed) != heard) listen(net::readable);
   }
   pool_limits_ = call.pool_limits();
-  decoder_.set_limits(decoder_limits(call.response_limits()));
-  decoder_.begin(call.framing());
+  decoder_->set_limits(decoder_limits(call.response_limits()));
+  decoder_->begin(call.framing());
   body_offset_ = 0;
   sent_before_ = stream().bytes_sent();
   discard_left_ = 0;
@@ -248,7 +250,7 @@ bool Connection::gather_body() {
 void Connection::sent() {
   all_sent_ = true;
   if (call_->traced()) call_->trace(TraceEvent::sent, {});
-  if (!decoder_.head_seen()) {
+  if (!decoder_->head_seen()) {
     set_deadline(call_->limits().first_byte, ErrorCode::timeout_first_byte);
   } else if (reading_wanted()) {
     set_deadline(call_->limits().idle_read, ErrorCode::timeout_idle_read);
@@ -269,13 +271,13 @@ std::uint64_t Connection::bytes_sent_in_exchange() const { return dialled_.strea
 
 // --- receiving
 
-bool Connection::reading_wanted() const { return !decoder_.head_seen() || call_->wants_body() || at_end(); }
+bool Connection::reading_wanted() const { return !decoder_->head_seen() || call_->wants_body() || at_end(); }
 
 // Everything has come; only the decoder's word is missing.
 bool Connection::at_end() const {
   using Body = http1::ResponseDecoder::Body;
-  return decoder_.head_seen() && !decoder_.upgraded() &&
-         (decoder_.body() == Body::none || (decoder_.body() == Body::length && decoder_.remaining() == 0));
+  return decoder_->head_seen() && !decoder_->upgraded() &&
+         (decoder_->body() == Body::none || (decoder_->body() == Body::length && decoder_->remaining() == 0));
 }
 
 // One read from what is held or from the socket. False: wait for an event.
@@ -309,7 +311,7 @@ bool Connection::read_result(const net::ReadResult& result) {
 bool Connection::feed(std::string_view bytes) {
   using Event = http1::ResponseDecoder::Event;
   Call& call = *call_;
-  if (!decoder_.started()) call.on_first_byte();
+  if (!decoder_->started()) call.on_first_byte();
   // While the server's word for the body is awaited, nothing else that it says puts that off.
   if (!awaiting_continue_) set_deadline(call.limits().idle_read, ErrorCode::timeout_idle_read);
   for (;;) {
@@ -320,9 +322,9 @@ bool Connection::feed(std::string_view bytes) {
       return false;
     }
     // A reader's buffer is filled to the brim and no further: what does not fit stays as it came.
-    std::string_view slice = decoder_.head_seen() ? bytes.substr(0, call.room()) : bytes;
+    std::string_view slice = decoder_->head_seen() ? bytes.substr(0, call.room()) : bytes;
     const std::size_t offered = slice.size();
-    const Event event = decoder_.next(slice);
+    const Event event = decoder_->next(slice);
     bytes.remove_prefix(offered - slice.size());
     switch (event) {
       case Event::need_more:
@@ -332,8 +334,8 @@ bool Connection::feed(std::string_view bytes) {
         call.on_pause();
         return false;
       case Event::informational:
-        call.on_informational(decoder_.head().status);
-        if (decoder_.head().status == 100 && awaiting_continue_) {
+        call.on_informational(decoder_->head().status);
+        if (decoder_->head().status == 100 && awaiting_continue_) {
           awaiting_continue_ = false;
           write_some();
           if (!call.carried_by(this)) return false;
@@ -343,7 +345,7 @@ bool Connection::feed(std::string_view bytes) {
         if (!take_head()) return false;
         break;
       case Event::data:
-        if (!call.on_data(decoder_.data())) {
+        if (!call.on_data(decoder_->data())) {
           const Error refusal = call.refusal();
           fail(failure(refusal.code, refusal.message), CloseReason::early_body_close);
           return false;
@@ -353,10 +355,10 @@ bool Connection::feed(std::string_view bytes) {
         finish(bytes);
         return false;
       case Event::error:
-        fail(decoder_.error(), CloseReason::parse_error);
+        fail(decoder_->error(), CloseReason::parse_error);
         return false;
     }
-    if (decoder_.upgraded()) {
+    if (decoder_->upgraded()) {
       held_.assign(bytes);
       pool_->upgrade(*route_, *this);
       set_deadline(Duration::zero(), ErrorCode::timeout_total);
@@ -370,7 +372,7 @@ bool Connection::feed(std::string_view bytes) {
 bool Connection::take_head() {
   using Body = http1::ResponseDecoder::Body;
   Call& call = *call_;
-  if (const int hint = decoder_.keep_alive_timeout(); hint >= 0 && hint != hinted_seconds_.load()) {
+  if (const int hint = decoder_->keep_alive_timeout(); hint >= 0 && hint != hinted_seconds_.load()) {
     hinted_seconds_.store(hint);
     pool_->hint(*route_, std::chrono::seconds(hint));
     if (in_caller_mode()) {
@@ -381,8 +383,8 @@ bool Connection::take_head() {
       });
     }
   }
-  const int status = decoder_.head().status;
-  if (!all_sent_ && !decoder_.upgraded() && (status >= 300 || awaiting_continue_)) {
+  const int status = decoder_->head().status;
+  if (!all_sent_ && !decoder_->upgraded() && (status >= 300 || awaiting_continue_)) {
     // The server has decided without the rest of the body; sending it would only be in its way. Whether it would read
     // it before the next request is anybody's guess, so this connection carries no other.
     send_failed_ = true;
@@ -395,30 +397,30 @@ bool Connection::take_head() {
          CloseReason::peer_closed_idle, false);
     return false;
   }
-  if (decoder_.body() == Body::length && decoder_.content_length() > call.body_limit()) {
-    fail(failure(ErrorCode::limit_exceeded, "the response's body of " + std::to_string(decoder_.content_length()) +
+  if (decoder_->body() == Body::length && decoder_->content_length() > call.body_limit()) {
+    fail(failure(ErrorCode::limit_exceeded, "the response's body of " + std::to_string(decoder_->content_length()) +
                                                 " bytes is longer than the limit of " +
                                                 std::to_string(call.body_limit())),
          CloseReason::early_body_close);
     return false;
   }
-  http1::ResponseHead& head = decoder_.head();
+  http1::ResponseHead& head = decoder_->head();
   call.on_head(head.status, std::move(head.reason), std::move(head.headers),
-               decoder_.body() == Body::length ? std::optional(decoder_.content_length()) : std::nullopt);
-  if (decoder_.upgraded()) call.on_upgraded();
+               decoder_->body() == Body::length ? std::optional(decoder_->content_length()) : std::nullopt);
+  if (decoder_->upgraded()) call.on_upgraded();
   return true;
 }
 
 void Connection::read_ended(Io io, std::error_code error) {
   using Event = http1::ResponseDecoder::Event;
-  if (io == Io::closed && decoder_.finish() == Event::end) {
+  if (io == Io::closed && decoder_->finish() == Event::end) {
     peer_closed_ = true;
     finish({});
     return;
   }
   ErrorCode code = ErrorCode::connection_closed;
   std::string message = "the server closed the connection before it answered";
-  if (decoder_.started()) {
+  if (decoder_->started()) {
     code = ErrorCode::truncated_body;
     message = io == Io::cut ? "the TLS connection ended without close_notify: the response may be cut short"
                             : "the connection ended before the response was complete";
@@ -432,10 +434,10 @@ void Connection::read_ended(Io io, std::error_code error) {
 // The response is complete. The lease goes back first, so that what the callback sends next finds it.
 void Connection::finish(std::string_view leftover) {
   Call* const call = std::exchange(call_, nullptr);
-  bool keep = decoder_.keep_alive() && !decoder_.upgraded() && all_sent_ && leftover.empty() && held_.empty() &&
+  bool keep = decoder_->keep_alive() && !decoder_->upgraded() && all_sent_ && leftover.empty() && held_.empty() &&
               !peer_closed_ && !stream().has_buffered_input() && !(call != nullptr && call->wants_close());
   CloseReason reason = CloseReason::connection_close;
-  if (decoder_.keep_alive() && (!leftover.empty() || !held_.empty())) reason = CloseReason::stray_bytes;
+  if (decoder_->keep_alive() && (!leftover.empty() || !held_.empty())) reason = CloseReason::stray_bytes;
   if (keep && may_be_readable_) {
     // More was announced than has been read: see what it is before anybody relies on this connection.
     const net::ReadResult more = stream().read(net::Scratch::of_this_thread());
@@ -450,7 +452,7 @@ void Connection::finish(std::string_view leftover) {
     return;
   }
   // The call's part is read before the lease goes: afterwards this connection may carry another call.
-  call->on_end(std::move(decoder_.trailers()));
+  call->on_end(std::move(decoder_->trailers()));
   end_lease(keep, reason);
   call->on_released();
 }
@@ -463,7 +465,7 @@ void Connection::fail(Error error, CloseReason reason, bool answered) {
   attempt.code = error.code;
   attempt.reused = was_reused;
   attempt.any_byte_sent = bytes_sent_in_exchange() > 0;
-  attempt.any_byte_received = answered && decoder_.started();
+  attempt.any_byte_received = answered && decoder_->started();
   error.maybe_processed = maybe_processed(attempt);
   if (was_reused && !attempt.any_byte_received &&
       (error.code == ErrorCode::connection_closed || error.code == ErrorCode::connection_reset)) {
@@ -480,7 +482,7 @@ void Connection::fail(Error error, CloseReason reason, bool answered) {
 }
 
 Error Connection::failure(ErrorCode code, std::string message) const {
-  const Phase phase = decoder_.started() ? Phase::body : all_sent_ ? Phase::first_byte : Phase::send;
+  const Phase phase = decoder_->started() ? Phase::body : all_sent_ ? Phase::first_byte : Phase::send;
   return Error(code, phase, std::move(message));
 }
 
@@ -516,6 +518,7 @@ void Connection::hand_over() {
 }
 
 void Connection::hand_to(UpgradeOwner& owner, bool writable) {
+  decoder_.reset();
   upgrade_owner_ = &owner;
   mode_.store(Mode::upgraded, std::memory_order_relaxed);
   listen_upgraded(writable);
@@ -531,10 +534,10 @@ void Connection::abort(CloseReason reason) {
 void Connection::discard_rest() {
   using Body = http1::ResponseDecoder::Body;
   call_ = nullptr;
-  const bool hopeless = decoder_.body() == Body::until_close || !all_sent_ || decoder_.upgraded() ||
-                        (decoder_.body() == Body::length && decoder_.remaining() > drain_bytes);
+  const bool hopeless = decoder_->body() == Body::until_close || !all_sent_ || decoder_->upgraded() ||
+                        (decoder_->body() == Body::length && decoder_->remaining() > drain_bytes);
   if (hopeless) {
-    end_lease(false, decoder_.upgraded() ? CloseReason::upgraded : CloseReason::early_body_close);
+    end_lease(false, decoder_->upgraded() ? CloseReason::upgraded : CloseReason::early_body_close);
     return;
   }
   discarding_ = true;
@@ -590,7 +593,7 @@ bool Connection::read_discarded() {
       return false;
     }
     if (result.io != Io::ok) {
-      const bool complete = result.io == Io::closed && decoder_.finish() == Event::end;
+      const bool complete = result.io == Io::closed && decoder_->finish() == Event::end;
       end_lease(false, complete ? CloseReason::connection_close : CloseReason::early_body_close);
       return false;
     }
@@ -598,10 +601,10 @@ bool Connection::read_discarded() {
     bytes = result.bytes;
   }
   for (;;) {
-    const Event event = decoder_.next(bytes);
+    const Event event = decoder_->next(bytes);
     if (event == Event::need_more) return true;
-    if (event == Event::data && decoder_.data().size() <= discard_left_) {
-      discard_left_ -= decoder_.data().size();
+    if (event == Event::data && decoder_->data().size() <= discard_left_) {
+      discard_left_ -= decoder_->data().size();
       continue;
     }
     if (event == Event::end) {

@@ -107,7 +107,7 @@ class Connection final : public PooledConnection, public Carrier {
   // The exchange.
   Call* call_ = nullptr;
   UpgradeOwner* upgrade_owner_ = nullptr;
-  http1::ResponseDecoder decoder_;
+  std::unique_ptr<http1::ResponseDecoder> decoder_;  // none in an upgraded connection: it may live long
   std::string out_;   // of the request, what the socket would not take yet (head, or a piece from a source)
   std::string held_;  // of the response, received but not asked for yet
   std::size_t out_offset_ = 0;

@@ -202,7 +202,8 @@ void Http2Stream::on_data(std::string_view bytes) {
 // Hands over what the call has room for, and holds the rest. Coded bytes may give the reader nothing yet: then it goes
 // on.
 Http2Stream::Taken Http2Stream::take(std::string_view bytes) {
-  const std::shared_ptr<Call> call = call_->shared_from_this();  // being told, its caller may drop it
+  Call* const call = call_;
+  const auto keep = call->is_whole() ? nullptr : call->shared_from_this();  // being told, its caller may drop it
   for (;;) {
     const std::size_t size = std::min(bytes.size(), call->room());
     if (!call->on_data(bytes.substr(0, size))) {
@@ -213,7 +214,7 @@ Http2Stream::Taken Http2Stream::take(std::string_view bytes) {
     }
     connection_.session().consumed(*this, size);
     if (held_.empty()) {
-      held_.assign(bytes.substr(size));
+      if (size < bytes.size()) held_.assign(bytes.substr(size));
       held_taken_ = 0;
     } else {
       held_taken_ += size;

@@ -11,7 +11,7 @@ using net::Io;
 
 namespace {
 
-using Guard = std::lock_guard<Lock>;
+using Guard = std::unique_lock<Lock>;
 
 constexpr int reads_in_a_row = 16;  // then others on the loop have their turn
 constexpr int deliveries_in_a_row = 256;
@@ -45,12 +45,10 @@ WebSocket::Impl::~Impl() = default;
 void WebSocket::Impl::begin() {
   self_ = shared_from_this();
   loop_.post([self = self_] {
-    {
-      Guard guard(self->lock_);
-      self->adopted_ = true;
-      self->connection_->hand_to(*self, self->wants_writable_);
-    }
-    self->work();
+    Guard guard(self->lock_);
+    self->adopted_ = true;
+    self->connection_->hand_to(*self, self->wants_writable_);
+    self->work(std::move(guard));
   });
 }
 
@@ -59,58 +57,51 @@ TimePoint WebSocket::Impl::now() const { return loop_.on_this_thread() ? loop_.n
 void WebSocket::Impl::wake_loop() {
   if (woken_ || (working_ && loop_.on_this_thread())) return;
   woken_ = true;
-  loop_.post([self = shared_from_this()] { self->work(); });
+  loop_.post([self = shared_from_this()] { self->work(Guard(self->lock_)); });
 }
 
 // --- on the loop's thread
 
 void WebSocket::Impl::on_socket(std::uint32_t events) {
-  {
-    Guard guard(lock_);
-    if ((events & (net::readable | net::hung_up)) != 0) may_be_readable_ = true;
-    if ((events & net::hung_up) != 0) peer_closed_ = true;
-  }
-  work();
+  Guard guard(lock_);
+  if ((events & (net::readable | net::hung_up)) != 0) may_be_readable_ = true;
+  if ((events & net::hung_up) != 0) peer_closed_ = true;
+  work(std::move(guard));
 }
 
 void WebSocket::Impl::on_time() {
   using Due = websocket::Connection::Due;
-  {
-    Guard guard(lock_);
-    if (connection_ == nullptr) return;
-    switch (protocol_.on_time(loop_.now())) {
-      case Due::nothing:
-        break;
-      case Due::peer_silent:
-        fail(ErrorCode::timeout_idle_read, Phase::body, "the peer has not answered a PING in time");
-        break;
-      case Due::peer_stuck:
-        fail(ErrorCode::timeout_write, Phase::send, "the peer has taken no bytes in time");
-        break;
-      case Due::close_late:
-        fail(ErrorCode::timeout_idle_read, Phase::body, "the peer has not answered the close frame in time");
-        break;
-    }
+  Guard guard(lock_);
+  if (connection_ == nullptr) return;
+  switch (protocol_.on_time(loop_.now())) {
+    case Due::nothing:
+      break;
+    case Due::peer_silent:
+      fail(ErrorCode::timeout_idle_read, Phase::body, "the peer has not answered a PING in time");
+      break;
+    case Due::peer_stuck:
+      fail(ErrorCode::timeout_write, Phase::send, "the peer has taken no bytes in time");
+      break;
+    case Due::close_late:
+      fail(ErrorCode::timeout_idle_read, Phase::body, "the peer has not answered the close frame in time");
+      break;
   }
-  work();
+  work(std::move(guard));
 }
 
 // Moves what can be moved, and tells those who wait for it.
-void WebSocket::Impl::work() {
+void WebSocket::Impl::work(Guard held) {
   const std::shared_ptr<Impl> keep = shared_from_this();
-  {
-    Guard guard(lock_);
-    woken_ = false;
-    working_ = true;
-  }
+  Guard guard = std::move(held);  // gone before `keep` is
+  woken_ = false;
+  working_ = true;
   int reads = 0;
   int deliveries = 0;
   for (;;) {
-    if (deliveries < deliveries_in_a_row && deliver()) {
+    if (deliveries < deliveries_in_a_row && deliver(guard)) {
       ++deliveries;
       continue;
     }
-    std::unique_lock guard(lock_);
     flush();
     const bool to_read = adopted_ && connection_ != nullptr && wants_more() && (may_be_readable_ || !held_.empty());
     if (to_read && reads++ < reads_in_a_row) {
@@ -139,14 +130,16 @@ void WebSocket::Impl::work() {
   }
 }
 
-// Makes one callback that is owed. False: there is none.
-bool WebSocket::Impl::deliver() {
-  std::unique_lock guard(lock_);
+// Makes one callback that is owed. False: there is none. The callback is called, and dropped with all that it holds,
+// without the lock.
+bool WebSocket::Impl::deliver(Guard& guard) {
   if (receiver_ && (!inbox_.empty() || end_)) {
     Callback<void(Result<WebSocketMessage>)> receiver = std::move(receiver_);
     Result<WebSocketMessage> message = take_next();
     guard.unlock();
     receiver(std::move(message));
+    receiver.reset();
+    guard.lock();
     return true;
   }
   if (!waiting_sends_.empty() && (protocol_.has_room() || end_ || !protocol_.may_send())) {
@@ -155,6 +148,8 @@ bool WebSocket::Impl::deliver() {
     Result<void> result = accept(next.opcode, next.data);
     guard.unlock();
     next.done(std::move(result));
+    next.done.reset();
+    guard.lock();
     return true;
   }
   if (!closers_.empty() && end_) {
@@ -163,6 +158,8 @@ bool WebSocket::Impl::deliver() {
     Result<void> result = end_->error ? Result<void>(*end_->error) : Result<void>();
     guard.unlock();
     closer(std::move(result));
+    closer.reset();
+    guard.lock();
     return true;
   }
   return false;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,9 +63,9 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
     std::string reason;
   };
 
-  // On the loop's thread, without the lock.
-  void work();
-  bool deliver();
+  // On the loop's thread, with the lock in hand.
+  void work(std::unique_lock<Lock> held);
+  bool deliver(std::unique_lock<Lock>& guard);
 
   // With the lock.
   void read_some();

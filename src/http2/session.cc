@@ -245,19 +245,7 @@ void Session::close_dropped() {
   }
 }
 
-void Session::close(Stream& stream, Code code) {
-  const StreamEnd end = end_of(stream, code);
-  const bool needless = stream.reset_by_us_ && !stream.reset_written_;
-  forget(stream);
-  if (stream.unconsumed_ > 0) owe(std::exchange(stream.unconsumed_, 0));
-  stream.on_closed(end);  // it may be gone now
-  if (needless) {
-    resets_.on_needless();
-    freed(1);
-  }
-}
-
-StreamEnd Session::end_of(const Stream& stream, Code code) const {
+inline StreamEnd Session::end_of(const Stream& stream, Code code) const {
   if (stream.malformed_) {
     return {StreamEnd::malformed, stream.refusal_ != Code::no_error ? stream.refusal_ : code, stream.over_limit_};
   }
@@ -268,6 +256,18 @@ StreamEnd Session::end_of(const Stream& stream, Code code) const {
   if (code == Code::refused_stream) return {stream.began_ ? StreamEnd::peer : StreamEnd::unprocessed, code};
   if (stream.reset_by_peer_) return {StreamEnd::peer, code};
   return {StreamEnd::malformed, code};  // a body that is not of the length announced, a window that overflows
+}
+
+void Session::close(Stream& stream, Code code) {
+  const StreamEnd end = end_of(stream, code);
+  const bool needless = stream.reset_by_us_ && !stream.reset_written_;
+  forget(stream);
+  if (stream.unconsumed_ > 0) owe(std::exchange(stream.unconsumed_, 0));
+  stream.on_closed(end);  // it may be gone now
+  if (needless) {
+    resets_.on_needless();
+    freed(1);
+  }
 }
 
 void Session::lost() {
