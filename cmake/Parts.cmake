@@ -1,5 +1,5 @@
 # The shapes our targets come in. A folder of src/ is a part; its tests stand beside the code as NAME_test.cc.
-set(trunkline_threaded_parts pool net client policy server)  # their tests run under ThreadSanitizer too
+set(trunkline_threaded_parts pool net client policy metrics server)  # their tests run under ThreadSanitizer too
 
 set(trunkline_std_headers <algorithm> <array> <atomic> <chrono> <cstdint> <cstring> <deque> <functional> <list> <map>
                           <memory> <mutex> <optional> <span> <string> <string_view> <thread> <unordered_map> <utility>

@@ -1,0 +1,36 @@
+// Prometheus's own parser for programs (expfmt) over the bodies of exposition_bench: expfmt DIR
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"sort"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+)
+
+func main() {
+	for _, name := range []string{"20KB", "2MB"} {
+		body, err := os.ReadFile(os.Args[1] + "/" + name + ".txt")
+		if err != nil {
+			panic(err)
+		}
+		times := max(1, 400_000/len(body))
+		var runs []float64
+		for range 21 {
+			start := time.Now()
+			for range times {
+				var parser expfmt.TextParser
+				if _, err := parser.TextToMetricFamilies(bytes.NewReader(body)); err != nil {
+					panic(err)
+				}
+			}
+			runs = append(runs, float64(time.Since(start).Nanoseconds())/float64(times))
+		}
+		sort.Float64s(runs)
+		median := runs[len(runs)/2]
+		fmt.Printf("%-8s %10d %8s %12.1f %10.0f\n", name, len(body), "all", median/1000, float64(len(body))/median*1000)
+	}
+}
