@@ -334,6 +334,28 @@ TEST_F(StreamsTest, a_stream_that_is_read_after_a_long_rest_is_whole) {
   EXPECT_EQ(all, size);
 }
 
+TEST_F(StreamsTest, what_has_come_is_read_although_its_connection_is_gone) {
+  H2Server& server = serve_h2();
+  const Client client = make_client(h2c_options());
+  constexpr std::size_t size = 100'000;  // within the window: all of it comes, and nobody has asked for it
+  for (const bool read : {true, false}) {
+    Result<ResponseStream> stream = client.open(get(server.url("/size/" + std::to_string(size))));
+    ASSERT_GOOD(stream);
+    ASSERT_TRUE(eventually([&] { return transport()->stats().pool.leases == 0; }));
+    transport()->invalidate();
+    ASSERT_TRUE(eventually([&] { return transport()->stats().pool.open == 0; }));
+    if (!read) continue;
+    std::size_t got = 0;
+    for (std::array<char, 8192> buffer;;) {
+      const Result<std::size_t> piece = stream->read(buffer);
+      ASSERT_GOOD(piece);
+      if (*piece == 0) break;
+      got += *piece;
+    }
+    EXPECT_EQ(got, size);
+  }
+}
+
 TEST_F(StreamsTest, a_server_that_takes_no_more_of_one_upload_slows_no_other) {
   H2Server& server = serve_h2();
   const Client client = make_client(h2c_options());

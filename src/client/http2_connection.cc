@@ -50,7 +50,9 @@ Http2Connection::Http2Connection(net::Loop& loop, std::shared_ptr<pool::Pool> po
   capacity = expected_capacity;
 }
 
-Http2Connection::~Http2Connection() = default;
+Http2Connection::~Http2Connection() {
+  for (const auto& each : streams_) loop_.cancel_timer(*each);
+}
 
 void Http2Connection::start() {
   want_flush();
@@ -74,7 +76,10 @@ void Http2Connection::begin(Call& call, bool) {
   stream.begin(call);
 }
 
-void Http2Connection::done_with(Http2Stream& stream) { spare_.push_back(&stream); }
+void Http2Connection::done_with(Http2Stream& stream) {
+  spare_.push_back(&stream);
+  if (outlives_socket_ && spare_.size() == streams_.size()) end();
+}
 
 void Http2Connection::end_lease(bool keep, CloseReason reason) {
   --leases_;
@@ -156,6 +161,7 @@ void Http2Connection::read_some() {
 }
 
 void Http2Connection::want_flush() {
+  if (dialled_.stream == nullptr) return;  // a response that came in time is read late
   if (std::exchange(flush_queued_, true)) return;
   loop_.retire([this] {
     flush_queued_ = false;
@@ -259,7 +265,6 @@ void Http2Connection::shut() {
     broken_ = true;
     flush();
   }
-  for (const auto& each : streams_) loop_.cancel_timer(*each);
   PooledConnection::shut();
 }
 

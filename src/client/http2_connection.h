@@ -55,6 +55,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   void on_goaway(http2::Code code, std::string_view debug) override;
   void on_slots_freed(int count) override;
 
+  bool outlives_socket() override { return outlives_socket_ = spare_.size() < streams_.size(); }
   void read_some();
   void flush();
   void lose(ErrorCode code, std::string message, CloseReason reason);
@@ -80,6 +81,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   bool busy_ = false;         // inside the session
   bool shut_wanted_ = false;  // meanwhile
   bool shutting_ = false;
+  bool outlives_socket_ = false;
   bool broken_ = false;
   bool insecure_ = false;    // GOAWAY(INADEQUATE_SECURITY)
   bool calm_asked_ = false;  // GOAWAY(ENHANCE_YOUR_CALM)

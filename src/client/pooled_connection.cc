@@ -54,6 +54,10 @@ void PooledConnection::shut() {
   loop_.cancel_timer(*this);
   const std::shared_ptr<pool::Pool> pool = pool_;
   pool->closed(*route_, *this, loop_.now());
+  if (!outlives_socket()) end();
+}
+
+void PooledConnection::end() {
   loop_.retire([this] { delete this; });
 }
 

@@ -37,11 +37,14 @@ class PooledConnection : public pool::Entry, public net::Watcher, public net::Ti
   virtual std::string_view protocol() const = 0;
   virtual std::uint32_t carried() const = 0;  // requests, the latest included
   virtual bool may_be_driven_by_caller() const = 0;
-  virtual void shut();  // draining: closes the socket and ends this object
+  virtual void shut();  // draining: closes the socket and ends this object, unless it is still needed
 
  protected:
   net::Stream& stream() { return *dialled_.stream; }
   virtual void before_shut() {}
+  // The socket is closed, but somebody has yet to read what came over it: end() is called when all is read.
+  virtual bool outlives_socket() { return false; }
+  void end();
 
   net::Loop& loop_;
   std::shared_ptr<pool::Pool> pool_;
