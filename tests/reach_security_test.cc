@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "support/http_test.h"
+#include "support/namespace.h"
 #include "support/proxies.h"
 
 namespace trunkline::test {
@@ -117,6 +118,27 @@ TEST_F(ReachSecurityTest, the_address_guard_holds_through_proxies_for_all_that_i
     }
   }
   EXPECT_EQ(inside.log().accepts + inside_tls.log().accepts, 0);
+}
+
+// Names that mean this machine or its network, in whatever form the resolver gives it.
+TEST_F(ReachSecurityTest, the_address_guard_judges_what_a_name_resolves_to) {
+  if (!inside_namespace("f=$(mktemp) && printf '%s\\n' '0.0.0.0 zero.test' '127.0.0.1 loopback.test' "
+                        "'::ffff:127.0.0.1 mapped.test' '169.254.169.254 metadata.test' ':: zero6.test' >$f && "
+                        "mount --bind $f /etc/hosts && rm $f",
+                        true)) {
+    return;
+  }
+  CountingServer& inside = count({.any_address = true});
+  const Client trusting = make_client();
+  for (const char* host : {"zero.test", "loopback.test", "mapped.test"}) {
+    EXPECT_STATUS(trusting.get(inside.url(host, "/")), 200) << host << " does lead here";
+  }
+  const Client client =
+      make_client(test_options().derive([](Options& o) { o.address_guard = refuse_private_addresses(); }));
+  for (const char* host : {"zero.test", "zero6.test", "loopback.test", "mapped.test", "metadata.test"}) {
+    EXPECT_FAILS(client.get(inside.url(host, "/")), ErrorCode::resolve_failed) << host;
+  }
+  EXPECT_EQ(inside.accepts(), 3) << "none but those of the trusting client";
 }
 
 TEST_F(ReachSecurityTest, no_host_smuggles_anything_into_what_a_proxy_is_told) {
