@@ -1,5 +1,5 @@
-// The bottom of an exchange's layers: sends what they decide to send, one request after another, each over the transport
-// that its URL asks for, and notes what came of it. The layers may do so on a loop's thread.
+// The bottom of an exchange's layers: sends what they decide to send, one request after another, each over the
+// transport that its URL asks for, and notes what came of it. The layers may do so on a loop's thread.
 #pragma once
 
 #include <chrono>

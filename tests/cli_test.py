@@ -524,18 +524,22 @@ class CliTest(unittest.TestCase):
 
 
 class LikeGoogleTest(unittest.TextTestResult):
+    @staticmethod
+    def name_of(test):
+        return f"{type(test).__name__.removesuffix('Test')}.{test._testMethodName[5:]}"
+
     def startTest(self, test):
         super().startTest(test)
         self.started = time.monotonic()
         self.bad_before = len(self.failures) + len(self.errors)
-        print(f"[ RUN      ] Cli.{test._testMethodName[5:]}", flush=True)
+        print(f"[ RUN      ] {self.name_of(test)}", flush=True)
 
     def stopTest(self, test):
         super().stopTest(test)
         bad = len(self.failures) + len(self.errors) > self.bad_before
         took = int((time.monotonic() - self.started) * 1000)
-        print(f"[  FAILED  ] Cli.{test._testMethodName[5:]} ({took} ms)" if bad else
-              f"[       OK ] Cli.{test._testMethodName[5:]} ({took} ms)", flush=True)
+        print(f"[  FAILED  ] {self.name_of(test)} ({took} ms)" if bad else
+              f"[       OK ] {self.name_of(test)} ({took} ms)", flush=True)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ class ReachDeadAddressesTest : public HttpTest {
 
 constexpr milliseconds head_start(250);    // of the address that is tried first
 constexpr milliseconds not_waited(200);    // a connect on loopback that takes as long has waited for another one
+constexpr int hiccups = 1;                 // of a busy machine, that look like such a wait
 constexpr milliseconds not_at_once(2000);  // nor until the dead one has run into a time limit
 
 TEST_F(ReachDeadAddressesTest, a_dead_ipv6_address_costs_a_quarter_of_a_second_once) {
@@ -40,7 +41,9 @@ TEST_F(ReachDeadAddressesTest, a_dead_ipv6_address_costs_a_quarter_of_a_second_o
   const Duration first = connect_time(client, url);
   EXPECT_GE(first, head_start - milliseconds(5)) << "IPv6 goes first";
   EXPECT_LT(first, not_at_once);
-  for (int i = 0; i < 5; ++i) EXPECT_LT(connect_time(client, url), not_waited) << "it is remembered";
+  int waited = 0;
+  for (int i = 0; i < 8; ++i) waited += connect_time(client, url) >= not_waited;
+  EXPECT_LE(waited, hiccups) << "it is remembered";
 }
 
 TEST_F(ReachDeadAddressesTest, a_dead_address_of_two_of_one_family_is_tried_first_once_at_most) {
@@ -48,9 +51,9 @@ TEST_F(ReachDeadAddressesTest, a_dead_address_of_two_of_one_family_is_tried_firs
   Listener& server = serve();
   const Client client = make_client();
   int waited = 0;
-  // Successive dials begin at successive addresses, so that one of two would begin at the dead one each time.
-  for (int i = 0; i < 8; ++i) waited += connect_time(client, server.url("twin.test", "/")) >= not_waited;
-  EXPECT_LE(waited, 1);
+  // Successive dials begin at successive addresses, so that every other one would begin at the dead one.
+  for (int i = 0; i < 10; ++i) waited += connect_time(client, server.url("twin.test", "/")) >= not_waited;
+  EXPECT_LE(waited, 1 + hiccups);
 }
 
 // With a limit shorter than the head start nothing overtakes the dead address: the limit itself is the lesson.
@@ -59,8 +62,8 @@ TEST_F(ReachDeadAddressesTest, an_address_that_ran_into_the_time_limit_is_tried_
   Listener& server = serve();
   const Client client = make_client(test_options().derive([](Options& o) { o.timeouts.connect = milliseconds(150); }));
   int failed = 0;
-  for (int i = 0; i < 6; ++i) failed += !client.send(get(server.url("twin.test", "/")).fresh_connection());
-  EXPECT_LE(failed, 1);
+  for (int i = 0; i < 10; ++i) failed += !client.send(get(server.url("twin.test", "/")).fresh_connection());
+  EXPECT_LE(failed, 1 + hiccups);
 }
 
 TEST_F(ReachDeadAddressesTest, an_error_names_every_address_that_is_dead) {

@@ -68,7 +68,7 @@ class ReachRunTest : public HttpTest {
   }
 };
 
-TEST_F(ReachRunTest, the_same_run_through_every_proxy_costs_the_proxy_as_many_connections_as_there_are_callers) {
+TEST_F(ReachRunTest, the_same_run_goes_through_every_proxy_on_as_many_connections_as_callers) {
   if (rows().empty()) GTEST_SKIP() << "needs tinyproxy, squid-openssl or microsocks";
   const int each = scaled(2000, 200) / callers;
   for (const Row& row : rows()) {
@@ -98,8 +98,8 @@ TEST_F(ReachRunTest, the_same_run_through_every_proxy_costs_the_proxy_as_many_co
   }
 }
 
-// The proxy dies with all tunnels through it. Another proxy's calls and direct ones notice nothing; the dead one's fail,
-// and not one of them reaches the origin another way; when it is back they go on through it.
+// The proxy dies with all tunnels through it. Another proxy's calls and direct ones notice nothing. Those through the
+// dead one fail, and none of them reaches the origin another way; when it is back they go on through it.
 TEST_F(ReachRunTest, a_proxys_death_fails_only_what_used_it_and_heals) {
   if (!Microsocks::installed() || !Tinyproxy::installed()) GTEST_SKIP() << "needs tinyproxy and microsocks";
   std::vector<Row> victims{{"http, CONNECT", true, true, tinyproxy, http_at},

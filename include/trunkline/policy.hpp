@@ -24,7 +24,8 @@ struct RedirectPolicy {
 };
 
 // Follows 301, 302, 303, 307 and 308 within http and https. What belongs to one origin stays there: headers with
-// credentials, and whatever else `next` leaves behind in elsewhere(): a transport its client certificate and server name.
+// credentials, and whatever else `next` leaves behind in elsewhere(): a transport its client certificate and its
+// server name.
 std::shared_ptr<RoundTripper> with_redirects(std::shared_ptr<RoundTripper> next, RedirectPolicy policy = {});
 
 struct RetryPolicy {
