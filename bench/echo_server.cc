@@ -121,7 +121,7 @@ int main(int argc, char** argv) {
         if (fd < 0) continue;
         const int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        watch(fd, new Connection{fd});
+        watch(fd, new Connection{fd, false, {}});
         continue;
       }
       const ssize_t got = read(connection->fd, buffer.get(), buffer_size);

@@ -1,5 +1,5 @@
-// The least program that sends WebSocket messages and waits for their echoes: frames are built and masked, sent with one
-// write and received with one read, and that is all: no limits, no time limits, no checks of what comes.
+// The least program that sends WebSocket messages and waits for their echoes: frames are built and masked, sent with
+// one write and received with one read, and that is all: no limits, no time limits, no checks of what comes.
 //   epoll     one thread, CONCURRENCY connections, on each one message under way
 //   blocking  CONCURRENCY threads, each with its own connection, write and read in place
 // Environment: SIZE (64), bytes of a message; WARM, HOLD.

@@ -1,6 +1,6 @@
-// The fields of one header block as they are decoded: one at a time on a connection, so its memory is used again. Servers
-// repeat themselves: a field that is the same, and stands at the same place, as in the block before is there already, and
-// known to be sound (1,000 instructions fewer for a usual response).
+// The fields of one header block as they are decoded: one at a time on a connection, so its memory is used again.
+// Servers repeat themselves: a field that is the same, and stands at the same place, as in the block before is there
+// already, and known to be sound (400 instructions fewer for a usual response).
 #pragma once
 
 #include <cstddef>
