@@ -1,5 +1,6 @@
-// How fast bodies of metrics are read: 20 KB and 2 MB as a model server exposes them, whole and for the few families that
-// an autoscaler wants. exposition_bench [--write DIR] prints MB/s, or writes the bodies for other readers to be measured.
+// How fast bodies of metrics are read: 20 KB and 2 MB as a model server exposes them, whole and for the few families
+// that an autoscaler wants. exposition_bench [--write DIR] prints MB/s, or writes the bodies for other readers to be
+// measured.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,5 @@
-// All that a program exposes: an object of its own, which main() makes and hands on. Instruments live as long as it does.
+// All that a program exposes: an object of its own, which main() makes and hands on. Instruments live as long as it
+// does.
 #pragma once
 
 #include <functional>
