@@ -147,5 +147,19 @@ TEST(Flags, reads_url_and_load) {
   EXPECT_TRUE(std::get<LoadFlags>(load).transport.insecure);
 }
 
+TEST(Flags, reads_metrics_check_and_teaches_its_group) {
+  CommandLine check = parse_command_line({"metrics", "check", "--json", "--format", "openmetrics", "page"});
+  ASSERT_TRUE(std::holds_alternative<MetricsCheckFlags>(check));
+  EXPECT_EQ(std::get<MetricsCheckFlags>(check).source, "page");
+  EXPECT_EQ(std::get<MetricsCheckFlags>(check).format, "openmetrics");
+  EXPECT_TRUE(std::get<MetricsCheckFlags>(check).json);
+  CommandLine stdin_check = parse_command_line({"metrics", "check"});
+  ASSERT_TRUE(std::holds_alternative<MetricsCheckFlags>(stdin_check));
+  EXPECT_EQ(std::get<MetricsCheckFlags>(stdin_check).source, "-");
+  EXPECT_NE(answer({"metrics"}).err.find("Examples"), std::string::npos);
+  EXPECT_NE(answer({"metrics", "check", "--format", "xml"}).err.find("trunkline metrics check"), std::string::npos);
+  EXPECT_EQ(answer({"metrics", "check", "a", "b"}).code, 2);
+}
+
 }  // namespace
 }  // namespace trunkline::cli

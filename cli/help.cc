@@ -82,9 +82,9 @@ std::string metrics_help() {
 }
 
 std::string metrics_check_help() {
-  return R"(Every problem is a line on stderr, FILE:LINE:COLUMN: what is wrong; columns count bytes from 1. Behind a bad line reading
-goes on, so that one run shows them all (at most 100). A body that ends within a line, or OpenMetrics without its # EOF,
-was cut off and is not valid.
+  return R"(Every problem is a line on stderr, FILE:LINE:COLUMN: what is wrong; columns count bytes from 1. Behind a bad
+line reading goes on, so that one run shows them all (at most 100). A body that ends within a line, or OpenMetrics
+without its # EOF, was cut off and is not valid.
 
 With --json every sample that could be read is a line on stdout:
   {"name":"a_total","labels":{"x":"1"},"value":5,"timestamp":null,"type":"counter"}

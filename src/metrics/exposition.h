@@ -1,5 +1,5 @@
-// What an exposition says: families, samples, problems. The words of the Prometheus text format 0.0.4 and of OpenMetrics
-// 1.0, shared by the parser, the checks and the writer.
+// What an exposition says: families, samples, problems. The words of the Prometheus text format 0.0.4 and of
+// OpenMetrics 1.0, shared by the parser, the checks and the writer.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
-// What a body that reads well may still get wrong: buckets without bounds or out of order, a series told twice, counters
-// that are negative. Stands between the parser and its visitor where a body is to be checked; scrapes do without, since
-// this remembers every series.
+// What a body that reads well may still get wrong: buckets without bounds or out of order, a series told twice,
+// counters that are negative. Stands between the parser and its visitor where a body is to be checked; scrapes do
+// without, since this remembers every series.
 #pragma once
 
 #include <memory>

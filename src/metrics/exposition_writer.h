@@ -52,8 +52,8 @@ class ExpositionWriter {
   std::size_t current_ = 0;
 };
 
-// A page in the text format, with labels of its own in front of each sample's: what a library of ours or another program
-// exposes by itself. False when it is not valid; what could be read is there all the same.
+// A page in the text format, with labels of its own in front of each sample's: what a library of ours or another
+// program exposes by itself. False when it is not valid; what could be read is there all the same.
 bool relay_page(ExpositionWriter& writer, std::string_view page, std::span<const Label> more = {});
 
 }  // namespace trunkline::metrics

@@ -13,17 +13,17 @@ std::vector<double> in_order(std::vector<double> bounds) {
 }  // namespace
 
 std::vector<double> exponential_bounds(double start, double factor, std::size_t count) {
-  std::vector<double> bounds;
-  for (std::size_t i = 0; i < count; ++i) {
-    bounds.push_back(start);
+  std::vector<double> bounds(count);
+  for (double& bound : bounds) {
+    bound = start;
     start *= factor;
   }
   return bounds;
 }
 
 std::vector<double> linear_bounds(double start, double step, std::size_t count) {
-  std::vector<double> bounds;
-  for (std::size_t i = 0; i < count; ++i) bounds.push_back(start + static_cast<double>(i) * step);
+  std::vector<double> bounds(count);
+  for (std::size_t i = 0; i < count; ++i) bounds[i] = start + static_cast<double>(i) * step;
   return bounds;
 }
 

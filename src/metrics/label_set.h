@@ -26,8 +26,9 @@ class LabelSet {
   LabelSet(std::vector<std::string> names, std::size_t limit, Make make)
       : names_(std::move(names)), limit_(limit), make_(std::move(make)) {}
 
-  // One value for each name, in their order; too few are filled with "", which is to Prometheus as if not there. Beyond
-  // the limit it is the child {overflow="true"}: values from outside cannot fill the memory, and nothing goes uncounted.
+  // One value for each name, in their order; too few are filled with "", which is to Prometheus as if not there.
+  // Beyond the limit it is the child {overflow="true"}: values from outside cannot fill the memory, and nothing goes
+  // uncounted.
   Instrument& with(std::initializer_list<std::string_view> values) {
     std::vector<std::string> key(values.begin(), values.end());
     key.resize(names_.size());

@@ -108,7 +108,8 @@ std::string gzip(std::string_view text) {
   constexpr int gzip_window = 15 + 16;
   constexpr int memory_level = 8;
   z_stream stream{};
-  // The quickest level: metrics repeat themselves so much that the best one gains a few per cent for three times the CPU.
+  // The quickest level: metrics repeat themselves so much that the best one gains a few per cent for three times the
+  // CPU.
   int result = deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, gzip_window, memory_level, Z_DEFAULT_STRATEGY);
   assert(result == Z_OK);
   std::string out(deflateBound(&stream, static_cast<uLong>(text.size())), '\0');

@@ -1,5 +1,5 @@
-// The answer to a scrape: which format and coding the client asked for (RFC 9110 sections 12.5.1 and 12.5.3), and the page
-// in it.
+// The answer to a scrape: which format and coding the client asked for (RFC 9110 sections 12.5.1 and 12.5.3), and the
+// page in it.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ namespace trunkline::metrics {
 
 class Registry;
 
-// The one of the highest weight; the first one of those that weigh the same. Whoever accepts neither gets text: a scraper
-// that can read it is better served by it than by a 406.
+// The one of the highest weight; the first one of those that weigh the same. Whoever accepts neither gets text: a
+// scraper that can read it is better served by it than by a 406.
 Format negotiate(std::string_view accept);
 
 // "gzip" was accepted, by its name or by *.

@@ -15,8 +15,8 @@ struct ProcessFigures {
   double max_fds = 0;
 };
 
-// From the texts of /proc/self/stat and /proc/stat; the figures about descriptors are left alone. False when they are not
-// what Linux writes.
+// From the texts of /proc/self/stat and /proc/stat; the figures about descriptors are left alone. False when they are
+// not what Linux writes.
 bool parse_process_figures(std::string_view self_stat, std::string_view system_stat, long ticks_per_second,
                            long page_bytes, ProcessFigures& figures);
 

@@ -1,4 +1,5 @@
-// All that a program exposes: an object of its own, which main() makes and hands on. Instruments live as long as it does.
+// All that a program exposes: an object of its own, which main() makes and hands on. Instruments live as long as it
+// does.
 #pragma once
 
 #include <functional>
@@ -32,7 +33,8 @@ class Registry {
   LabelSet<Histogram>& histograms(std::string name, std::string help, Names labels, std::vector<double> bounds,
                                   std::size_t limit = default_children);
 
-  // Asked at each scrape for what is counted elsewhere. Calls end before its Collector does.
+  // Asked at each scrape for what is counted elsewhere. Calls end before its Collector does, which must therefore not be
+  // ended from within one.
   using Collect = std::function<void(ExpositionWriter&)>;
   class Source;
   class [[nodiscard]] Collector {

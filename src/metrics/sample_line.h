@@ -1,5 +1,5 @@
-// One line with a sample: name, labels, value, timestamp, exemplar. Views into the line; only what was escaped is copied,
-// into a buffer that is kept from line to line.
+// One line with a sample: name, labels, value, timestamp, exemplar. Views into the line; only what was escaped is
+// copied, into a buffer that is kept from line to line.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Which families a reader wants. An exporter shows thousands of lines of which an autoscaler needs a dozen: the others are
-// stepped over without being parsed.
+// Which families a reader wants. An exporter shows thousands of lines of which an autoscaler needs a dozen: the
+// others are stepped over without being parsed.
 #pragma once
 
 #include <string>

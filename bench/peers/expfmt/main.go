@@ -6,10 +6,19 @@ import (
 	"fmt"
 	"os"
 	"sort"
-	"time"
+	"syscall"
 
 	"github.com/prometheus/common/expfmt"
 )
+
+// The process's, so that the collector's threads count too.
+func cpu() float64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return float64(usage.Utime.Nano() + usage.Stime.Nano())
+}
 
 func main() {
 	for _, name := range []string{"20KB", "2MB"} {
@@ -17,17 +26,17 @@ func main() {
 		if err != nil {
 			panic(err)
 		}
-		times := max(1, 400_000/len(body))
+		times := max(1, 4_000_000/len(body))
 		var runs []float64
 		for range 21 {
-			start := time.Now()
+			start := cpu()
 			for range times {
 				var parser expfmt.TextParser
 				if _, err := parser.TextToMetricFamilies(bytes.NewReader(body)); err != nil {
 					panic(err)
 				}
 			}
-			runs = append(runs, float64(time.Since(start).Nanoseconds())/float64(times))
+			runs = append(runs, (cpu()-start)/float64(times))
 		}
 		sort.Float64s(runs)
 		median := runs[len(runs)/2]
