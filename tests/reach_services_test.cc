@@ -71,7 +71,9 @@ TEST_F(ReachServicesTest,
         EXPECT_EQ(h2 ? multiplexed.requests() : plain.requests(), calls);
         EXPECT_GE(accepts, 1);
         EXPECT_LE(accepts, h2 ? 1 : callers);
-        EXPECT_EQ(proxy.connections() - before, accepts) << "each was dialled through the proxy that was meant";
+        EXPECT_TRUE(eventually([&] { return proxy.connections() - before == accepts; }))  // it writes its log late
+            << "each was dialled through the proxy that was meant: " << proxy.connections() - before << " of "
+            << accepts;
         EXPECT_EQ(other.connections(), others) << "and none through the other";
       }
     }
