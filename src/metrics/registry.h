@@ -33,8 +33,8 @@ class Registry {
   LabelSet<Histogram>& histograms(std::string name, std::string help, Names labels, std::vector<double> bounds,
                                   std::size_t limit = default_children);
 
-  // Asked at each scrape for what is counted elsewhere. Calls end before its Collector does, which must therefore not be
-  // ended from within one.
+  // Asked at each scrape for what is counted elsewhere. Calls end before its Collector does, which must therefore not
+  // be ended from within one.
   using Collect = std::function<void(ExpositionWriter&)>;
   class Source;
   class [[nodiscard]] Collector {
