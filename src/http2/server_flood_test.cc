@@ -50,7 +50,7 @@ TEST(Http2ServerFlood, ends_frames_that_carry_nothing) {
     server.post(1);
     server.get(3);
     server.answer(server.last());
-    const int count = endured(server, 1000, [&bytes = bytes](int) { return bytes; });
+    const int count = endured(server, 1000, [&each = bytes](int) { return each; });
     EXPECT_GT(count, 50) << what;
     EXPECT_LT(count, 150) << what;
     expect_calm(server, what);
@@ -132,9 +132,9 @@ TEST(Http2ServerFlood, ends_resets_that_are_provoked) {
   };
   for (const auto& [what, fields, provoke] : ways) {
     Server server({.stream_window = 1000, .resets = 20});
-    const int count = endured(server, 1000, [&, &fields = fields, provoke = provoke](int i) {
+    const int count = endured(server, 1000, [&, &head = fields, act = provoke](int i) {
       const std::int32_t id = 2 * i + 1;
-      return server.hpack.headers(id, Server::fields("POST", fields)) + provoke(id);
+      return server.hpack.headers(id, Server::fields("POST", head)) + act(id);
     });
     EXPECT_GE(count, 9) << what;
     EXPECT_LE(count, 20) << what;
