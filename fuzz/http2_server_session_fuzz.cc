@@ -46,6 +46,7 @@ class Served final : public ServerStream {
   std::string story;
   std::size_t unread = 0;
   std::size_t body_left = 0;
+  int informed = 0;
   bool closed = false;
   Headers fields{{"Content-Type", "text/plain"}, {"Connection", "close"}};
 
@@ -140,7 +141,7 @@ class Run final : public ServerSession::Observer {
         if (one.body_left == SIZE_MAX) one.body_left = 1000;
         return session_.resume(one);
       case 6:
-        session_.inform(one, 103, one.fields);
+        if (one.informed++ < 10) session_.inform(one, 103, one.fields);
         return;
       default:
         answer(one, what);
