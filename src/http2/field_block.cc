@@ -150,6 +150,15 @@ bool FieldBlock::add_new(std::string_view name, std::string_view value) {
   return true;
 }
 
+void FieldBlock::shrink() {
+  constexpr std::size_t usual_text = 4096;
+  constexpr std::size_t usual_fields = 64;
+  text_size_ = count_ = 0;
+  if (text_.size() <= usual_text && slots_.capacity() <= usual_fields) return;
+  text_ = std::string();
+  std::vector<Headers::Slot>().swap(slots_);  // they speak of the text
+}
+
 // The only pseudo-header of a response: the first field, once, of three digits.
 bool FieldBlock::set_status(std::string_view name, std::string_view value) {
   if (trailers_ || status_ != 0 || count_ > 0 || name != ":status" || value.size() != 3) return false;
