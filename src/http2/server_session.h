@@ -1,0 +1,176 @@
+// The server's side of an HTTP/2 connection: bytes in, events out, and bytes to be sent. No I/O, no clock. Framing and
+// HPACK are nghttp2's; what it leaves to its user is decided here: which requests are sound, flow control, floods.
+// The same over TLS and in clear: what is received begins with the client's preface. Confined to one thread. Inside a
+// callback anything may be called but receive(), produce() and lost().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <trunkline/headers.hpp>
+
+#include "base/clock.h"
+#include "http2/field_block.h"
+#include "http2/frame_scanner.h"
+#include "http2/server_stream.h"
+#include "http2/token_bucket.h"
+
+struct nghttp2_session;
+struct nghttp2_session_callbacks;
+struct nghttp2_option;
+
+namespace trunkline::http2 {
+
+// What an HTTP/2 client says first (RFC 9113 section 3.4).
+inline constexpr std::string_view client_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// Bounds on a client. Beyond those of one request its stream is answered with 431 or reset; beyond the others the
+// session fails with ENHANCE_YOUR_CALM.
+struct ServerLimits {
+  std::uint32_t streams = 128;  // at once; announced, and more are refused (REFUSED_STREAM)
+  // Of the head and trailers of one request, decoded, each field counted with 32 bytes more. Announced to the peer.
+  std::size_t header_bytes = 64 * 1024;
+  std::size_t header_count = 100;  // fields of the same
+  // Bytes of a request that the peer may send ahead of the handler. It begins with 64 KiB and grows while he keeps up.
+  std::uint32_t stream_window = 1024 * 1024;
+  std::uint32_t connection_window = 4 * 1024 * 1024;  // the same of all requests together
+  // Frames without progress: at once, and in the long run. What makes progress gives some back.
+  std::int64_t idle_frames = 2000;
+  std::int64_t idle_frames_per_second = 100;
+  // Streams that end before their response, because the peer resets them (rapid reset, CVE-2023-44487) or breaks the
+  // rules so that we must (MadeYouReset, CVE-2025-8671): at once, and in the long run.
+  std::int64_t resets = 200;
+  std::int64_t resets_per_second = 20;
+};
+
+class ServerSession {
+ public:
+  // Is told of new requests, and of what concerns all streams.
+  class Observer {
+   public:
+    // The stream that will carry the exchange; it must live until its on_closed. Null: it is refused, the client may
+    // try again (REFUSED_STREAM). `is_end`: no body follows. on_end follows at once then.
+    virtual ServerStream* on_request(ReceivedRequest&& request, bool is_end) = 0;
+    virtual void on_goaway(Code code, std::string_view debug) = 0;  // no new streams; open ones go on. Printable
+
+   protected:
+    ~Observer() = default;
+  };
+
+  ServerSession(const ServerLimits& limits, Observer& observer);
+  ~ServerSession();  // tells nobody: see lost()
+  ServerSession(const ServerSession&) = delete;
+  ServerSession& operator=(const ServerSession&) = delete;
+
+  // False: the session has failed, failure() says why; what produce() still gives should be sent, and then the
+  // connection closed. All open streams must then be ended with lost().
+  bool receive(std::string_view bytes, TimePoint now);
+  // Fills the buffer with what is to be sent: control frames, heads, then bodies in turn, in frames of up to 16 KiB.
+  // 0: nothing, for now. At least 4 KiB.
+  std::size_t produce(std::span<char> buffer);
+  bool wants_write() const;
+
+  // The final response, once. False: the stream can take none any more (it is closed, reset, or has one).
+  bool respond(ServerStream& stream, const OutgoingResponse& response, bool has_body);
+  // An interim response, 100, 102 or 103, before it. The headers are copied.
+  bool inform(ServerStream& stream, int status, const Headers& headers);
+  void resume(ServerStream& stream);                       // read_body has more
+  void consumed(ServerStream& stream, std::size_t bytes);  // of what on_data delivered
+  // Ends it; on_closed follows, not from inside the call. no_error, behind a complete response, asks the client to stop
+  // sending what nobody will read.
+  void reset(ServerStream& stream, Code code);
+  // The connection is gone: on_closed for every open stream.
+  void lost();
+
+  // A graceful end in two steps (RFC 9113 section 6.8). First the client is told to open nothing new, while what is on
+  // its way is still served; a round trip or a second later the last stream that will be served is named.
+  void announce_end();
+  void refuse_new();
+  // After either side's GOAWAY: every stream is ended and all is written. The connection can be closed.
+  bool over() const;
+
+  void ping(TimePoint now);  // asks whether the peer lives, unless it is being asked
+  bool ping_out() const { return ping_out_; }
+
+  int open_streams() const { return open_; }
+  bool settings_acknowledged() const { return settings_acknowledged_; }  // a client that never does is broken
+  bool failed() const { return failed_; }
+  const std::string& failure() const { return failure_; }  // for people and logs; printable
+  Code failure_code() const { return failure_code_; }
+
+ private:
+  struct Callbacks;  // nghttp2's, in server_callbacks.h
+  friend struct Callbacks;
+
+  // Receiving, in server_receive.cc.
+  std::string_view problem(const FrameHead& frame);
+  void feed(std::string_view bytes);
+  void settle();
+  bool admit(std::string_view name, std::string_view value);
+  void on_fields_complete(std::int32_t id, bool end);
+  void on_request_complete(std::int32_t id, bool end);
+  void on_trailers_complete(ServerStream& stream, bool end);
+  bool take_of_body(ServerStream& stream, std::size_t size);
+  void end_request(ServerStream& stream);
+  void refuse(std::int32_t id, Code code);
+  void answer_too_large(std::int32_t id);
+  void count_reset();
+  void close(ServerStream& stream, Code code);
+  ServerStreamEnd end_of(const ServerStream& stream, Code code) const;
+
+  ServerStream* find(std::int32_t id);
+  void forget(ServerStream& stream);
+  void grow(ServerStream& stream, std::size_t bytes);
+  void owe(std::size_t bytes);
+  void pay();
+  void send_early();
+  void keep_unsent();
+  void fail(Code code, std::string message);
+  void note_failure(Code code, std::string message);
+
+  const ServerLimits limits_;
+  Observer& observer_;
+  nghttp2_session* session_ = nullptr;
+  ServerStream* streams_ = nullptr;  // open
+  ServerStream* found_ = nullptr;    // the last one looked up
+  int open_ = 0;
+
+  // Receiving.
+  FrameScanner scanner_;
+  TokenBucket bucket_;
+  TokenBucket resets_;
+  FieldBlock block_;
+  ServerStream* block_of_ = nullptr;  // whose trailers are coming; null: a request's head
+  std::size_t block_fields_ = 0;      // of the block under way, decoded
+  std::size_t block_field_bytes_ = 0;
+  std::size_t block_bytes_ = 0;  // the same as they come
+  int continuations_ = 0;
+  enum class BlockState : unsigned char { sound, malformed, too_large, ignored };
+  BlockState block_state_ = BlockState::ignored;
+  std::size_t preface_left_ = 0;
+  int invalid_frame_ = 0;  // nghttp2's number for what was wrong with the last one it refused
+  bool receiving_ = false;
+  std::size_t owed_ = 0;  // of the connection's credit
+  TimePoint now_{};
+
+  // Sending.
+  std::span<char> room_;     // what is left of produce()'s buffer
+  std::string_view unsent_;  // of a frame that did not fit into the last one; nghttp2's memory
+  std::string early_;        // made before it was asked for; goes out first
+  std::size_t early_sent_ = 0;
+
+  std::uint64_t ping_number_ = 0;
+  bool ping_out_ = false;
+  bool settings_acknowledged_ = false;
+  bool goaway_seen_ = false;
+  bool end_announced_ = false;
+  bool refusing_ = false;
+  bool failed_ = false;
+  Code failure_code_ = Code::no_error;
+  std::string failure_;
+};
+
+}  // namespace trunkline::http2
