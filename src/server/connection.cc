@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/per_thread.h"
+#include "http2/server_session.h"
 #include "net/tls.h"
 #include "server/http1.h"
 #include "server/http2.h"
@@ -19,7 +20,7 @@ using net::Io;
 namespace {
 
 constexpr int reads_per_turn = 16;  // 1 MiB, then others have their turn
-constexpr std::string_view http2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+constexpr Clock::duration drain_grace = std::chrono::milliseconds(250);
 
 // Apart from the client's: a handler may use that one on this thread while we still look at the bytes in ours.
 net::Scratch& read_buffer() {
@@ -51,7 +52,7 @@ void Connection::begin(net::TlsStream* handshake) {
 void Connection::on_events(std::uint32_t events) {
   if (shut_) return;
   if ((events & (net::readable | net::hung_up)) != 0) may_be_readable_ = true;
-  if ((events & net::writable) != 0 && (waiting_bytes() != 0 || stream_->has_pending_output())) flush();
+  if ((events & net::writable) != 0 && blocked_) flush();
   work();
 }
 
@@ -72,9 +73,11 @@ void Connection::work() {
   } else if (handshake_ == nullptr || shake_hands()) {
     if (std::exchange(room_owed_, false) && speaker_ && !closing_) speaker_->on_room();
     if (!shut_) read_some();
+    if (waiting_bytes() != 0 && !blocked_) flush();
   }
   working_ = false;
   if (shut_) return;
+  if (room_owed_) later();
   if (write_broken_ && !read_ended_) later();
   update_timer();
 }
@@ -111,7 +114,7 @@ void Connection::read_some() {
     }
     if (!may_be_readable_ && !stream_->has_buffered_input()) return;
     if (reads >= reads_per_turn) {
-      worker_.again(*this);
+      later();
       return;
     }
     const net::ReadResult result = stream_->read(read_buffer());
@@ -141,10 +144,10 @@ void Connection::take_bytes(std::string_view bytes) {
 void Connection::choose_speaker(std::string_view bytes) {
   if (rest_.empty()) set_deadline(after(now(), worker_.settings().timeouts.header));
   rest_ += bytes;
-  const std::string_view start = std::string_view(rest_).substr(0, http2_preface.size());
-  if (start == http2_preface) {
+  const std::string_view start = std::string_view(rest_).substr(0, http2::client_preface.size());
+  if (start == http2::client_preface) {
     speaker_ = make_http2(*this);
-  } else if (!http2_preface.starts_with(start)) {
+  } else if (!http2::client_preface.starts_with(start)) {
     speaker_ = make_http1(*this);
   }
 }
@@ -178,7 +181,9 @@ void Connection::on_timer() {
     } else if (speaker_) {
       speaker_->on_deadline();
     } else {
-      cut(rest_.empty() && handshake_ == nullptr ? ConnectionEnd::idle : ConnectionEnd::timed_out);
+      cut(worker_.draining()                       ? ConnectionEnd::drained
+          : rest_.empty() && handshake_ == nullptr ? ConnectionEnd::idle
+                                                   : ConnectionEnd::timed_out);
     }
   }
   if (!shut_) update_timer();
@@ -189,9 +194,7 @@ void Connection::set_deadline(TimePoint when) {
   if (!working_) update_timer();
 }
 
-void Connection::update_timer() {
-  worker_.loop().set_timer(*this, std::min(deadline_, sending_.deadline()));
-}
+void Connection::update_timer() { worker_.loop().set_timer(*this, std::min(deadline_, sending_.deadline())); }
 
 // --- sending
 
@@ -207,12 +210,34 @@ void Connection::send(std::initializer_list<std::string_view> parts) {
     }
     taken = result.accepted;
   }
-  for (std::string_view part : parts) {
+  append(parts, taken);
+  if (!corked_) watch_output();
+}
+
+void Connection::send_soon(std::initializer_list<std::string_view> parts) {
+  if (shut_ || write_broken_ || closing_) return;
+  append(parts, 0);
+  if (waiting_bytes() >= soon_limit && !blocked_) {
+    flush();
+  } else if (!working_) {
+    later();
+  }
+}
+
+void Connection::append(std::initializer_list<std::string_view> parts, std::size_t taken) {
+  for (const std::string_view part : parts) {
     const std::size_t skipped = std::min(taken, part.size());
     taken -= skipped;
     out_ += part.substr(skipped);
   }
-  if (!corked_ && !sending_.running() && (waiting_bytes() != 0 || stream_->has_pending_output())) {
+}
+
+// After a write: what the socket did not take now waits for its event, and for the peer's progress.
+void Connection::watch_output() {
+  blocked_ = waiting_bytes() != 0 || stream_->has_pending_output();
+  if (!blocked_) {
+    sending_.stop();
+  } else if (!sending_.running()) {
     const Timeouts& timeouts = worker_.settings().timeouts;
     sending_.start(stream_->bytes_sent(), now(), timeouts.progress, timeouts.progress_bytes);
     if (!working_) update_timer();
@@ -227,27 +252,28 @@ void Connection::uncork() {
 }
 
 void Connection::flush() {
-  if (write_broken_ || corked_) return;
+  if (write_broken_ || corked_ || shut_) return;
+  net::WriteResult result;
+  result.io = Io::ok;
   if (waiting_bytes() != 0) {
     const std::string_view out = std::string_view(out_).substr(out_offset_);
-    const net::WriteResult result = stream_->write({&out, 1});
-    if (result.io == Io::failed || result.io == Io::closed) {
-      write_broken_ = true;
-      return;
-    }
+    result = stream_->write({&out, 1});
     out_offset_ += result.accepted;
-    if (waiting_bytes() != 0) return;
-    std::string().swap(out_);  // an idle connection owns no buffer
-    out_offset_ = 0;
+    if (waiting_bytes() == 0) {
+      std::string().swap(out_);  // an idle connection owns no buffer
+      out_offset_ = 0;
+    }
   }
-  const net::WriteResult flushed = stream_->flush();
-  if (flushed.io == Io::failed || flushed.io == Io::closed) {
+  if (waiting_bytes() == 0 && result.io == Io::ok && stream_->has_pending_output()) result = stream_->flush();
+  if (result.io == Io::failed || result.io == Io::closed) {
     write_broken_ = true;
+    if (!working_) later();
     return;
   }
-  if (stream_->has_pending_output()) return;
-  sending_.stop();
-  room_owed_ = true;
+  const bool was_blocked = blocked_;
+  watch_output();
+  if (blocked_) return;
+  if (was_blocked) room_owed_ = true;
   if (closing_) finish_closing();
 }
 
@@ -262,6 +288,16 @@ void Connection::become(std::unique_ptr<Speaker> next, std::string rest) {
   speaker_ = std::move(next);
   rest_ = std::move(rest);
   paused_ = false;
+  come_again();
+}
+
+void Connection::come_again() {
+  room_owed_ = true;
+  later();
+}
+
+void Connection::put_back(std::string bytes) {
+  rest_ = std::move(bytes);
   later();
 }
 
@@ -318,7 +354,8 @@ void Connection::drain() {
   if (speaker_) {
     speaker_->drain();
   } else {
-    cut(ConnectionEnd::drained);
+    // It may have sent a request that we have not read yet.
+    set_deadline(std::min(deadline_, now() + drain_grace));
   }
 }
 

@@ -32,7 +32,7 @@ class Speaker {
   virtual void on_bytes(std::string_view bytes) = 0;  // all of them are taken
   // The peer will send no more: it has closed its side, or the connection is broken.
   virtual void on_read_end(bool broken) = 0;
-  virtual void on_room() {}  // nothing waits to be sent any more
+  virtual void on_room() {}  // nothing waits to be sent any more; or come_again() was called, or become()
   virtual void on_deadline() = 0;
   // Comes to an end in order: what is under way is finished, nothing new is begun.
   virtual void drain() = 0;
@@ -69,14 +69,19 @@ class Connection final : public net::Watcher, public net::Timer {
 
   // Goes out at once as far as the socket takes it; the rest waits. While corked all of it waits.
   void send(std::initializer_list<std::string_view> parts);
+  // At the end of the turn, together with what else is sent until then.
+  void send_soon(std::initializer_list<std::string_view> parts);
   void cork() { corked_ = true; }
   void uncork();
   std::size_t waiting_bytes() const { return out_.size() - out_offset_; }
-  bool has_room() const { return waiting_bytes() == 0 && !closing_; }
+  // More may be sent. Otherwise on_room says when.
+  bool has_room() const { return !blocked_ && !closing_ && waiting_bytes() < soon_limit; }
+  void come_again();  // on_room, when others have had their turn
   std::uint64_t bytes_received() const { return received_; }
 
   void pause_reading() { paused_ = true; }
   void resume_reading();
+  void put_back(std::string bytes);  // on_bytes, again, before what is read next
   void set_deadline(TimePoint when);
 
   // The next speaker; this one is destroyed at the end of the turn, without a word. `rest` is what it has not used.
@@ -101,8 +106,11 @@ class Connection final : public net::Watcher, public net::Timer {
 
  private:
   friend class Worker;
+  static constexpr std::size_t soon_limit = 64 * 1024;
 
   void work();
+  void append(std::initializer_list<std::string_view> parts, std::size_t taken);
+  void watch_output();
   bool shake_hands();
   void read_some();
   void take_bytes(std::string_view bytes);
@@ -136,6 +144,7 @@ class Connection final : public net::Watcher, public net::Timer {
   bool working_ = false;
   bool room_owed_ = false;
   bool write_broken_ = false;
+  bool blocked_ = false;  // the socket has no room
   bool later_queued_ = false;
   bool closing_ = false;
   bool lingers_ = false;

@@ -5,9 +5,7 @@ namespace {
 
 using Guard = std::lock_guard<Lock>;
 
-Error peer_left() {
-  return {ErrorCode::cancelled, Phase::body, "the client left before its request was complete"};
-}
+Error peer_left() { return {ErrorCode::cancelled, Phase::body, "the client left before its request was complete"}; }
 
 }  // namespace
 

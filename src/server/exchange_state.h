@@ -41,9 +41,9 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
 
   // --- for the carrier
 
-  void deliver(std::string_view bytes);   // of the request's body
-  void end_body();                        // it is complete
-  void fail_body(const Error& error);     // and will never be
+  void deliver(std::string_view bytes);  // of the request's body
+  void end_body();                       // it is complete
+  void fail_body(const Error& error);    // and will never be
   // For which the peer gets no further credit: nobody has asked for them yet.
   std::size_t withheld() const { return reader_ && all_within_ ? 0 : in_.size(); }
   bool reader_waits() const { return static_cast<bool>(reader_); }
@@ -51,10 +51,10 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
 
   struct Piece {
     std::string bytes;
-    bool end = false;  // behind these bytes
-    bool cut = false;  // the writer was dropped: there is no end
+    bool end = false;   // behind these bytes
+    bool cut = false;   // the writer was dropped: there is no end
     bool more = false;  // has come meanwhile: take again, now or when there is room
-    Headers trailers;  // with `end`
+    Headers trailers;   // with `end`
   };
   // All that the writer has left here. Calls on_room when it waits, and what it writes then is for the next call.
   Piece take_response();

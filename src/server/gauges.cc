@@ -6,8 +6,8 @@ namespace trunkline::server {
 
 std::string_view to_string(ConnectionEnd end) {
   constexpr std::array<std::string_view, connection_end_count> names{
-      "peer_closed", "idle",       "timed_out", "tls_failed", "protocol_error", "last_request",
-      "cut_off",     "over_limit", "drained",   "stopped"};
+      "peer_closed",  "idle",    "timed_out",  "tls_failed", "protocol_error",
+      "last_request", "cut_off", "over_limit", "drained",    "stopped"};
   return names[static_cast<std::size_t>(end)];
 }
 

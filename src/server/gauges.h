@@ -14,9 +14,9 @@
 namespace trunkline::server {
 
 enum class ConnectionEnd : unsigned char {
-  peer_closed,     // in order, or by a reset, between requests or in one
-  idle,            // Timeouts::idle
-  timed_out,       // a limit in Timeouts other than `idle`
+  peer_closed,  // in order, or by a reset, between requests or in one
+  idle,         // Timeouts::idle
+  timed_out,    // a limit in Timeouts other than `idle`
   tls_failed,
   protocol_error,  // the peer's bytes were refused
   last_request,    // one side said "Connection: close", or Limits::requests_per_connection were served

@@ -24,7 +24,6 @@ struct Response {
   std::string_view content() const { return lasting_body.empty() ? std::string_view(body) : lasting_body; }
 };
 
-std::string_view reason_phrase(int status);  // "Not Found"; "Unknown" for what is not registered
 // "404 Not Found" as plain text, and one sentence more, where there is one.
 Response plain_response(int status, std::string_view sentence = {});
 

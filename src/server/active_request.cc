@@ -1,0 +1,105 @@
+#include "server/active_request.h"
+
+#include "server/connection.h"
+#include "server/log_entry.h"
+#include "server/request_id.h"
+#include "server/worker.h"
+
+namespace trunkline::server {
+
+struct ActiveRequest::Facts {
+  std::chrono::system_clock::time_point at;
+  TimePoint began;
+  Protocol protocol;
+  std::string method, authority, path, id, traceparent, user_agent;
+};
+
+namespace {
+
+// A proxy's form of a target, "http://host/path": the codec has checked it.
+void split_target(std::string target, Request& request) {
+  if (!target.starts_with('/') && target != "*") {
+    const std::size_t scheme = target.find("://");
+    if (scheme != std::string::npos) {
+      const std::size_t path = target.find_first_of("/?", scheme + 3);
+      target = path == std::string::npos ? "/" : target.substr(path);
+      if (target.starts_with('?')) target.insert(0, 1, '/');
+    }
+  }
+  const std::size_t question = target.find('?');
+  if (question != std::string::npos) {
+    request.query = target.substr(question + 1);
+    target.resize(question);
+  }
+  request.path = std::move(target);
+}
+
+}  // namespace
+
+ActiveRequest::ActiveRequest(Connection& connection, Carrier& carrier)
+    : connection_(connection),
+      state_(std::make_shared<ExchangeState>(connection.worker().loop(), carrier,
+                                             connection.worker().settings().limits.response_ahead_bytes)),
+      token_(connection.worker().ledger()) {}
+
+ActiveRequest::~ActiveRequest() { end(false); }
+
+void ActiveRequest::begin(IncomingHead head) {
+  Request request;
+  request.method = std::move(head.method);
+  request.authority = std::move(head.authority);
+  request.headers = std::move(head.headers);
+  split_target(std::move(head.target), request);
+  request.protocol = head.protocol;
+  request.secure = connection_.secure();
+  request.wants_websocket = head.wants_websocket;
+  request.peer = connection_.peer();
+  request.tls = connection_.tls();
+  request.id = request_id(request.headers);
+  request.traceparent = traceparent(request.headers);
+  if (head.has_body) request.body = RequestBody(state_, head.content_length);
+  if (connection_.worker().settings().on_request) {
+    facts_ = std::make_unique<Facts>(Facts{
+        std::chrono::system_clock::now(), connection_.now(), request.protocol, request.method, request.authority,
+        request.path, request.id, request.traceparent, std::string(request.headers.get("user-agent").value_or(""))});
+  }
+  connection_.worker().handler()(std::move(request), Exchange(state_));
+}
+
+void ActiveRequest::end(bool complete) {
+  if (std::exchange(ended_, true)) return;
+  if (complete) token_.complete();
+  if (facts_) {
+    LogEntry entry;
+    entry.at = facts_->at;
+    entry.took = connection_.now() - facts_->began;
+    entry.peer = connection_.peer();
+    entry.protocol = facts_->protocol;
+    entry.secure = connection_.secure();
+    entry.method = facts_->method;
+    entry.authority = facts_->authority;
+    entry.path = facts_->path;
+    entry.status = status_;
+    entry.received = received_;
+    entry.sent = sent_;
+    entry.cancelled = !complete;
+    entry.request_id = facts_->id;
+    entry.traceparent = facts_->traceparent;
+    entry.user_agent = facts_->user_agent;
+    connection_.worker().settings().on_request(entry);
+  }
+  state_->leave(!complete);
+}
+
+void log_refused(Connection& connection, Protocol protocol, int status) {
+  if (!connection.worker().settings().on_request) return;
+  LogEntry entry;
+  entry.at = std::chrono::system_clock::now();
+  entry.peer = connection.peer();
+  entry.protocol = protocol;
+  entry.secure = connection.secure();
+  entry.status = status;
+  connection.worker().settings().on_request(entry);
+}
+
+}  // namespace trunkline::server
