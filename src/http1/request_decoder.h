@@ -18,7 +18,7 @@ struct RequestLimits {
   std::size_t request_line_bytes = 8 * 1024;      // 414
   std::size_t field_bytes = 64 * 1024;            // fields and trailers of one request together: 431
   std::size_t field_count = 100;                  // the same: 431
-  std::uint64_t body_bytes = 16 * 1024 * 1024;    // 413; RequestDecoder::limit_body changes it for one request
+  std::uint64_t body_bytes = 16 * 1024 * 1024;    // 413; RequestDecoder::limit_body lowers it for one request
   std::size_t chunk_line_bytes = 256;             // a chunk-size line with its extensions: 400
   std::size_t chunk_extension_bytes = 16 * 1024;  // extensions of one request together: 413
 };
@@ -62,8 +62,8 @@ class RequestDecoder {
   // The peer closed. Returns `end` between requests, otherwise `error`.
   Event finish();
 
-  // After `head`: this request's body may be larger, or smaller, than the limits say. False: it has said that it is
-  // larger than that, and is refused (413) as `next` will say.
+  // Right after `head`: this request's body may be no larger than that, nor than RequestLimits says. False: it has
+  // announced a larger one and is refused (413), as `next` will say too.
   bool limit_body(std::uint64_t bytes);
 
   ReceivedRequest& head() { return head_; }
@@ -73,9 +73,10 @@ class RequestDecoder {
 
   Body body() const { return body_; }
   std::uint64_t content_length() const { return content_length_; }  // when body() is `length`
-  bool started() const { return started_; }                         // any byte of this request was seen
-  bool head_seen() const { return head_done_; }                     // `head` was returned
-  bool complete() const { return state_ == State::done; }           // `end` was returned
+  // Any byte of this request was seen. An empty line before it does not count.
+  bool started() const { return head_done_ || !partial_.empty() || state_ == State::failed; }
+  bool head_seen() const { return head_done_; }            // `head` was returned
+  bool complete() const { return state_ == State::done; }  // `end` was returned
   // The client waits for "100 Continue" before it sends the body.
   bool expects_continue() const { return expects_continue_; }
   // It asks for another protocol (Upgrade, listed in Connection). Whether it gets it is the server's choice.
@@ -85,11 +86,13 @@ class RequestDecoder {
 
  private:
   enum class State : unsigned char {
+    start,     // one CR LF may stand before the request
+    start_lf,  // its LF
     head,
     length_body,
     chunk_size,
     chunk_data,
-    chunk_cr,
+    chunk_cr,  // CR after the data of a chunk
     chunk_lf,
     trailers,
     done,
@@ -111,19 +114,21 @@ class RequestDecoder {
     std::size_t host_index = 0;  // among the fields
   };
 
+  bool next_delimiter(std::string_view& input);
   Event next_block(std::string_view& input);
   Step parse_block(std::string_view block, std::vector<Headers::Slot>& slots);
   Step judge_line(const char* begin, const char* line, const char* end);
   const char* parse_request_line(const char* line, const char* end);
-  bool check_target();
-  bool check_host();
-  bool note_field(std::string_view name, std::string_view value);
-  bool note_transfer_encoding(std::string_view value);
+  bool check_start(std::string_view block);
+  bool note_field(std::string_view name, std::string_view value, std::size_t index);
+  void note_connection(std::string_view options);
+  std::string_view target_problem() const;
   Event complete_head();
   Event next_data(std::string_view& input);
   bool next_chunk_size(std::string_view& input);
   Event complete_message();
   Event fail(int status, std::string_view what);
+  Event fail_body();
   Event fail_field(std::string_view name, std::string_view what, int status = 400);
 
   const RequestLimits limits_;
@@ -142,15 +147,14 @@ class RequestDecoder {
   std::size_t extension_bytes_used_ = 0;
   std::uint64_t content_length_ = 0;
   std::uint64_t remaining_ = 0;  // of the body or of the chunk
+  std::uint64_t body_limit_ = 0;
   std::uint64_t body_room_ = 0;  // what the limit still permits of a chunked body
-  State state_ = State::head;
+  State state_ = State::start;
   Body body_ = Body::none;
   bool line_seen_ = false;  // the request line
   bool head_done_ = false;
-  bool started_ = false;
   bool expects_continue_ = false;
   bool wants_upgrade_ = false;
-  bool may_keep_alive_ = false;
   bool keep_alive_ = false;
 };
 

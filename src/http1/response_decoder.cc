@@ -12,6 +12,8 @@
 #include "base/characters.h"
 #include "base/per_thread.h"
 #include "base/text.h"
+#include "http1/chunk_line.h"
+#include "http1/field_line.h"
 
 namespace trunkline::http1 {
 namespace {
@@ -19,31 +21,6 @@ namespace {
 constexpr std::string_view version_prefix = "HTTP/1.";
 constexpr std::size_t largest_block = 1U << 30;  // offsets of fields have 32 bits
 constexpr int longest_keep_alive_hint = 24 * 3600;
-
-// Fields that frame, route or authorise a message or say how to read it have no meaning after it (RFC 9110 section
-// 6.5.1). A peer that sends one there hopes that somebody merges it into the head.
-bool is_forbidden_trailer(std::string_view name) {
-  constexpr std::array<std::string_view, 18> forbidden{"authorization",
-                                                       "connection",
-                                                       "content-encoding",
-                                                       "content-length",
-                                                       "content-range",
-                                                       "content-type",
-                                                       "cookie",
-                                                       "host",
-                                                       "keep-alive",
-                                                       "location",
-                                                       "proxy-authenticate",
-                                                       "set-cookie",
-                                                       "te",
-                                                       "proxy-authorization",
-                                                       "trailer",
-                                                       "proxy-connection",
-                                                       "transfer-encoding",
-                                                       "upgrade"};
-  return std::any_of(forbidden.begin(), forbidden.end(),
-                     [name](std::string_view other) { return equals_ignore_case(name, other); });
-}
 
 // Seconds of "timeout=5, max=100", or -1.
 int keep_alive_hint(std::string_view value) {
@@ -64,56 +41,10 @@ bool may_frame(std::string_view name) {
   return name.size() < 32 && (lengths >> name.size() & 1) != 0;
 }
 
-struct FieldLine {
-  const char* value;
-  std::uint32_t name_length;  // the name is at the start of the line
-  std::uint32_t value_length;
-};
-
-// "Name: value" CR LF; returns the start of the next line, or null. Lengths fit: the block is no larger than its limit.
-inline const char* scan_field_line(const char* line, const char* end, FieldLine& field) {
-  const char* p = skip_token(line, end);
-  if (p == end || *p != ':' || p == line) return nullptr;
-  field.name_length = static_cast<std::uint32_t>(p - line);
-  ++p;
-  if (p != end && *p == ' ') ++p;
-  while (p != end && (*p == ' ' || *p == '\t')) ++p;
-  const char* const cr = find_control(p, end);
-  if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') return nullptr;
-  const char* value_end = cr;
-  while (value_end != p && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
-  field.value = p;
-  field.value_length = static_cast<std::uint32_t>(value_end - p);
-  return cr + 2;
-}
-
-// What is wrong with a complete line that was refused.
-std::string_view field_line_problem(const char* line, const char* end) {
-  const char* const p = skip_token(line, end);
-  const bool at_space = *p == ' ' || *p == '\t';  // there is an LF before the end, which is no token
-  if (p == line && at_space) return "a field line is folded (obs-fold)";
-  if (at_space) return "a space stands between a field name and its colon";
-  if (p == line || *p != ':') return "a field line does not begin with a name and a colon";
-  return "a field line holds a control character or does not end in CR LF";
-}
-
 std::string_view status_line_problem(const char* line, const char* end) {
   const std::string_view rest(line + version_prefix.size(), end);
   if (!rest.starts_with("0 ") && !rest.starts_with("1 ")) return "its version is neither HTTP/1.1 nor HTTP/1.0";
   return "its status line is not \"HTTP/1.x\", three digits, a reason and CR LF, without control characters";
-}
-
-bool is_hex(char c, unsigned& value) {
-  if (c >= '0' && c <= '9') {
-    value = static_cast<unsigned>(c - '0');
-  } else if (c >= 'a' && c <= 'f') {
-    value = static_cast<unsigned>(c - 'a') + 10;
-  } else if (c >= 'A' && c <= 'F') {
-    value = static_cast<unsigned>(c - 'A') + 10;
-  } else {
-    return false;
-  }
-  return true;
 }
 
 }  // namespace
@@ -462,62 +393,28 @@ ResponseDecoder::Event ResponseDecoder::complete_final_head() {
 
 // Returns true when a chunk-size line was taken, and the state after it is set.
 bool ResponseDecoder::next_chunk_size(std::string_view& input) {
-  const std::size_t room = limits_.chunk_line_bytes - std::min(limits_.chunk_line_bytes, partial_.size());
-  const std::size_t searched = std::min(input.size(), room);
-  const void* const lf = searched == 0 ? nullptr : std::memchr(input.data(), '\n', searched);
-  if (lf == nullptr && input.size() > room) {
+  std::string_view line;
+  const LineStep step = take_line(input, partial_, limits_.chunk_line_bytes, line);
+  if (step == LineStep::too_long) {
     fail(ErrorCode::limit_exceeded,
          "a chunk-size line is longer than the limit of " + std::to_string(limits_.chunk_line_bytes) + " bytes");
-    return false;
   }
-  const std::size_t size =
-      lf == nullptr ? input.size() : static_cast<std::size_t>(static_cast<const char*>(lf) - input.data()) + 1;
-  std::string_view line = input.substr(0, size);
-  input.remove_prefix(size);
-  if (lf == nullptr || !partial_.empty()) {
-    partial_ += line;
-    line = partial_;
-  }
-  if (lf == nullptr || !parse_chunk_line(line)) return false;
-  partial_.clear();
-  state_ = remaining_ == 0 ? State::trailers : State::chunk_data;
-  return true;
-}
-
-bool ResponseDecoder::parse_chunk_line(std::string_view line) {
-  if (line.size() < 2 || line[line.size() - 2] != '\r') {
-    fail(ErrorCode::invalid_response, "a chunk-size line does not end in CR LF");
-    return false;
-  }
-  line.remove_suffix(2);
-  std::uint64_t size = 0;
-  std::size_t digits = 0;
-  unsigned digit = 0;
-  while (digits < line.size() && is_hex(line[digits], digit)) {
-    if (size >> 60 != 0) {
-      fail(ErrorCode::invalid_response, "a chunk size does not fit in 64 bits");
-      return false;
-    }
-    size = size << 4 | digit;
-    ++digits;
-  }
-  const std::string_view extension = line.substr(digits);
-  if (digits == 0 || (!extension.empty() && extension.front() != ';')) {
-    fail(ErrorCode::invalid_response, "a chunk size is not a plain hexadecimal number");
-    return false;
-  }
-  if (find_control(extension.data(), extension.data() + extension.size()) != extension.data() + extension.size()) {
-    fail(ErrorCode::invalid_response, "a chunk extension holds a control character");
+  if (step != LineStep::complete) return false;
+  ChunkLine read;
+  if (const std::string_view wrong = read_chunk_line(line, read); !wrong.empty()) {
+    fail(ErrorCode::invalid_response, wrong);
     return false;
   }
   // Nobody uses extensions; many small chunks with long ones only cost us (Go CVE-2023-39326).
-  extension_bytes_used_ += extension.size();
+  extension_bytes_used_ += read.extension_bytes;
   if (extension_bytes_used_ > limits_.chunk_extension_bytes) {
     fail(ErrorCode::limit_exceeded, "its chunk extensions are larger than the limit of " +
                                         std::to_string(limits_.chunk_extension_bytes) + " bytes");
     return false;
   }
-  remaining_ = size;
+  partial_.clear();
+  remaining_ = read.size;
+  state_ = remaining_ == 0 ? State::trailers : State::chunk_data;
   return true;
 }
 

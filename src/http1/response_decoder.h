@@ -117,7 +117,6 @@ class ResponseDecoder {
   Event complete_final_head();
   Event next_data(std::string_view& input);
   bool next_chunk_size(std::string_view& input);
-  bool parse_chunk_line(std::string_view line);
   Event complete();
   Event fail(ErrorCode code, std::string_view what);
   Event fail_field(std::string_view name, std::string_view what);

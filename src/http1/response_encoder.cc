@@ -1,0 +1,256 @@
+#include "http1/response_encoder.h"
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "base/characters.h"
+#include "base/text.h"
+#include "http1/request_encoder.h"
+
+namespace trunkline::http1 {
+namespace {
+
+// Fields that are ours to set, wholly or where the caller does not. They are told apart by length first.
+enum class Owned : unsigned char {
+  no,
+  transport,  // refused
+  connection,
+  content_length,
+  date,
+  server,
+  upgrade,
+};
+
+Owned owner_of(std::string_view name) {
+  const auto is = [name](std::string_view other) { return equals_ignore_case(name, other); };
+  switch (name.size()) {
+    case 4:
+      return is("date") ? Owned::date : Owned::no;
+    case 6:
+      return is("server") ? Owned::server : Owned::no;
+    case 7:
+      return is("upgrade") ? Owned::upgrade : Owned::no;
+    case 10:
+      if (is("keep-alive")) return Owned::transport;
+      return is("connection") ? Owned::connection : Owned::no;
+    case 14:
+      return is("content-length") ? Owned::content_length : Owned::no;
+    case 16:
+      return is("proxy-connection") ? Owned::transport : Owned::no;
+    case 17:
+      return is("transfer-encoding") ? Owned::transport : Owned::no;
+    default:
+      return Owned::no;
+  }
+}
+
+Error refusal(std::string_view what) {
+  std::string message("the response was refused: ");
+  message += what;
+  return {ErrorCode::invalid_request, Phase::prepare, std::move(message)};
+}
+
+Error field_refusal(std::string_view name, std::string_view what) {
+  return refusal("the field \"" + printable(name, 40) + "\" " + std::string(what));
+}
+
+// What the caller's fields say about framing.
+struct Noted {
+  std::optional<std::uint64_t> length;
+  bool close = false;
+  bool upgrade = false;
+  bool date = false;
+  bool server = false;
+};
+
+Result<void> note_connection(std::string_view name, std::string_view options, Noted& noted) {
+  std::string_view option;
+  while (next_element(options, option)) {
+    if (equals_ignore_case(option, "close")) {
+      noted.close = true;
+    } else if (!equals_ignore_case(option, "keep-alive") && !equals_ignore_case(option, "upgrade")) {
+      return field_refusal(name, "may hold only close, keep-alive and upgrade");
+    }
+  }
+  return {};
+}
+
+Result<void> note_field(std::string_view name, std::string_view value, Noted& noted) {
+  if (!is_token(name)) return field_refusal(name, "has a name that is empty or holds a forbidden character");
+  if (!is_field_value(value)) return field_refusal(name, "has a value with a control character");
+  switch (owner_of(name)) {
+    case Owned::no:
+      return {};
+    case Owned::transport:
+      return field_refusal(name, "is set by the transport only");
+    case Owned::connection:
+      return note_connection(name, value, noted);
+    case Owned::content_length: {
+      std::uint64_t length = 0;
+      if (noted.length) return field_refusal(name, "occurs twice");
+      if (!parse_decimal(value, length)) return field_refusal(name, "is not one decimal number");
+      noted.length = length;
+      return {};
+    }
+    case Owned::date:
+      noted.date = true;
+      return {};
+    case Owned::server:
+      noted.server = true;
+      return {};
+    case Owned::upgrade:
+      noted.upgrade = true;
+      return {};
+  }
+  return {};
+}
+
+Result<Noted> note_all(const Headers* headers) {
+  Noted noted;
+  if (headers == nullptr) return noted;
+  for (const Headers::Field field : *headers) {
+    if (auto sound = note_field(field.name, field.value, noted); !sound) return std::move(sound).error();
+  }
+  return noted;
+}
+
+Result<void> check_body(const OutgoingResponse& response, const Noted& noted) {
+  const bool never_has_body = response.status == 204 || response.status == 304;
+  if (never_has_body && response.has_body) return refusal("a 204 or 304 has no body, but one is given");
+  if (response.status == 204 && (noted.length || response.content_length)) {
+    return refusal("a 204 has no body, but a length is given");
+  }
+  if (noted.length && response.content_length && *noted.length != *response.content_length) {
+    return field_refusal("Content-Length", "does not agree with the length of the body");
+  }
+  if (noted.length && response.has_body && !response.content_length) {
+    return field_refusal("Content-Length", "is set but the body's length is not known; give it with the body");
+  }
+  return {};
+}
+
+Result<Noted> check(const OutgoingResponse& response) {
+  if (response.status < 200 || response.status > 599) return refusal("its status is not between 200 and 599");
+  if (!is_field_value(response.date)) return field_refusal("Date", "has a value with a control character");
+  if (!is_field_value(response.server)) return field_refusal("Server", "has a value with a control character");
+  Result<Noted> noted = note_all(response.headers);
+  if (!noted) return noted;
+  if (auto sound = check_body(response, *noted); !sound) return std::move(sound).error();
+  return noted;
+}
+
+void append_number(std::string& out, std::uint64_t value) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  out.append(digits.data(), end.ptr);
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(": ").append(value).append("\r\n");
+}
+
+void append_status_line(std::string& out, int status) {
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::uint64_t>(status));
+  out.append(" ").append(reason_phrase(status)).append("\r\n");
+}
+
+// Those that are not ours to write.
+void append_headers(std::string& out, const Headers& headers) {
+  for (const Headers::Field field : headers) {
+    const Owned owner = owner_of(field.name);
+    if (owner != Owned::connection && owner != Owned::content_length) append_field(out, field.name, field.value);
+  }
+}
+
+std::size_t bytes_of(const Headers* headers) {
+  std::size_t bytes = 0;
+  if (headers == nullptr) return bytes;
+  for (const Headers::Field field : *headers) bytes += field.name.size() + field.value.size() + 4;
+  return bytes;
+}
+
+}  // namespace
+
+Result<void> check_response(const OutgoingResponse& response) {
+  if (auto noted = check(response); !noted) return std::move(noted).error();
+  return {};
+}
+
+Result<ResponseFraming> encode_response(const OutgoingResponse& response, const ResponseContext& context,
+                                        std::string& out) {
+  const Result<Noted> checked = check(response);
+  if (!checked) return checked.error();
+  const Noted& noted = *checked;
+  std::optional<std::uint64_t> length = response.content_length ? response.content_length : noted.length;
+  const bool never_has_body = response.status == 204 || response.status == 304;
+  if (!response.has_body && !never_has_body && !context.is_head) {
+    if (length.value_or(0) != 0) return refusal("it announces a body but has none");
+    length = 0;
+  }
+
+  using Body = ResponseFraming::Body;
+  ResponseFraming framing;
+  framing.keep_alive = context.keep_alive && !noted.close;
+  const bool is_chunked = response.has_body && !length && context.minor_version == 1;
+  if (response.has_body && !context.is_head) {
+    framing.body = length ? Body::length : is_chunked ? Body::chunked : Body::until_close;
+    if (framing.body == Body::until_close) framing.keep_alive = false;
+  }
+
+  constexpr std::size_t most_of_ours = 256;
+  out.reserve(out.size() + most_of_ours + response.date.size() + response.server.size() + bytes_of(response.headers));
+  append_status_line(out, response.status);
+  if (!noted.date && !response.date.empty()) append_field(out, "Date", response.date);
+  if (!noted.server && !response.server.empty()) append_field(out, "Server", response.server);
+  if (response.headers != nullptr) append_headers(out, *response.headers);
+  if (noted.upgrade) {
+    append_field(out, "Connection", framing.keep_alive ? "upgrade" : "upgrade, close");
+  } else if (!framing.keep_alive) {
+    out += "Connection: close\r\n";
+  } else if (context.minor_version == 0) {
+    out += "Connection: keep-alive\r\n";
+  }
+  if (is_chunked) {
+    out += "Transfer-Encoding: chunked\r\n";
+  } else if (length) {
+    out += "Content-Length: ";
+    append_number(out, *length);
+    out += "\r\n";
+  }
+  out += "\r\n";
+  return framing;
+}
+
+Result<void> encode_interim(int status, const Headers& headers, std::string& out) {
+  if (status < 100 || status > 199 || status == 101) return refusal("its status is not that of an interim response");
+  const Result<Noted> noted = note_all(&headers);
+  if (!noted) return noted.error();
+  if (noted->length || noted->close || noted->upgrade) {
+    return refusal("an interim response has no Content-Length, Connection or Upgrade");
+  }
+  append_status_line(out, status);
+  append_headers(out, headers);
+  out += "\r\n";
+  return {};
+}
+
+Result<void> encode_switch(std::string_view protocol, const Headers& headers, std::string_view date, std::string& out) {
+  if (!is_token(protocol)) return refusal("the protocol to switch to is not a token");
+  if (!is_field_value(date)) return field_refusal("Date", "has a value with a control character");
+  const Result<Noted> noted = note_all(&headers);
+  if (!noted) return noted.error();
+  if (noted->length || noted->close || noted->upgrade) {
+    return refusal("a 101 has no Content-Length, and its Connection and Upgrade are set by the transport");
+  }
+  append_status_line(out, 101);
+  if (!noted->date && !date.empty()) append_field(out, "Date", date);
+  append_field(out, "Upgrade", protocol);
+  out += "Connection: Upgrade\r\n";
+  append_headers(out, headers);
+  out += "\r\n";
+  return {};
+}
+
+}  // namespace trunkline::http1
