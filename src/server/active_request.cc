@@ -1,5 +1,7 @@
 #include "server/active_request.h"
 
+#include <algorithm>
+
 #include "server/connection.h"
 #include "server/log_entry.h"
 #include "server/request_id.h"
@@ -16,22 +18,16 @@ struct ActiveRequest::Facts {
 
 namespace {
 
-// A proxy's form of a target, "http://host/path": the codec has checked it.
-void split_target(std::string target, Request& request) {
-  if (!target.starts_with('/') && target != "*") {
-    const std::size_t scheme = target.find("://");
-    if (scheme != std::string::npos) {
-      const std::size_t path = target.find_first_of("/?", scheme + 3);
-      target = path == std::string::npos ? "/" : target.substr(path);
-      if (target.starts_with('?')) target.insert(0, 1, '/');
-    }
+// A proxy's form of a target is "http://host/path"; the codec has checked it, and that its host is the Host's.
+void split_target(std::string_view target, Request& request) {
+  const std::size_t scheme = target.starts_with('/') || target == "*" ? std::string_view::npos : target.find("://");
+  if (scheme != std::string_view::npos) {
+    target.remove_prefix(std::min(target.find_first_of("/?", scheme + 3), target.size()));
+    if (!target.starts_with('/')) request.path = "/";
   }
   const std::size_t question = target.find('?');
-  if (question != std::string::npos) {
-    request.query = target.substr(question + 1);
-    target.resize(question);
-  }
-  request.path = std::move(target);
+  request.path += target.substr(0, question);
+  if (question != std::string_view::npos) request.query = target.substr(question + 1);
 }
 
 }  // namespace
@@ -49,7 +45,7 @@ void ActiveRequest::begin(IncomingHead head) {
   request.method = std::move(head.method);
   request.authority = std::move(head.authority);
   request.headers = std::move(head.headers);
-  split_target(std::move(head.target), request);
+  split_target(head.target, request);
   request.protocol = head.protocol;
   request.secure = connection_.secure();
   request.wants_websocket = head.wants_websocket;

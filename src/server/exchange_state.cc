@@ -1,5 +1,7 @@
 #include "server/exchange_state.h"
 
+#include "server/websocket_state.h"
+
 namespace trunkline::server {
 namespace {
 
@@ -212,6 +214,16 @@ void ExchangeState::call_room() {
   room();
   const Guard guard(lock_);
   if (!room_ && !gone_) room_ = std::move(room);
+}
+
+void ExchangeState::accept_websocket(std::shared_ptr<WebSocketState> websocket) {
+  on_loop([websocket = std::move(websocket)](ExchangeState& self) {
+    if (self.carrier_ != nullptr) {
+      self.carrier_->accept_websocket(websocket);
+    } else {
+      websocket->refused();
+    }
+  });
 }
 
 // --- handles

@@ -41,7 +41,7 @@ http1::RequestLimits request_limits(const Limits& limits) {
   return made;
 }
 
-class Http1 final : public Speaker, private Carrier {
+class Http1 final : public Speaker, public Carrier {
  public:
   explicit Http1(Connection& connection)
       : Speaker(connection), decoder_(request_limits(connection.worker().settings().limits)) {

@@ -14,7 +14,7 @@ namespace trunkline::server {
 
 class Http2;
 
-class Http2Carrier final : public http2::ServerStream, private Carrier {
+class Http2Carrier final : public http2::ServerStream, public Carrier {
  public:
   Http2Carrier(Http2& owner, http2::ReceivedRequest&& request, bool is_end);
 

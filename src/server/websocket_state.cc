@@ -170,14 +170,4 @@ WebSocket Exchange::accept_websocket(WebSocketSettings settings, WebSocketEvents
   return WebSocket(std::move(websocket));
 }
 
-void ExchangeState::accept_websocket(std::shared_ptr<WebSocketState> websocket) {
-  on_loop([websocket = std::move(websocket)](ExchangeState& self) {
-    if (self.carrier_ != nullptr) {
-      self.carrier_->accept_websocket(websocket);
-    } else {
-      websocket->refused();
-    }
-  });
-}
-
 }  // namespace trunkline::server
