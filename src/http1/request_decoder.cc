@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "http1/chunk_line.h"
 #include "http1/field_line.h"
-#include "http1/host_value.h"
+#include "url/host_value.h"
 
 namespace trunkline::http1 {
 namespace {

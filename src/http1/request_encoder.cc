@@ -9,7 +9,7 @@
 
 #include "base/characters.h"
 #include "base/text.h"
-#include "http1/host_value.h"
+#include "url/host_value.h"
 
 namespace trunkline::http1 {
 namespace {

@@ -95,6 +95,14 @@ bool FieldBlock::add(std::string_view name, std::string_view value) {
   return true;
 }
 
+void FieldBlock::shrink() {
+  constexpr std::size_t usual_text = 4096;
+  constexpr std::size_t usual_fields = 64;
+  if (text_.size() > usual_text) std::string().swap(text_);
+  if (slots_.capacity() > usual_fields) std::vector<Headers::Slot>().swap(slots_);
+  text_size_ = 0;
+}
+
 // The only pseudo-header of a response: the first field, once, of three digits.
 bool FieldBlock::set_status(std::string_view name, std::string_view value) {
   if (trailers_ || status_ != 0 || !slots_.empty() || name != ":status" || value.size() != 3) return false;

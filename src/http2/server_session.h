@@ -13,14 +13,12 @@
 #include <trunkline/headers.hpp>
 
 #include "base/clock.h"
-#include "http2/field_block.h"
 #include "http2/frame_scanner.h"
+#include "http2/request_block.h"
 #include "http2/server_stream.h"
 #include "http2/token_bucket.h"
 
 struct nghttp2_session;
-struct nghttp2_session_callbacks;
-struct nghttp2_option;
 
 namespace trunkline::http2 {
 
@@ -46,13 +44,16 @@ struct ServerLimits {
   std::int64_t resets_per_second = 20;
 };
 
+inline constexpr std::uint32_t first_server_window = 64 * 1024;  // of a stream; grown while the handler keeps up
+
 class ServerSession {
  public:
   // Is told of new requests, and of what concerns all streams.
   class Observer {
    public:
     // The stream that will carry the exchange; it must live until its on_closed. Null: it is refused, the client may
-    // try again (REFUSED_STREAM). `is_end`: no body follows. on_end follows at once then.
+    // try again (REFUSED_STREAM). `is_end`: no body follows; on_end does, at once. The session knows the stream when
+    // this has returned: not before then may it be answered.
     virtual ServerStream* on_request(ReceivedRequest&& request, bool is_end) = 0;
     virtual void on_goaway(Code code, std::string_view debug) = 0;  // no new streams; open ones go on. Printable
 
@@ -66,14 +67,16 @@ class ServerSession {
   ServerSession& operator=(const ServerSession&) = delete;
 
   // False: the session has failed, failure() says why; what produce() still gives should be sent, and then the
-  // connection closed. All open streams must then be ended with lost().
+  // connection closed. All open streams must then be ended with lost(). Some failures show in produce() only, when the
+  // GOAWAY is made; whatever comes behind what broke the session is ignored.
   bool receive(std::string_view bytes, TimePoint now);
   // Fills the buffer with what is to be sent: control frames, heads, then bodies in turn, in frames of up to 16 KiB.
   // 0: nothing, for now. At least 4 KiB.
   std::size_t produce(std::span<char> buffer);
   bool wants_write() const;
 
-  // The final response, once. False: the stream can take none any more (it is closed, reset, or has one).
+  // The final response, once. False: the stream can take none any more (it is closed, reset, or has one). Behind a 204
+  // or 304, and to HEAD, no body is read whatever `has_body` says.
   bool respond(ServerStream& stream, const OutgoingResponse& response, bool has_body);
   // An interim response, 100, 102 or 103, before it. The headers are copied.
   bool inform(ServerStream& stream, int status, const Headers& headers);
@@ -108,18 +111,20 @@ class ServerSession {
   // Receiving, in server_receive.cc.
   std::string_view problem(const FrameHead& frame);
   void feed(std::string_view bytes);
-  void settle();
-  bool admit(std::string_view name, std::string_view value);
-  void on_fields_complete(std::int32_t id, bool end);
+  void begin_block(std::int32_t id, bool is_request);
+  void add_field(std::string_view name, std::string_view value);
+  void on_block_complete(std::int32_t id, bool end);
   void on_request_complete(std::int32_t id, bool end);
   void on_trailers_complete(ServerStream& stream, bool end);
   bool take_of_body(ServerStream& stream, std::size_t size);
+  static bool is_whole(const ServerStream& stream);
   void end_request(ServerStream& stream);
   void refuse(std::int32_t id, Code code);
+  void refuse_malformed(std::int32_t id);
   void answer_too_large(std::int32_t id);
   void count_reset();
   void close(ServerStream& stream, Code code);
-  ServerStreamEnd end_of(const ServerStream& stream, Code code) const;
+  static ServerStreamEnd end_of(const ServerStream& stream, Code code);
 
   ServerStream* find(std::int32_t id);
   void forget(ServerStream& stream);
@@ -142,15 +147,16 @@ class ServerSession {
   FrameScanner scanner_;
   TokenBucket bucket_;
   TokenBucket resets_;
-  FieldBlock block_;
-  ServerStream* block_of_ = nullptr;  // whose trailers are coming; null: a request's head
-  std::size_t block_fields_ = 0;      // of the block under way, decoded
-  std::size_t block_field_bytes_ = 0;
-  std::size_t block_bytes_ = 0;  // the same as they come
+  RequestBlock block_;
+  std::int32_t block_id_ = 0;          // whose fields are coming
+  bool block_is_request_ = false;      // and not trailers
+  std::size_t block_fields_ = 0;       // so many, with those of the head that trailers stand behind
+  std::size_t block_field_bytes_ = 0;  // the same, decoded
+  std::size_t block_bytes_ = 0;        // as they come
   int continuations_ = 0;
   enum class BlockState : unsigned char { sound, malformed, too_large, ignored };
   BlockState block_state_ = BlockState::ignored;
-  std::size_t preface_left_ = 0;
+  std::size_t preface_left_ = client_preface.size();
   int invalid_frame_ = 0;  // nghttp2's number for what was wrong with the last one it refused
   bool receiving_ = false;
   std::size_t owed_ = 0;  // of the connection's credit

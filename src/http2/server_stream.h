@@ -77,7 +77,9 @@ class ServerStream {
  private:
   friend class ServerSession;
   std::int32_t id_ = 0;
-  bool open_ = false;  // the session knows it
+  int interims_ = 0;      // of its HEADERS under way, that are not the response's
+  bool open_ = false;     // the session knows it
+  bool to_head_ = false;  // the response to HEAD has no body
   bool responded_ = false;
   bool head_sent_ = false;
   bool response_done_ = false;  // END_STREAM has left

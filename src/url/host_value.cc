@@ -1,10 +1,10 @@
-#include "http1/host_value.h"
+#include "url/host_value.h"
 
 #include <algorithm>
 
 #include "base/characters.h"
 
-namespace trunkline::http1 {
+namespace trunkline {
 
 bool is_host_value(std::string_view value) {
   if (value.empty()) return false;
@@ -27,4 +27,4 @@ bool is_host_value(std::string_view value) {
   return std::all_of(port.begin() + 1, port.end(), is_digit);
 }
 
-}  // namespace trunkline::http1
+}  // namespace trunkline

@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-namespace trunkline::http1 {
+namespace trunkline {
 
 // "host", "host:port", "[v6]:port": nothing that could be read as user, path or list.
 bool is_host_value(std::string_view value);
 
-}  // namespace trunkline::http1
+}  // namespace trunkline

@@ -1,0 +1,94 @@
+#include "http2/request_block.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/characters.h"
+#include "url/host_value.h"
+
+namespace trunkline::http2 {
+namespace {
+
+bool is_token(std::string_view text) {
+  return !text.empty() && skip_token(text.data(), text.data() + text.size()) == text.data() + text.size();
+}
+
+bool is_path(std::string_view text, std::string_view method) {
+  if (text == "*") return method == "OPTIONS";
+  // Bytes above ASCII are negative, or above 0x7F.
+  return text.starts_with('/') &&
+         std::none_of(text.begin(), text.end(), [](char c) { return c <= ' ' || c >= 0x7F || c == '#'; });
+}
+
+bool has_port(std::string_view authority) {
+  const std::size_t colon = authority.rfind(':');
+  return colon != std::string_view::npos && authority.find(']', colon) == std::string_view::npos;
+}
+
+constexpr std::size_t longest_method = 32;
+
+}  // namespace
+
+void RequestBlock::begin(bool trailers) {
+  fields_.begin(trailers);
+  trailers_ = trailers;
+  seen_ = 0;
+  has_host_ = in_fields_ = false;
+}
+
+bool RequestBlock::add(std::string_view name, std::string_view value) {
+  if (name.starts_with(':')) return !trailers_ && !in_fields_ && add_pseudo(name, value);
+  in_fields_ = true;
+  if (!trailers_ && name == "host") {
+    if (std::exchange(has_host_, true) || !is_host_value(value)) return false;
+    host_ = value;
+  }
+  return fields_.add(name, value);
+}
+
+// Each once. ":protocol" (RFC 8441) was not offered, ":status" is a response's.
+bool RequestBlock::add_pseudo(std::string_view name, std::string_view value) {
+  Pseudo which = pseudo_count;
+  std::string* where = nullptr;
+  if (name == ":method") {
+    which = method;
+    where = &method_;
+  } else if (name == ":scheme") {
+    which = scheme;
+    where = &scheme_;
+  } else if (name == ":authority") {
+    which = authority;
+    where = &authority_;
+  } else if (name == ":path") {
+    which = path;
+    where = &path_;
+  }
+  if (where == nullptr || has(which)) return false;
+  seen_ |= 1U << which;
+  *where = value;
+  return true;
+}
+
+bool RequestBlock::is_request() const {
+  if (!has(method) || method_.size() > longest_method || !is_token(method_)) return false;
+  // Whoever stands in front of us may have gone by the one, and we by the other.
+  if (has(authority) && (!is_host_value(authority_) || (has_host_ && !equals_ignore_case(host_, authority_)))) {
+    return false;
+  }
+  if (method_ == "CONNECT") return has(authority) && has_port(authority_) && !has(scheme) && !has(path);
+  if (!has(authority) && !has_host_) return false;
+  return has(scheme) && (scheme_ == "https" || scheme_ == "http") && has(path) && is_path(path_, method_);
+}
+
+ReceivedRequest RequestBlock::take_request() {
+  ReceivedRequest request;
+  request.method = std::move(method_);
+  if (has(scheme)) request.scheme = std::move(scheme_);
+  request.authority = std::move(has(authority) ? authority_ : host_);
+  if (has(path)) request.path = std::move(path_);
+  request.headers = fields_.take();
+  request.content_length = fields_.content_length();
+  return request;
+}
+
+}  // namespace trunkline::http2
