@@ -43,7 +43,7 @@ TEST_F(ServerTest, answers_requests_on_one_connection_one_after_the_other) {
     EXPECT_EQ(field_of(response, "Date").size(), 29u);
   }
   EXPECT_EQ(gauges().accepted, 1u);
-  EXPECT_EQ(gauges().requests_completed, 3u);
+  EXPECT_TRUE(eventually([&] { return gauges().requests_completed == 3; }));
 }
 
 TEST_F(ServerTest, routes_by_method_and_path) {
@@ -88,7 +88,8 @@ TEST_F(ServerTest, answers_pipelined_requests_in_their_order) {
     }
   });
   Raw client(port());
-  client.send("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.send(
+      "GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /slow HTTP/1.1\r\nHost: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(body_of(client.response()), "/1");
   EXPECT_EQ(body_of(client.response()), "slow");
   EXPECT_EQ(body_of(client.response()), "/3");
@@ -238,11 +239,13 @@ TEST_F(ServerTest, answers_500_for_a_response_that_could_smuggle) {
   Settings settings = quick();
   std::promise<std::string> told;
   settings.on_trouble = [&](const std::string& sentence) { told.set_value(sentence); };
-  serve([](Request, Exchange exchange) {
-    server::Response response(200);
-    response.headers.set("X-Name", "a\r\nSet-Cookie: b");
-    exchange.respond(std::move(response));
-  }, settings);
+  serve(
+      [](Request, Exchange exchange) {
+        server::Response response(200);
+        response.headers.set("X-Name", "a\r\nSet-Cookie: b");
+        exchange.respond(std::move(response));
+      },
+      settings);
   Raw client(port());
   const std::string response = client.ask(get);
   EXPECT_EQ(status_of(response), 500);
@@ -321,9 +324,11 @@ TEST_F(ServerTest, passes_request_ids_and_traces_on_and_logs_every_request) {
   Settings settings = quick();
   std::promise<std::string> logged;
   settings.on_request = [&](const server::LogEntry&) {};
-  serve([](Request request, Exchange exchange) {
-    exchange.respond({200, "text/plain", request.id + " " + request.traceparent + " " + request.peer});
-  }, settings);
+  serve(
+      [](Request request, Exchange exchange) {
+        exchange.respond({200, "text/plain", request.id + " " + request.traceparent + " " + request.peer});
+      },
+      settings);
   Raw client(port());
   const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
   const std::string body =
@@ -359,7 +364,7 @@ TEST_F(ServerTest, serves_curl_and_our_own_client) {
   std::string output;
   EXPECT_EQ(curl.wait(&output), 0);
   EXPECT_EQ(output, "from curl");
-  const Client client(Transport::create(test_options()).value());
+  const Client client(Transport::create(test_options()));
   const std::string large(500'000, 'x');
   for (int i = 0; i < 3; ++i) {
     const auto response = client.post(url(), large);

@@ -98,7 +98,7 @@ bool FieldBlock::add(std::string_view name, std::string_view value) {
 void FieldBlock::shrink() {
   constexpr std::size_t usual_text = 4096;
   constexpr std::size_t usual_fields = 64;
-  if (text_.size() > usual_text) std::string().swap(text_);
+  if (text_.size() > usual_text) text_ = std::string();
   if (slots_.capacity() > usual_fields) std::vector<Headers::Slot>().swap(slots_);
   text_size_ = 0;
 }

@@ -137,7 +137,7 @@ void Http1::decode(std::string_view input) {
       return;
     }
     waits_for_room_ = !active_ && connection_.waiting_bytes() >= pipelined_output_limit;
-    if (!input.empty() && (active_ || waits_for_room_)) {
+    if (active_ || waits_for_room_) {
       ahead_ = input;
       break;
     }

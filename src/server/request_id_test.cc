@@ -30,10 +30,10 @@ TEST(Traceparent, passes_a_valid_one_on) {
 
 TEST(Traceparent, ignores_what_the_specification_calls_invalid) {
   const std::string text = valid;
-  for (const std::string& bad :
-       {std::string(), text.substr(1), text + "x", text + "-x", "ff" + text.substr(2), "0G" + text.substr(2),
-        "00-" + std::string(32, '0') + text.substr(35), text.substr(0, 36) + std::string(16, '0') + "-01",
-        "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"}) {
+  for (const std::string& bad : std::vector<std::string>{
+           std::string(), text.substr(1), text + "x", text + "-x", "ff" + text.substr(2), "0G" + text.substr(2),
+           "00-" + std::string(32, '0') + text.substr(35), text.substr(0, 36) + std::string(16, '0') + "-01",
+           "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01"}) {
     EXPECT_EQ(traceparent({{"traceparent", bad}}), "") << bad;
   }
   EXPECT_EQ(traceparent({{"traceparent", valid}, {"traceparent", valid}}), "");

@@ -45,8 +45,8 @@ class Raw {
   bool was_reset_ = false;
 };
 
-int status_of(std::string_view response);            // 0 when there is none
-std::string body_of(std::string_view response);      // what is behind the head
+int status_of(std::string_view response);        // 0 when there is none
+std::string body_of(std::string_view response);  // what is behind the head
 std::string field_of(std::string_view response, std::string_view name);
 
 class ServingTest : public ::testing::Test {
