@@ -46,6 +46,23 @@ struct SentFrame {
   Code code() const { return static_cast<Code>(value(type == FrameType::goaway ? 4 : 0)); }
 };
 
+// Those that are whole, off the front.
+inline std::vector<SentFrame> take_frames(std::string& output) {
+  std::vector<SentFrame> frames;
+  std::string_view rest = output;
+  while (rest.size() >= frame_head_size) {
+    const auto byte = [rest](std::size_t at) { return static_cast<std::uint8_t>(rest[at]); };
+    const std::size_t size = static_cast<std::size_t>(byte(0)) << 16 | static_cast<std::size_t>(byte(1)) << 8 | byte(2);
+    if (rest.size() < frame_head_size + size) break;
+    SentFrame frame{static_cast<FrameType>(byte(3)), byte(4), 0, std::string(rest.substr(frame_head_size, size))};
+    for (std::size_t at = 5; at < 9; ++at) frame.id = frame.id << 8 | byte(at);
+    frames.push_back(std::move(frame));
+    rest.remove_prefix(frame_head_size + size);
+  }
+  output.erase(0, output.size() - rest.size());
+  return frames;
+}
+
 class Exchange : public Stream {
  public:
   explicit Exchange(Session& session) : session_(session) {}
@@ -172,24 +189,12 @@ class Client final : public Session::Observer {
 
  private:
   std::vector<SentFrame> parse() {
-    std::vector<SentFrame> frames;
-    std::string_view rest = output;
-    if (!preface_seen && rest.size() >= client_magic.size()) {
-      EXPECT_TRUE(rest.starts_with(client_magic));
-      rest.remove_prefix(client_magic.size());
+    if (!preface_seen && output.size() >= client_magic.size()) {
+      EXPECT_TRUE(output.starts_with(client_magic));
+      output.erase(0, client_magic.size());
       preface_seen = true;
     }
-    while (rest.size() >= frame_head_size) {
-      const auto byte = [rest](std::size_t at) { return static_cast<std::uint8_t>(rest[at]); };
-      const std::size_t size =
-          static_cast<std::size_t>(byte(0)) << 16 | static_cast<std::size_t>(byte(1)) << 8 | byte(2);
-      if (rest.size() < frame_head_size + size) break;
-      SentFrame frame{static_cast<FrameType>(byte(3)), byte(4), 0, std::string(rest.substr(frame_head_size, size))};
-      for (std::size_t at = 5; at < 9; ++at) frame.id = frame.id << 8 | byte(at);
-      frames.push_back(std::move(frame));
-      rest.remove_prefix(frame_head_size + size);
-    }
-    output.erase(0, output.size() - rest.size());
+    std::vector<SentFrame> frames = take_frames(output);
     EXPECT_TRUE(output.empty() || !session.wants_write()) << "a frame was cut";
     return frames;
   }

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/random.h"
 #include "base/sha1.h"
 #include "base/text.h"
+#include "websocket/handshake_fields.h"
 
 namespace trunkline::websocket {
 namespace {
@@ -14,45 +14,6 @@ namespace {
 constexpr std::string_view guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 Error broken(std::string what) { return Error(ErrorCode::invalid_response, Phase::first_byte, std::move(what)); }
-
-bool is_token(std::string_view text) {
-  constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           marks.find(c) != std::string_view::npos;
-  });
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blank = " \t";
-  const std::size_t first = text.find_first_not_of(blank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blank) - first + 1);
-}
-
-// Cuts the part before `separator` off the front of `rest`.
-std::string_view next_part(std::string_view& rest, char separator) {
-  const std::size_t end = std::min(rest.find(separator), rest.size());
-  const std::string_view part = trimmed(rest.substr(0, end));
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  return part;
-}
-
-bool lists(const Headers& headers, std::string_view name, std::string_view token) {
-  for (std::string_view value : headers.get_all(name)) {
-    while (!value.empty()) {
-      if (equals_ignore_case(next_part(value, ','), token)) return true;
-    }
-  }
-  return false;
-}
-
-bool is_window_bits(std::string_view text) {
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  int bits = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bits);
-  return error == std::errc() && end == text.data() + text.size() && text.front() != '0' && bits >= 8 && bits <= 15;
-}
 
 // RFC 7692 section 7.1. client_max_window_bits was not offered, so it may not be answered.
 Result<DeflateParameters> read_deflate(const Offer& offer, std::string_view parameters) {
@@ -71,7 +32,7 @@ Result<DeflateParameters> read_deflate(const Offer& offer, std::string_view para
       client_seen = true;
       agreed.keep_our_window = false;
     } else if (equals_ignore_case(name, "server_max_window_bits") && has_value && !bits_seen &&
-               is_window_bits(trimmed(value))) {
+               window_bits(value) != 0) {
       bits_seen = true;
     } else {
       return broken("the server's permessage-deflate has the parameter " + printable(name, 64) +
