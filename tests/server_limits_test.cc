@@ -124,12 +124,14 @@ TEST_F(ServerLimitsTest, closes_what_is_idle) {
 TEST_F(ServerLimitsTest, does_not_take_a_slow_handler_for_an_idle_client) {
   Settings settings = quick();
   settings.timeouts.idle = settings.timeouts.header = settings.timeouts.progress = milliseconds(30);
-  serve([](Request, Exchange exchange) {
-    std::thread([kept = std::make_shared<Exchange>(std::move(exchange))] {
-      std::this_thread::sleep_for(milliseconds(150));
-      kept->respond({200, "text/plain", "late"});
-    }).detach();
-  }, settings);
+  serve(
+      [](Request, Exchange exchange) {
+        std::thread([kept = std::make_shared<Exchange>(std::move(exchange))] {
+          std::this_thread::sleep_for(milliseconds(150));
+          kept->respond({200, "text/plain", "late"});
+        }).detach();
+      },
+      settings);
   Raw client(port());
   EXPECT_EQ(body_of(client.ask(get)), "late");
 }
@@ -148,9 +150,11 @@ TEST_F(ServerLimitsTest, a_handler_that_reads_slowly_is_not_held_against_the_cli
   settings.timeouts.progress = milliseconds(50);
   settings.limits.body_ahead_bytes = 1000;
   std::promise<std::shared_ptr<Kept>> arrived;
-  serve([&](Request request, Exchange exchange) {
-    arrived.set_value(std::make_shared<Kept>(Kept{std::move(request.body), std::move(exchange)}));
-  }, settings);
+  serve(
+      [&](Request request, Exchange exchange) {
+        arrived.set_value(std::make_shared<Kept>(Kept{std::move(request.body), std::move(exchange)}));
+      },
+      settings);
   Raw client(port());
   constexpr std::size_t size = 2 * 1024 * 1024;
   std::thread sender([&] {
@@ -169,9 +173,8 @@ TEST_F(ServerLimitsTest, a_handler_that_reads_slowly_is_not_held_against_the_cli
 TEST_F(ServerLimitsTest, a_client_that_takes_nothing_is_cut) {
   Settings settings = quick();
   settings.timeouts.progress = milliseconds(50);
-  serve([](Request, Exchange exchange) {
-    exchange.respond({200, "text/plain", std::string(16 * 1024 * 1024, 'x')});
-  }, settings);
+  serve([](Request, Exchange exchange) { exchange.respond({200, "text/plain", std::string(16 * 1024 * 1024, 'x')}); },
+        settings);
   Raw client(port(), 4096);
   client.send(get);
   EXPECT_TRUE(ended_for(ConnectionEnd::timed_out, 1));
@@ -225,7 +228,7 @@ TEST_F(ServerLimitsTest, drains_idle_connections_at_once_and_busy_ones_when_they
   auto drained = std::async(std::launch::async, [&] { return server().drain(seconds(20)); });
   EXPECT_EQ(idle.rest(), "");
   EXPECT_FALSE(server().ready());
-  EXPECT_ANY_THROW(Raw(port()));  // nobody listens
+  EXPECT_ANY_THROW(Raw{port()});  // nobody listens
   kept->respond({200, "text/plain", "done"});
   const std::string last = busy.rest();
   EXPECT_EQ(body_of(last), "done");
