@@ -1,5 +1,6 @@
-// Whatever path a client sends: a route is found only with parameters that stay inside their folder, and finding it does
-// not depend on how the patterns were added. Input: patterns, one a line, then an empty line, then the path.
+// Whatever path a client sends: a route is found only with parameters that stay inside their folder, and finding it
+// does not depend on the order in which the patterns were added. Input: patterns, one a line, then an empty line, then
+// the path.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>

@@ -2,6 +2,7 @@
 #include <future>
 #include <thread>
 
+#include "server/access_log.h"
 #include "support/process.h"
 #include "support/serving.h"
 
@@ -234,8 +235,17 @@ TEST_F(ServerTest, answers_500_for_a_handler_that_does_not) {
   EXPECT_EQ(status_of(client.ask(get)), 500);
 }
 
+TEST_F(ServerTest, answers_500_for_a_handler_that_throws_and_says_what) {
+  Settings settings = quick();
+  std::promise<std::string> told;
+  settings.on_trouble = [&](const std::string& sentence) { told.set_value(sentence); };
+  serve([](Request, Exchange) { throw std::runtime_error("out of ideas"); }, settings);
+  Raw client(port());
+  EXPECT_EQ(status_of(client.ask(get)), 500);
+  EXPECT_EQ(told.get_future().get(), "a handler threw: out of ideas");
+}
+
 TEST_F(ServerTest, answers_500_for_a_response_that_could_smuggle) {
-  std::string trouble;
   Settings settings = quick();
   std::promise<std::string> told;
   settings.on_trouble = [&](const std::string& sentence) { told.set_value(sentence); };
@@ -331,9 +341,13 @@ TEST_F(ServerTest, passes_request_ids_and_traces_on_and_logs_every_request) {
       settings);
   Raw client(port());
   const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-  const std::string body =
-      body_of(client.ask("GET / HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\ntraceparent: " + trace + "\r\n\r\n"));
+  const std::string body = body_of(
+      client.ask("GET /?secret=1 HTTP/1.1\r\nHost: x\r\nX-Request-Id: mine\r\ntraceparent: " + trace + "\r\n\r\n"));
   EXPECT_EQ(body.substr(0, body.rfind(':')), "mine " + trace + " 127.0.0.1");
+  const std::string line = logged.get_future().get();
+  EXPECT_NE(line.find(R"("method":"GET","authority":"x","path":"/","status":200,"received":0,)"), std::string::npos)
+      << line;
+  EXPECT_NE(line.find(R"("request_id":"mine")"), std::string::npos) << line;
 }
 
 TEST_F(ServerTest, refuses_an_address_that_is_taken_and_one_that_is_none) {

@@ -60,7 +60,7 @@ class Acceptor final : public Watcher, public Timer {
   using Taker = std::function<void(int fd, const Address& peer)>;
 
   Acceptor(Loop& loop, ListeningSocket socket, Taker taker);
-  ~Acceptor();  // on the loop's thread through Loop::retire, or when the loop has ended
+  ~Acceptor() override;  // on the loop's thread through Loop::retire, or when the loop has ended
 
   Result<void> start();
   // Takes what has already arrived, and then closes the socket.

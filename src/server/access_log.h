@@ -10,8 +10,8 @@
 
 namespace trunkline::server {
 
-// {"time":"2026-11-21T14:00:00.123Z","ms":1.234,"peer":"192.0.2.1:50000",...} and a line feed. Fields that are empty are
-// left out; whatever a client has sent is escaped.
+// {"time":"2026-11-21T14:00:00.123Z","ms":1.234,"peer":"192.0.2.1:50000",...} and a line feed. Fields that are empty
+// are left out; whatever a client has sent is escaped.
 std::string json_line(const LogEntry& entry);
 
 struct AccessLogSettings {

@@ -1,6 +1,7 @@
 #include "server/active_request.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "server/connection.h"
 #include "server/log_entry.h"
@@ -59,7 +60,13 @@ void ActiveRequest::begin(IncomingHead head) {
         std::chrono::system_clock::now(), connection_.now(), request.protocol, request.method, request.authority,
         request.path, request.id, request.traceparent, std::string(request.headers.get("user-agent").value_or(""))});
   }
-  connection_.worker().handler()(std::move(request), Exchange(state_));
+  try {
+    connection_.worker().handler()(std::move(request), Exchange(state_));
+  } catch (const std::exception& error) {  // its exchange died with it, and that is a 500
+    if (connection_.worker().settings().on_trouble) {
+      connection_.worker().settings().on_trouble(std::string("a handler threw: ") + error.what());
+    }
+  }
 }
 
 void ActiveRequest::end(bool complete) {

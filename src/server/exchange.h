@@ -48,7 +48,7 @@ class Exchange {
   explicit Exchange(std::shared_ptr<ExchangeState> state);
   Exchange(Exchange&&) noexcept;
   Exchange& operator=(Exchange&&) noexcept;
-  ~Exchange();  // unanswered: 500
+  ~Exchange();  // unanswered: 500, also when a handler throws
 
   // One of these three, once.
   void respond(Response response);

@@ -192,6 +192,7 @@ ExchangeState::Piece ExchangeState::take_response() {
   bool room = false;
   {
     const Guard guard(lock_);
+    woken_ = true;  // the carrier is at it: on_room may write, and must not call it from inside
     piece.bytes.swap(out_);
     piece.end = finished_;
     piece.cut = cut_;

@@ -1,6 +1,6 @@
 // What the handles of one request (its body, its answer, the writer of its response's body) share with the connection
-// that carries it. Confined to the loop's thread, but for the bytes a writer has left here, which are under a lock; what
-// handles do elsewhere is posted. So the carrier never waits for a handler.
+// that carries it. Confined to the loop's thread, but for the bytes a writer has left here, which are under a lock;
+// what handles do elsewhere is posted. So the carrier never waits for a handler.
 #pragma once
 
 #include <memory>

@@ -171,8 +171,10 @@ void Http2::update_deadline() {
   if (carriers_.empty()) {
     next = std::min(next, after(idle_since_, ending_ ? timeouts.linger : timeouts.idle));
     if (!session_.settings_acknowledged()) next = std::min(next, after(idle_since_, timeouts.header));
+    check_at_ = never;
   } else {
-    next = std::min(next, after(connection_.now(), timeouts.progress / 2));
+    if (check_at_ == never) check_at_ = after(connection_.now(), timeouts.progress / 2);
+    next = std::min(next, check_at_);
   }
   connection_.set_deadline(next);
 }
@@ -197,6 +199,7 @@ void Http2::on_deadline() {
     connection_.cut(ConnectionEnd::timed_out);
     return;
   }
+  if (now >= check_at_) check_at_ = never;
   std::vector<Http2Carrier*> slow;
   for (const auto& carrier : carriers_) {
     if (!carrier->check_progress(now)) slow.push_back(carrier.get());

@@ -45,6 +45,7 @@ class Http2 final : public Speaker, private http2::ServerSession::Observer {
   std::vector<Http2Carrier*> new_;  // whose handlers are still to be called
   std::size_t served_ = 0;
   TimePoint idle_since_;
+  TimePoint check_at_ = never;   // of the streams' progress; not put off by what moves on others
   TimePoint refuse_at_ = never;  // the second step of a graceful end
   ConnectionEnd end_ = ConnectionEnd::last_request;
   bool ending_ = false;
