@@ -58,7 +58,7 @@ void WebSocketState::ended(std::uint16_t code, std::string_view reason) {
   driver_ = nullptr;
   if (std::exchange(ended_, true)) return;
   const std::shared_ptr<WebSocketState> keep = shared_from_this();
-  if (events_.on_closed) events_.on_closed(std::move(code), std::move(reason));
+  if (events_.on_closed) events_.on_closed(std::uint16_t{code}, std::string_view{reason});
   // What the callbacks hold may be a handle of this very WebSocket. Not now: one of them may be calling us.
   mailbox_.post([keep] { keep->events_ = {}; });
 }
@@ -66,7 +66,7 @@ void WebSocketState::ended(std::uint16_t code, std::string_view reason) {
 void WebSocketState::message(std::string_view bytes, bool is_text) {
   if (ended_ || !events_.on_message) return;
   WebSocket handle(shared_from_this());
-  events_.on_message(handle, std::move(bytes), std::move(is_text));
+  events_.on_message(handle, std::string_view{bytes}, bool{is_text});
 }
 
 void WebSocketState::room_made() {
