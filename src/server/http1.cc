@@ -69,7 +69,7 @@ class Http1 final : public Speaker, public Carrier {
   void begin_request(bool pipelined);
   void take_data(std::string_view data);
   void end_request();
-  std::optional<Framing> send_head(const http1::OutgoingResponse& response, std::string_view content);
+  std::optional<Framing> send_head(const http1::OutgoingResponse& response, std::string_view content, bool is_whole);
   bool write_piece(std::string_view bytes);
   void finish_response(const Headers& trailers);
   void maybe_next();
@@ -169,7 +169,8 @@ void Http1::begin_request(bool pipelined) {
   incoming.has_body = decoder_.body() != Decoder::Body::none;
   if (decoder_.body() == Decoder::Body::length) incoming.content_length = decoder_.content_length();
   incoming.authority = head.headers.get("host").value_or("");
-  if (decoder_.wants_upgrade() && !incoming.has_body && websocket::wants_websocket(head.headers)) {
+  if (decoder_.wants_upgrade() && !incoming.has_body && head.method == "GET" &&
+      websocket::wants_websocket(head.headers)) {
     incoming.wants_websocket = true;
     upgrade_ = std::make_unique<Headers>(head.headers);
   }
@@ -245,12 +246,14 @@ void Http1::on_read_end(bool broken) {
 void Http1::refuse(int status, std::string_view what, ConnectionEnd why) {
   if (active_) {
     const auto state = active_->state();
-    state->fail_body(Error(status == 413                     ? ErrorCode::limit_exceeded
+    const ErrorCode code = status == 413                     ? ErrorCode::limit_exceeded
                            : why == ConnectionEnd::timed_out ? ErrorCode::timeout_idle_read
-                                                             : ErrorCode::invalid_request,
-                           Phase::body, "the request's body was refused: " + std::string(what)));
+                                                             : ErrorCode::invalid_request;
+    // The handler hears of it, but the answer is ours from here on.
+    const bool was_answering = std::exchange(answering_, true);
+    state->fail_body(Error(code, Phase::body, "the request's body was refused: " + std::string(what)));
     if (!active_ || connection_.closing()) return;
-    if (answering_) {
+    if (was_answering) {
       give_up(why);
       return;
     }
@@ -264,7 +267,7 @@ void Http1::refuse(int status, std::string_view what, ConnectionEnd why) {
   http1::OutgoingResponse out{.status = status, .headers = &response.headers};
   out.has_body = true;
   out.content_length = response.body.size();
-  send_head(out, response.content());
+  send_head(out, response.content(), true);
   connection_.close(why, true);
 }
 
@@ -335,7 +338,8 @@ void Http1::drain() {
 
 // --- the answer
 
-std::optional<Framing> Http1::send_head(const http1::OutgoingResponse& response, std::string_view content) {
+std::optional<Framing> Http1::send_head(const http1::OutgoingResponse& response, std::string_view content,
+                                        bool is_whole) {
   http1::OutgoingResponse out = response;
   out.date = connection_.worker().date();
   out.server = connection_.worker().settings().name;
@@ -345,7 +349,7 @@ std::optional<Framing> Http1::send_head(const http1::OutgoingResponse& response,
   // Whoever waits for 100 may never send the body, and whoever sends a long one for nothing is stopped.
   const bool long_body = !request_done_ && active_ && decoder_.body() == Decoder::Body::length &&
                          decoder_.content_length() > limits().discarded_bytes;
-  context.keep_alive = keep_alive_ && !draining_ && !continue_owed_ && !(long_body && !content.empty());
+  context.keep_alive = keep_alive_ && !draining_ && !continue_owed_ && !(long_body && is_whole);
   std::string& head = head_buffer();
   auto framing = http1::encode_response(out, context, head);
   if (!framing) {
@@ -370,7 +374,7 @@ void Http1::respond(Response&& response) {
   http1::OutgoingResponse out{.status = response.status, .headers = &response.headers};
   out.has_body = !has_no_body(response.status);
   if (out.has_body) out.content_length = response.content().size();
-  if (!send_head(out, response.content())) {
+  if (!send_head(out, response.content(), true)) {
     respond(plain_response(500));
     return;
   }
@@ -387,7 +391,7 @@ void Http1::start(int status, Headers&& headers, std::optional<std::uint64_t> le
   http1::OutgoingResponse out{.status = status, .headers = &headers};
   out.has_body = !has_no_body(status);
   if (out.has_body) out.content_length = length;
-  const auto framing = send_head(out, {});
+  const auto framing = send_head(out, {}, false);
   if (!framing) {
     respond(plain_response(500));
     return;
@@ -491,7 +495,7 @@ void Http1::accept_websocket(const std::shared_ptr<WebSocketState>& websocket) {
     return;
   }
   const websocket::HandshakeAnswer answer =
-      websocket::answer_handshake(websocket->choice(), is_head_ ? "HEAD" : "GET", minor_ ? 1 : 0, *upgrade_);
+      websocket::answer_handshake(websocket->choice(), "GET", minor_ ? 1 : 0, *upgrade_);
   std::string& head = head_buffer();
   if (answer.status != 101 || !http1::encode_switch("websocket", answer.headers, connection_.worker().date(), head)) {
     websocket->refused();

@@ -59,8 +59,8 @@ void Http2Carrier::on_data(std::string_view bytes) {
   const auto state = active_.state();
   if (received_ > owner_.connection().worker().settings().limits.body_bytes && !refused_) {
     refused_ = true;
-    state->fail_body(Error(ErrorCode::limit_exceeded, Phase::body, "the request's body is too large"));
     respond(plain_response(413, "the request's body is too large"));
+    state->fail_body(Error(ErrorCode::limit_exceeded, Phase::body, "the request's body is too large"));
   }
   if (!refused_) state->deliver(bytes);
   give_credit();
@@ -228,13 +228,14 @@ bool Http2Carrier::check_progress(TimePoint now) {
 void Http2Carrier::give_up_slow() {
   progress_.stop();
   const auto state = active_.state();
-  state->fail_body(Error(ErrorCode::timeout_idle_read, Phase::body, "the request's body came too slowly"));
   if (responded_here_) {
     owner_.session().reset(*this, http2::Code::cancel);
   } else {
     refused_ = true;
     respond(plain_response(408, "its body came too slowly"));
   }
+  // Afterwards: the handler may give up its exchange for it, and the answer is ours.
+  state->fail_body(Error(ErrorCode::timeout_idle_read, Phase::body, "the request's body came too slowly"));
 }
 
 }  // namespace trunkline::server
