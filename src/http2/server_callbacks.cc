@@ -132,6 +132,14 @@ int ServerSession::Callbacks::on_frame_sent(nghttp2_session* session, const nght
       self.bucket_.earn(1 + static_cast<std::int64_t>(frame->hd.length / download_bytes_per_token));
       if (ServerStream* stream = is_end ? self.find(frame->hd.stream_id) : nullptr) stream->response_done_ = true;
       break;
+    case NGHTTP2_RST_STREAM: {
+      // By nghttp2 itself, of what it has told nobody: a window that was not kept.
+      ServerStream* const stream = self.find(frame->hd.stream_id);
+      if (stream == nullptr || stream->reset_by_us_ || stream->body_failed_ || stream->malformed_) break;
+      stream->malformed_ = true;
+      self.count_reset();
+      break;
+    }
     case NGHTTP2_GOAWAY:
       if (frame->goaway.error_code != NGHTTP2_NO_ERROR) {
         std::string why(view(frame->goaway.opaque_data, frame->goaway.opaque_data_len));
