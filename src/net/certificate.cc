@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/sha256.h"
 #include "base/text.h"
 #include "net/openssl.h"
 
@@ -60,6 +61,21 @@ std::string certificate_complaint(X509_STORE_CTX* store, const std::string& want
     return "the certificate is not for " + printable(wanted) + " but for " + names_of(certificate);
   }
   return sentence + " (certificate: " + subject_of(certificate) + ")";
+}
+
+std::string certificate_subject(const X509* certificate) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &text);
+  return size > 0 ? printable({text, static_cast<std::size_t>(size)}, 1024) : std::string();
+}
+
+std::string certificate_fingerprint(const X509* certificate) {
+  Sha256::Digest digest{};
+  unsigned int size = 0;
+  if (X509_digest(certificate, EVP_sha256(), reinterpret_cast<unsigned char*>(digest.data()), &size) != 1) return {};
+  return hex(digest);
 }
 
 }  // namespace trunkline::net

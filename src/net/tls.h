@@ -59,6 +59,14 @@ class TlsSessions {
   std::unique_ptr<Impl> impl_;
 };
 
+// What a server knows of its client.
+struct TlsPeer {
+  std::string server_name;  // SNI, or empty
+  // Of its certificate, when one was asked for and shown; it was verified. RFC 2253, and SHA-256 in hex.
+  std::string subject;
+  std::string fingerprint;
+};
+
 class TlsStream : public Stream {
  public:
   enum class Step : unsigned char { done, again, failed };
@@ -68,6 +76,7 @@ class TlsStream : public Stream {
   virtual bool untrusted() const = 0;
   virtual std::string alpn() const = 0;         // what was agreed, or empty
   virtual std::string description() const = 0;  // "TLSv1.3 TLS_AES_256_GCM_SHA384" and ", resumed"
+  virtual TlsPeer peer() const = 0;             // on a server, after the handshake
 };
 
 // `name` is a host name or an IP address: SNI (names only) and what the certificate must hold (SAN only, no CN).

@@ -9,6 +9,7 @@
 #include "net/certificate.h"
 #include "net/openssl.h"
 #include "net/tls.h"
+#include "net/tls_server.h"
 
 namespace trunkline::net {
 namespace {
@@ -52,6 +53,7 @@ class OpensslStream final : public TlsStream {
  public:
   OpensslStream(std::unique_ptr<Stream> lower, std::shared_ptr<TlsContext> context, const std::string& name,
                 const std::vector<std::string>& alpn, std::shared_ptr<TlsSessions> sessions);
+  OpensslStream(std::unique_ptr<Stream> lower, std::shared_ptr<TlsContext> context);  // a server's
   ~OpensslStream() override;
 
   Step handshake(Scratch& scratch) override;
@@ -59,6 +61,7 @@ class OpensslStream final : public TlsStream {
   bool untrusted() const override { return untrusted_; }
   std::string alpn() const override;
   std::string description() const override;
+  TlsPeer peer() const override;
 
   ReadResult read(Scratch& scratch) override { return receive(scratch, false); }
   ReadResult read_waiting(Scratch& scratch) override { return receive(scratch, true); }
@@ -77,6 +80,7 @@ class OpensslStream final : public TlsStream {
   void judge(X509_STORE_CTX* store);
 
  private:
+  bool attach();
   void set_up(const std::vector<std::string>& alpn);
   bool set_name();
   bool set_alpn(const std::vector<std::string>& alpn);
@@ -97,6 +101,7 @@ class OpensslStream final : public TlsStream {
   std::shared_ptr<TlsSessions> sessions_;
   ServerName name_;
   SslPtr ssl_;
+  const char* const far_end_ = "the server";
 
   std::string_view input_;  // ciphertext that OpenSSL has not taken yet: in a scratch buffer, or in kept_input_
   std::string kept_input_;  // what was left over when read() or handshake() returned
@@ -161,6 +166,11 @@ OpensslStream::OpensslStream(std::unique_ptr<Stream> lower, std::shared_ptr<TlsC
   set_up(alpn);
 }
 
+OpensslStream::OpensslStream(std::unique_ptr<Stream> lower, std::shared_ptr<TlsContext> context)
+    : lower_(std::move(lower)), context_(std::move(context)), ssl_(SSL_new(context_->get())), far_end_("the client") {
+  if (attach()) SSL_set_accept_state(ssl_.get());
+}
+
 OpensslStream::~OpensslStream() {
   // SSL_free would mark the session as spoilt unless both sides had said goodbye. What spoils a session is a broken
   // record or handshake, not a connection that was dropped.
@@ -169,16 +179,21 @@ OpensslStream::~OpensslStream() {
   }
 }
 
-void OpensslStream::set_up(const std::vector<std::string>& alpn) {
+bool OpensslStream::attach() {
   clear_errors();
   BIO* bio = ssl_ ? BIO_new(bio_method()) : nullptr;
   if (!bio) {
     failure_ = "OpenSSL has no memory for a connection";
-    return;
+    return false;
   }
   BIO_set_data(bio, this);
   SSL_set_bio(ssl_.get(), bio, bio);
   SSL_set_app_data(ssl_.get(), this);
+  return true;
+}
+
+void OpensslStream::set_up(const std::vector<std::string>& alpn) {
+  if (!attach()) return;
   SSL_set_connect_state(ssl_.get());
   if (!set_name() || !set_alpn(alpn)) return;
   if (sessions_ && context_->resume()) {
@@ -234,7 +249,7 @@ TlsStream::Step OpensslStream::fail_with_openssl() {
   const int reason = ERR_GET_REASON(ERR_peek_error());
   std::string text = take_error_text();
   if (reason == SSL_R_WRONG_VERSION_NUMBER) {
-    text = "the server's answer is not TLS, or of an unsupported version (" + text + ")";
+    text = std::string(far_end_) + "'s answer is not TLS, or of an unsupported version (" + text + ")";
   } else if (reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED || reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE) {
     text = "the server refused our client certificate or wants one (" + text + ")";
   }
@@ -256,7 +271,7 @@ TlsStream::Step OpensslStream::handshake(Scratch& scratch) {
     const ReadResult got = lower_->read(scratch);
     if (got.io == Io::again) return Step::again;
     if (got.io == Io::failed) return fail("the connection broke during the handshake: " + got.error.message());
-    if (got.io != Io::ok) return fail("the server closed the connection during the handshake");
+    if (got.io != Io::ok) return fail(std::string(far_end_) + " closed the connection during the handshake");
     input_ = got.bytes;
     lower_drained_ = got.drained;
   }
@@ -295,6 +310,18 @@ std::string OpensslStream::description() const {
   text += SSL_get_cipher_name(ssl_.get());
   if (SSL_session_reused(ssl_.get())) text += ", resumed";
   return text;
+}
+
+TlsPeer OpensslStream::peer() const {
+  TlsPeer peer;
+  if (!ssl_) return peer;
+  const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
+  if (name != nullptr) peer.server_name = name;
+  const X509* certificate = SSL_get0_peer_certificate(ssl_.get());
+  if (certificate == nullptr || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return peer;
+  peer.subject = certificate_subject(certificate);
+  peer.fingerprint = certificate_fingerprint(certificate);
+  return peer;
 }
 
 // It waits once, so that a peer who sends half a record now and then cannot keep the caller from his time limit.
@@ -535,6 +562,10 @@ std::unique_ptr<TlsStream> make_tls_stream(std::unique_ptr<Stream> lower, std::s
                                            const std::string& name, const std::vector<std::string>& alpn,
                                            std::shared_ptr<TlsSessions> sessions) {
   return std::make_unique<OpensslStream>(std::move(lower), std::move(context), name, alpn, std::move(sessions));
+}
+
+std::unique_ptr<TlsStream> make_tls_server_stream(std::unique_ptr<Stream> lower, std::shared_ptr<TlsContext> context) {
+  return std::make_unique<OpensslStream>(std::move(lower), std::move(context));
 }
 
 }  // namespace trunkline::net

@@ -1,0 +1,108 @@
+#include "server/active_request.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "server/connection.h"
+#include "server/log_entry.h"
+#include "server/request_id.h"
+#include "server/worker.h"
+
+namespace trunkline::server {
+
+struct ActiveRequest::Facts {
+  std::chrono::system_clock::time_point at;
+  TimePoint began;
+  Protocol protocol;
+  std::string method, authority, path, id, traceparent, user_agent;
+};
+
+namespace {
+
+// A proxy's form of a target is "http://host/path"; the codec has checked it, and that its host is the Host's.
+void split_target(std::string_view target, Request& request) {
+  const std::size_t scheme = target.starts_with('/') || target == "*" ? std::string_view::npos : target.find("://");
+  if (scheme != std::string_view::npos) {
+    target.remove_prefix(std::min(target.find_first_of("/?", scheme + 3), target.size()));
+    if (!target.starts_with('/')) request.path = "/";
+  }
+  const std::size_t question = target.find('?');
+  request.path += target.substr(0, question);
+  if (question != std::string_view::npos) request.query = target.substr(question + 1);
+}
+
+}  // namespace
+
+ActiveRequest::ActiveRequest(Connection& connection, Carrier& carrier)
+    : connection_(connection),
+      state_(std::make_shared<ExchangeState>(connection.worker().loop(), carrier,
+                                             connection.worker().settings().limits.response_ahead_bytes)),
+      token_(connection.worker().ledger()) {}
+
+ActiveRequest::~ActiveRequest() { end(false); }
+
+void ActiveRequest::begin(IncomingHead head) {
+  Request request;
+  request.method = std::move(head.method);
+  request.authority = std::move(head.authority);
+  request.headers = std::move(head.headers);
+  split_target(head.target, request);
+  request.protocol = head.protocol;
+  request.secure = connection_.secure();
+  request.wants_websocket = head.wants_websocket;
+  request.peer = connection_.peer();
+  request.tls = connection_.tls();
+  request.id = request_id(request.headers);
+  request.traceparent = traceparent(request.headers);
+  if (head.has_body) request.body = RequestBody(state_, head.content_length);
+  if (connection_.worker().settings().on_request) {
+    facts_ = std::make_unique<Facts>(Facts{
+        std::chrono::system_clock::now(), connection_.now(), request.protocol, request.method, request.authority,
+        request.path, request.id, request.traceparent, std::string(request.headers.get("user-agent").value_or(""))});
+  }
+  try {
+    connection_.worker().handler()(std::move(request), Exchange(state_));
+  } catch (const std::exception& error) {  // its exchange died with it, and that is a 500
+    if (connection_.worker().settings().on_trouble) {
+      connection_.worker().settings().on_trouble(std::string("a handler threw: ") + error.what());
+    }
+  }
+}
+
+void ActiveRequest::end(bool complete) {
+  if (std::exchange(ended_, true)) return;
+  if (complete) token_.complete();
+  if (facts_) {
+    LogEntry entry;
+    entry.at = facts_->at;
+    entry.took = connection_.now() - facts_->began;
+    entry.peer = connection_.peer();
+    entry.protocol = facts_->protocol;
+    entry.secure = connection_.secure();
+    entry.method = facts_->method;
+    entry.authority = facts_->authority;
+    entry.path = facts_->path;
+    entry.status = status_;
+    entry.received = received_;
+    entry.sent = sent_;
+    entry.cancelled = !complete;
+    entry.request_id = facts_->id;
+    entry.traceparent = facts_->traceparent;
+    entry.user_agent = facts_->user_agent;
+    connection_.worker().settings().on_request(entry);
+  }
+  state_->leave(!complete);
+}
+
+void log_refused(Connection& connection, Protocol protocol, int status) {
+  if (!connection.worker().settings().on_request) return;
+  LogEntry entry;
+  entry.at = std::chrono::system_clock::now();
+  entry.peer = connection.peer();
+  entry.protocol = protocol;
+  entry.secure = connection.secure();
+  entry.status = status;
+  connection.worker().settings().on_request(entry);
+}
+
+}  // namespace trunkline::server

@@ -1,0 +1,65 @@
+// One request under way, whatever carries it: from its complete head to the last byte of its response. It is counted,
+// named, handed to the handler and logged here.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/exchange_state.h"
+#include "server/gauges.h"
+#include "server/request.h"
+
+namespace trunkline::server {
+
+class Connection;
+
+// The head as a codec gives it.
+struct IncomingHead {
+  std::string method;
+  std::string target;  // "/path?query", "*", or with `authority` inside it: "http://host/path"
+  std::string authority;
+  Headers headers;
+  Protocol protocol = Protocol::http1_1;
+  bool has_body = false;
+  std::optional<std::uint64_t> content_length;
+  bool wants_websocket = false;
+};
+
+class ActiveRequest {
+ public:
+  ActiveRequest(Connection& connection, Carrier& carrier);
+  ~ActiveRequest();  // as end(false)
+  ActiveRequest(const ActiveRequest&) = delete;
+  ActiveRequest& operator=(const ActiveRequest&) = delete;
+
+  // Calls the handler, which may answer at once.
+  void begin(IncomingHead head);
+
+  // By value: what the handler does in a callback may end this request while the state is still at work.
+  std::shared_ptr<ExchangeState> state() const { return state_; }
+
+  void received(std::size_t bytes) { received_ += bytes; }
+  void sent(std::size_t bytes) { sent_ += bytes; }
+  void answered(int status) { status_ = status; }
+  // Once. `complete`: the response is written whole.
+  void end(bool complete);
+
+ private:
+  struct Facts;  // for the log
+
+  Connection& connection_;
+  std::shared_ptr<ExchangeState> state_;
+  RequestToken token_;
+  std::unique_ptr<Facts> facts_;
+  std::uint64_t received_ = 0;
+  std::uint64_t sent_ = 0;
+  int status_ = 0;
+  bool ended_ = false;
+};
+
+// For the log: a request that was refused before it could be read.
+void log_refused(Connection& connection, Protocol protocol, int status);
+
+}  // namespace trunkline::server

@@ -1,0 +1,17 @@
+// Names that follow a request through several programs.
+#pragma once
+
+#include <string>
+
+#include <trunkline/headers.hpp>
+
+namespace trunkline::server {
+
+// X-Request-Id when it is sane (1 to 128 letters, digits and any of -_.:+/=@, and stands once), otherwise a new one of
+// 15 random characters: 90 bits, and no allocation.
+std::string request_id(const Headers& headers);
+
+// W3C Trace Context's traceparent when it is valid and stands once, or empty.
+std::string traceparent(const Headers& headers);
+
+}  // namespace trunkline::server

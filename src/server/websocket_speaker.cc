@@ -1,0 +1,162 @@
+// Drives a WebSocket on the connection that its handshake came by.
+#include <algorithm>
+#include <utility>
+
+#include "server/connection.h"
+#include "server/websocket_state.h"
+#include "server/worker.h"
+
+namespace trunkline::server {
+namespace {
+
+using Guard = std::lock_guard<Lock>;
+using Event = websocket::Connection::Event;
+
+class WebSocketSpeaker final : public Speaker, private WebSocketState::Driver {
+ public:
+  WebSocketSpeaker(Connection& connection, std::shared_ptr<WebSocketState> state)
+      : Speaker(connection), state_(std::move(state)), token_(connection.worker().ledger()) {
+    connection.set_deadline(never);
+  }
+
+  void on_bytes(std::string_view bytes) override;
+  void on_read_end(bool broken) override;
+  void on_room() override;
+  void on_deadline() override;
+  void drain() override;
+  void on_gone() override { state_->ended(1006, {}); }
+
+ private:
+  void output_waits() override;
+  void reading_changed() override;
+  void begin();
+  void update();
+
+  const std::shared_ptr<WebSocketState> state_;
+  WebSocketToken token_;
+  std::string held_;  // read, and not wanted while it is paused
+  bool begun_ = false;
+  bool draining_ = false;
+};
+
+void WebSocketSpeaker::begin() {
+  if (std::exchange(begun_, true)) return;
+  if (connection_.worker().draining()) drain();
+  state_->opened(*this);
+  if (!connection_.closing()) output_waits();
+}
+
+void WebSocketSpeaker::on_bytes(std::string_view bytes) {
+  begin();
+  const TimePoint now = connection_.now();
+  while (!connection_.closing()) {
+    if (state_->paused()) {
+      held_ += bytes;
+      return;
+    }
+    Event event = Event::need_more;
+    std::string message;
+    bool text = false;
+    std::uint16_t code = 0;
+    std::string reason;
+    {
+      const Guard guard(state_->lock());
+      websocket::Connection& protocol = state_->protocol();
+      event = protocol.next(bytes, now);
+      if (event == Event::message) {
+        message = protocol.take_message();
+        text = protocol.text();
+      } else if (event == Event::closed) {
+        code = protocol.close_code();
+        reason = protocol.close_reason();
+      } else if (event == Event::failed) {
+        code = protocol.failure().close_code;
+        reason = protocol.failure().what;
+      }
+    }
+    if (event == Event::message) {
+      state_->message(message, text);
+      continue;
+    }
+    output_waits();
+    if (event == Event::need_more) return;
+    // Ours to end: the client waits for it (RFC 6455 section 7.1.1).
+    if (event == Event::closed) {
+      connection_.close(draining_ ? ConnectionEnd::drained : ConnectionEnd::last_request);
+    } else {
+      connection_.close(ConnectionEnd::protocol_error, true);
+    }
+    state_->ended(code, reason);
+    return;
+  }
+}
+
+void WebSocketSpeaker::on_read_end(bool) { connection_.cut(ConnectionEnd::peer_closed); }
+
+void WebSocketSpeaker::on_room() {
+  begin();
+  if (connection_.closing()) return;
+  output_waits();
+  state_->room_made();
+}
+
+// As much as the connection has room for; the rest waits where it is counted.
+void WebSocketSpeaker::output_waits() {
+  if (!begun_) return;
+  {
+    const Guard guard(state_->lock());
+    websocket::Connection& protocol = state_->protocol();
+    while (connection_.has_room() && protocol.queued_bytes() != 0) {
+      const std::size_t size = protocol.queued_bytes();
+      connection_.send_soon({protocol.output()});
+      protocol.sent(size, connection_.now());
+    }
+  }
+  update();
+}
+
+void WebSocketSpeaker::update() {
+  if (connection_.closing()) return;
+  const Guard guard(state_->lock());
+  connection_.set_deadline(state_->protocol().deadline());
+}
+
+void WebSocketSpeaker::on_deadline() {
+  websocket::Connection::Due due = websocket::Connection::Due::nothing;
+  {
+    const Guard guard(state_->lock());
+    due = state_->protocol().on_time(connection_.now());
+  }
+  if (due == websocket::Connection::Due::nothing) {
+    output_waits();
+  } else {
+    connection_.cut(draining_ ? ConnectionEnd::drained : ConnectionEnd::timed_out);
+  }
+}
+
+void WebSocketSpeaker::reading_changed() {
+  if (state_->paused()) {
+    connection_.pause_reading();
+    return;
+  }
+  if (!held_.empty()) connection_.put_back(std::exchange(held_, {}));
+  connection_.resume_reading();
+  update();
+}
+
+void WebSocketSpeaker::drain() {
+  draining_ = true;
+  {
+    const Guard guard(state_->lock());
+    state_->protocol().close(1001, "the server is going away", connection_.now());
+  }
+  output_waits();
+}
+
+}  // namespace
+
+std::unique_ptr<Speaker> make_websocket(Connection& connection, std::shared_ptr<WebSocketState> state) {
+  return std::make_unique<WebSocketSpeaker>(connection, std::move(state));
+}
+
+}  // namespace trunkline::server

@@ -1,0 +1,173 @@
+#include "server/websocket_state.h"
+
+#include "server/exchange_state.h"
+
+namespace trunkline::server {
+namespace {
+
+using Guard = std::lock_guard<Lock>;
+
+constexpr std::size_t longest_reason = 123;  // RFC 6455 section 5.5: 125 bytes, less the code
+
+websocket::Settings protocol_settings(const WebSocketSettings& settings) {
+  websocket::Settings made;
+  made.limits = {settings.frame_bytes, settings.message_bytes, settings.fragments};
+  made.send_queue_bytes = settings.send_queue_bytes;
+  made.ping_after = settings.ping_after;
+  made.ping_timeout = settings.ping_timeout;
+  made.close_timeout = settings.close_timeout;
+  made.write_stall = settings.write_stall;
+  return made;
+}
+
+}  // namespace
+
+WebSocketState::WebSocketState(net::Loop* loop, net::Loop::Mailbox mailbox, WebSocketSettings settings,
+                               WebSocketEvents events)
+    : loop_(loop),
+      mailbox_(std::move(mailbox)),
+      events_(std::move(events)),
+      subprotocols_(std::move(settings.subprotocols)),
+      queue_limit_(settings.send_queue_bytes),
+      protocol_(websocket::Role::server, protocol_settings(settings), {}, Clock::now()) {}
+
+template <class Action>
+void WebSocketState::on_loop(Action action) {
+  if (net::Loop::current() == loop_) {
+    action(*this);
+  } else {
+    mailbox_.post([self = shared_from_this(), action = std::move(action)] { action(*self); });
+  }
+}
+
+void WebSocketState::opened(Driver& driver) {
+  driver_ = &driver;
+  std::vector<std::string>().swap(subprotocols_);
+  if (events_.on_open) {
+    WebSocket handle(shared_from_this());
+    events_.on_open(handle);
+    if (!ended_) events_.on_open.reset();  // with what it holds
+  }
+}
+
+void WebSocketState::ended(std::uint16_t code, std::string_view reason) {
+  {
+    const Guard guard(lock_);
+    gone_ = true;
+  }
+  driver_ = nullptr;
+  if (std::exchange(ended_, true)) return;
+  const std::shared_ptr<WebSocketState> keep = shared_from_this();
+  if (events_.on_closed) events_.on_closed(std::uint16_t{code}, std::string_view{reason});
+  // What the callbacks hold may be a handle of this very WebSocket. Not now: one of them may be calling us.
+  mailbox_.post([keep] { keep->events_ = {}; });
+}
+
+void WebSocketState::message(std::string_view bytes, bool is_text) {
+  if (ended_ || !events_.on_message) return;
+  WebSocket handle(shared_from_this());
+  events_.on_message(handle, std::string_view{bytes}, bool{is_text});
+}
+
+void WebSocketState::room_made() {
+  {
+    const Guard guard(lock_);
+    if (!room_wanted_ || protocol_.queued_bytes() > queue_limit_ / 2) return;
+    room_wanted_ = false;
+  }
+  if (!ended_ && events_.on_room) events_.on_room();
+}
+
+WebSocket::Sent WebSocketState::send(websocket::Opcode opcode, std::string_view bytes) {
+  {
+    const Guard guard(lock_);
+    if (gone_ || !protocol_.may_send()) return WebSocket::Sent::closed;
+    if (!protocol_.has_room()) {
+      room_wanted_ = true;
+      return WebSocket::Sent::full;
+    }
+    protocol_.send(opcode, bytes, Clock::now());
+  }
+  wake();
+  return WebSocket::Sent::taken;
+}
+
+void WebSocketState::close(std::uint16_t code, std::string_view reason) {
+  {
+    const Guard guard(lock_);
+    if (gone_) return;
+    protocol_.close(code, reason.substr(0, longest_reason), Clock::now());
+  }
+  wake();
+}
+
+void WebSocketState::pause(bool wanted) {
+  on_loop([wanted](WebSocketState& self) {
+    if (self.paused_ == wanted) return;
+    self.paused_ = wanted;
+    {
+      const Guard guard(self.lock_);
+      if (wanted) {
+        self.protocol_.pause_reading();
+      } else {
+        self.protocol_.resume_reading(Clock::now());
+      }
+    }
+    if (self.driver_ != nullptr) self.driver_->reading_changed();
+  });
+}
+
+std::size_t WebSocketState::queued_bytes() {
+  const Guard guard(lock_);
+  return protocol_.queued_bytes();
+}
+
+// Once for all that is sent until the loop has come to it.
+void WebSocketState::wake() {
+  {
+    const Guard guard(lock_);
+    if (std::exchange(woken_, true)) return;
+  }
+  on_loop([](WebSocketState& self) {
+    {
+      const Guard guard(self.lock_);
+      self.woken_ = false;
+    }
+    if (self.driver_ != nullptr) self.driver_->output_waits();
+  });
+}
+
+// --- handles
+
+WebSocket::Sent WebSocket::send_text(std::string_view text) {
+  return state_ ? state_->send(websocket::Opcode::text, text) : Sent::closed;
+}
+
+WebSocket::Sent WebSocket::send_binary(std::string_view bytes) {
+  return state_ ? state_->send(websocket::Opcode::binary, bytes) : Sent::closed;
+}
+
+void WebSocket::close(std::uint16_t code, std::string_view reason) {
+  if (state_) state_->close(code, reason);
+}
+
+void WebSocket::pause() {
+  if (state_) state_->pause(true);
+}
+
+void WebSocket::resume() {
+  if (state_) state_->pause(false);
+}
+
+std::size_t WebSocket::queued_bytes() const { return state_ ? state_->queued_bytes() : 0; }
+
+WebSocket Exchange::accept_websocket(WebSocketSettings settings, WebSocketEvents events) {
+  const auto state = std::exchange(state_, nullptr);
+  if (!state) return {};
+  auto websocket =
+      std::make_shared<WebSocketState>(state->loop(), state->mailbox(), std::move(settings), std::move(events));
+  state->accept_websocket(websocket);
+  return WebSocket(std::move(websocket));
+}
+
+}  // namespace trunkline::server

@@ -1,0 +1,77 @@
+// What the handles of a WebSocket share with its connection. The protocol's state is under a lock, so that any thread
+// may send; the connection is touched on its loop's thread only.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/lock.h"
+#include "net/loop.h"
+#include "server/websocket.h"
+#include "websocket/connection.h"
+#include "websocket/server_handshake.h"
+
+namespace trunkline::server {
+
+class Connection;
+class Speaker;
+
+class WebSocketState final : public std::enable_shared_from_this<WebSocketState> {
+ public:
+  // What the state needs of the speaker that drives it.
+  class Driver {
+   public:
+    virtual void output_waits() = 0;
+    virtual void reading_changed() = 0;
+
+   protected:
+    ~Driver() = default;
+  };
+
+  WebSocketState(net::Loop* loop, net::Loop::Mailbox mailbox, WebSocketSettings settings, WebSocketEvents events);
+
+  // --- on the loop's thread
+
+  websocket::ServerChoice choice() { return {.subprotocols = std::move(subprotocols_)}; }
+  void opened(Driver& driver);
+  void refused() { ended(1006, {}); }                       // it was never opened
+  void ended(std::uint16_t code, std::string_view reason);  // on_closed, once
+  void message(std::string_view bytes, bool is_text);
+  void room_made();  // on_room, if somebody waits and there is
+  bool paused() const { return paused_; }
+  websocket::Connection& protocol() { return protocol_; }  // under the lock
+  Lock& lock() { return lock_; }
+
+  // --- for handles, from any thread
+
+  WebSocket::Sent send(websocket::Opcode opcode, std::string_view bytes);
+  void close(std::uint16_t code, std::string_view reason);
+  void pause(bool wanted);
+  std::size_t queued_bytes();
+
+ private:
+  template <class Action>
+  void on_loop(Action action);
+  void wake();
+
+  net::Loop* const loop_;  // only to be compared: it may have ended
+  const net::Loop::Mailbox mailbox_;
+  Driver* driver_ = nullptr;
+  WebSocketEvents events_;
+  std::vector<std::string> subprotocols_;
+  const std::size_t queue_limit_;
+  bool paused_ = false;
+  bool ended_ = false;
+
+  Lock lock_;
+  websocket::Connection protocol_;
+  bool room_wanted_ = false;
+  bool woken_ = false;
+  bool gone_ = false;
+};
+
+std::unique_ptr<Speaker> make_websocket(Connection& connection, std::shared_ptr<WebSocketState> state);
+
+}  // namespace trunkline::server
