@@ -2,9 +2,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/nearest.h"
 #include "exit_code.h"
 #include "help.h"
-#include "nearest.h"
 
 namespace trunkline::cli {
 namespace {
