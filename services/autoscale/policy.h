@@ -70,8 +70,8 @@ struct MetricPolicy {
   MetricTarget target = {};
   Tolerance tolerance = {};
   std::chrono::seconds average_over{0};  // proposals follow the mean over this time; 0: the newest value
-  double activation = 0;                 // from zero: wakes when the value is above this
-  bool wakes = false;                    // from zero: only such metrics are looked at (external ones)
+  double activation = 0;                 // external ones, from zero: it wakes when the value is above this
+  std::string compare_with = {};         // a gauge of the same pods that is never smaller: a leak shows against it
   std::optional<Veto> veto = {};         // set: a veto metric, which proposes nothing
   bool operator==(const MetricPolicy&) const = default;
 };

@@ -1,0 +1,35 @@
+#include "services/autoscale/engine.h"
+
+#include <algorithm>
+
+#include "services/autoscale/hpa.h"
+#include "services/autoscale/kthena.h"
+#include "services/autoscale/native.h"
+#include "services/autoscale/pause.h"
+
+namespace trunkline::autoscale {
+
+Decision decide(State& state, const Snapshot& snapshot, const Policy& policy, TimePoint now) {
+  if (state.last_decision) now = std::max(now, *state.last_decision);
+  state.last_decision = now;
+
+  Decision decision;
+  decision.policy = policy.name;
+  decision.at = now;
+  decision.dry_run = policy.dry_run;
+  decision.current = decision.desired = snapshot.current;
+  if (const auto* hpa = std::get_if<HpaPolicy>(&policy.rules)) {
+    decide_as_hpa(state.hpa, snapshot, *hpa, policy.pause, now, decision);
+  } else if (const auto* kthena = std::get_if<KthenaPolicy>(&policy.rules)) {
+    decide_as_kthena(state.kthena, snapshot, *kthena, now, decision);
+    hold_if_paused(policy.pause, now, decision);
+  } else {
+    decide_natively(state, snapshot, std::get<NativePolicy>(policy.rules), policy.pause, now, decision);
+  }
+  decision.action = decision.desired > decision.current   ? Action::up
+                    : decision.desired < decision.current ? Action::down
+                                                          : Action::hold;
+  return decision;
+}
+
+}  // namespace trunkline::autoscale

@@ -1,0 +1,276 @@
+#include "services/autoscale/native.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "base/text.h"
+#include "services/autoscale/demand.h"
+#include "services/autoscale/limits.h"
+#include "services/autoscale/numbers.h"
+#include "services/autoscale/pause.h"
+#include "services/autoscale/placement.h"
+#include "services/autoscale/victims.h"
+
+namespace trunkline::autoscale {
+namespace {
+
+// One decision on its way through the stages.
+class Course {
+ public:
+  Course(State& state, const Snapshot& snapshot, const NativePolicy& policy, TimePoint now, Decision& decision)
+      : state_(state),
+        snapshot_(snapshot),
+        policy_(policy),
+        now_(now),
+        decision_(decision),
+        pods_(freeze(snapshot, policy.pods, now)),
+        current_(snapshot.current) {
+    std::int64_t least = policy.bounds.min;
+    std::int64_t most = policy.bounds.max;
+    if (!policy.targets.empty()) least = most = 0;
+    for (const TargetCost& target : policy.targets) {
+      least += target.min;
+      most += target.max;
+    }
+    min_ = saturate(static_cast<double>(least));
+    max_ = std::max(min_, saturate(static_cast<double>(most)));
+  }
+
+  void run() {
+    notice_foreign_change();
+    const Demand demand = measure_demand(state_, policy_, snapshot_, pods_, now_, decision_);
+    if (current_ < min_ || current_ > max_) {
+      step("bounds", std::clamp(current_, min_, max_), current_ < min_ ? "below the minimum" : "above the maximum");
+    } else {
+      decide_within_bounds(demand);
+    }
+    decision_.desired = value_;
+  }
+
+  // Called once the decision is final.
+  void remember_outcome() {
+    const int desired = decision_.desired;
+    choose_who_leaves();
+    if (desired != current_ && !decision_.dry_run) {
+      const int direction = desired > current_ ? 1 : -1;
+      if (state_.last_direction == -direction) state_.reversals.push_back(now_);
+      std::erase_if(state_.reversals, [&](TimePoint at) { return at <= now_ - policy_.flaps.window; });
+      if (state_.reversals.size() > most_history) state_.reversals.erase(state_.reversals.begin());
+      state_.last_direction = direction;
+      if (direction < 0) state_.last_down = now_;
+    }
+    if (!decision_.dry_run) in_force(desired);
+    if (!policy_.targets.empty()) {
+      decision_.targets = split_by_cost(policy_.targets, policy_.cost_expansion_percent, desired);
+    }
+  }
+
+ private:
+  void step(std::string_view stage, int after, std::string reason) {
+    decision_.stages.push_back({std::string(stage), value_, after, reason});
+    if (after != value_ || decision_.reason.empty()) decision_.reason = std::move(reason);
+    value_ = after;
+  }
+
+  void in_force(int replicas) {
+    if (!state_.replicas.empty() && state_.replicas.back().replicas == replicas) return;
+    remember(state_.replicas, replicas, now_, longest_period(policy_), true);
+  }
+
+  void notice_foreign_change() {
+    if (!state_.replicas.empty() && state_.replicas.back().replicas != current_ && !decision_.dry_run) {
+      const std::string message = "somebody else set " + std::to_string(current_) + " replicas where " +
+                                  std::to_string(state_.replicas.back().replicas) + " were decided";
+      decision_.conditions.push_back({"ExternallyChanged", Truth::yes, "ForeignWriter", message});
+      decision_.events.push_back({true, "ExternallyChanged", message});
+    }
+    value_ = current_;
+    in_force(current_);
+    // Without a memory what there is counts as wanted: a restart alone shrinks nothing for one window.
+    if (state_.recommendations.empty()) remember_recommendation(current_);
+  }
+
+  void remember_recommendation(int replicas) {
+    const auto window = std::max({policy_.up.stabilise, down_window(policy_, state_, now_), policy_.flaps.longest,
+                                  policy_.gaps.fallback.window});
+    remember(state_.recommendations, replicas, now_, window, false);
+  }
+
+  void decide_within_bounds(const Demand& demand) {
+    if (current_ == 0) return wake(demand);
+    if (!demand.valid) return fall_back(demand);
+    leave_fallback();
+    step("metrics", demand.wanted, demand.reason);
+    if (demand.partial && value_ < current_) {
+      step("partial", current_, "a metric could not be read, so nothing goes down");
+    }
+    make_up_for_dead_pods();
+    panic(demand);
+    const int asked = value_;
+    stabilise();
+    remember_recommendation(asked);
+    keep_one_until_idle(demand);
+    veto(demand);
+    limit_rate();
+    drain();
+    if (value_ > max_) step("bounds", max_, "above the maximum");
+    if (value_ < min_) step("bounds", min_, "below the minimum");
+  }
+
+  // From zero only what belongs to no pod can tell of demand: there is no pod to ask.
+  void wake(const Demand& demand) {
+    leave_fallback();
+    if (!demand.waiting) return step("wake", 0, "nothing waits");
+    const int wanted = std::max({demand.wanted, policy_.bounds.activation, 1});
+    remember_recommendation(wanted);
+    step("wake", std::clamp(wanted, min_, max_), "demand while at zero");
+  }
+
+  void fall_back(const Demand& demand) {
+    const Fallback& fallback = policy_.gaps.fallback;
+    if (!state_.no_data_since) {
+      state_.no_data_since = now_;
+      decision_.events.push_back({true, "FallbackEntered", "no metric has a value"});
+    }
+    const bool held_too_long = fallback.max_hold.count() > 0 && now_ - *state_.no_data_since >= fallback.max_hold;
+    FallbackAction action = demand.denied ? fallback.denied : fallback.no_data;
+    if (held_too_long) action = FallbackAction::replicas;
+    decision_.conditions.push_back({"Fallback", Truth::yes, demand.denied ? "Denied" : "NoData", demand.reason});
+    int wanted = current_;
+    if (action == FallbackAction::max_of_last) {
+      wanted = highest(state_.recommendations, now_, fallback.window, false, fallback.may_lower ? 0 : current_);
+      if (wanted == 0) wanted = current_;
+    }
+    if (action == FallbackAction::replicas && fallback.replicas > 0) wanted = fallback.replicas;
+    if (!fallback.may_lower) wanted = std::max(wanted, current_);
+    step("fallback", std::clamp(wanted, min_, max_),
+         demand.denied ? "metrics may not be read" : "no metric has a value");
+  }
+
+  void leave_fallback() {
+    if (!state_.no_data_since) return;
+    state_.no_data_since.reset();
+    decision_.events.push_back({false, "FallbackLeft", "metrics have values again"});
+  }
+
+  // A pod that will not start is no capacity. Few are made up for, or each would only be followed by another.
+  void make_up_for_dead_pods() {
+    if (pods_.overdue == 0) return;
+    decision_.conditions.push_back({"StartupDeadlineExceeded", Truth::yes, "PodsDoNotStart",
+                                    std::to_string(pods_.overdue) + " pods start for too long"});
+    const int made_up = std::min(pods_.overdue, policy_.pods.replace_dead);
+    const int needed = static_cast<int>(std::min<std::int64_t>(std::int64_t{value_} + made_up, most_replicas));
+    if (made_up > 0 && pods_.serving < value_) step("startup", needed, "pods that do not start are made up for");
+  }
+
+  void panic(const Demand& demand) {
+    if (!policy_.fast.enabled) return;
+    const int capacity = std::max(1, std::min(pods_.serving, current_));
+    if (demand.fast >= policy_.fast.threshold * capacity) state_.panic_until = now_ + policy_.fast.hold;
+    decision_.panic = state_.panic_until && now_ <= *state_.panic_until;
+    if (!decision_.panic) {
+      state_.panic_floor = 0;
+      return;
+    }
+    const int wanted = std::max({value_, current_, state_.panic_floor, ceil_replicas(demand.fast - 1e-9)});
+    state_.panic_floor = std::min(wanted, max_);
+    step("panic", wanted, "demand far above capacity: act at once, lower nothing");
+  }
+
+  void stabilise() {
+    const auto down = down_window(policy_, state_, now_);
+    if (down > policy_.down.stabilise) {
+      decision_.conditions.push_back({"FlapBudgetExceeded", Truth::yes, "TooManyReversals",
+                                      "the window before going down is " + print_duration(down)});
+    }
+    const int most_recent = highest(state_.recommendations, now_, down, false, value_);
+    const int least_recent = lowest(state_.recommendations, now_, policy_.up.stabilise, false, value_);
+    if (value_ < current_ && most_recent > value_) {
+      step("stabilise", std::min(current_, most_recent), "held by a higher recommendation " + when(most_recent));
+    }
+    if (value_ > current_ && least_recent < value_ && !decision_.panic) {
+      step("stabilise", std::max(current_, least_recent), "held by a lower recommendation " + when(least_recent));
+    }
+  }
+
+  std::string when(int recommended) const {
+    for (auto was = state_.recommendations.rbegin(); was != state_.recommendations.rend(); ++was) {
+      if (was->replicas != recommended) continue;
+      return "of " + print_duration(std::chrono::duration_cast<std::chrono::seconds>(now_ - was->at)) + " ago";
+    }
+    return "of now";
+  }
+
+  // Zero must be seen, by every pod and every metric, and for long enough.
+  void keep_one_until_idle(const Demand& demand) {
+    if (!demand.seen_idle) state_.zero_since.reset();
+    if (demand.seen_idle && !state_.zero_since) state_.zero_since = now_;
+    const bool idle = state_.zero_since && now_ - *state_.zero_since >= policy_.idle_before_zero;
+    if (value_ == 0 && !idle) step("zero", 1, demand.seen_idle ? "not idle for long enough" : "zero was not observed");
+  }
+
+  void veto(const Demand& demand) {
+    if (value_ > current_ && demand.veto_up) step("veto", current_, demand.veto_reason);
+    if (value_ < current_ && demand.veto_down) step("veto", current_, demand.veto_reason);
+  }
+
+  void limit_rate() {
+    if (value_ > current_) {
+      const int limit = decision_.panic ? panic_limit(policy_.fast, state_.replicas, current_, now_)
+                                        : up_limit(policy_.up, state_.replicas, current_, now_);
+      if (value_ > limit) step("rate", limit, "as fast up as the policies allow");
+    } else if (value_ < current_) {
+      const int limit = down_limit(policy_.down, state_.replicas, current_, now_);
+      if (value_ < limit) step("rate", limit, "as fast down as the policies allow");
+    }
+  }
+
+  void drain() {
+    if (value_ >= current_) return;
+    const bool leaving = pods_.terminating > 0 && state_.last_down && now_ < *state_.last_down + policy_.drain.deadline;
+    if (policy_.drain.wait_for_victims && leaving) {
+      return step("drain", current_, std::to_string(pods_.terminating) + " pods are still leaving");
+    }
+    if (policy_.drain.max_disrupted < 0) return;
+    const auto chosen = choose_victims(ranking(), current_ - value_, policy_.drain.max_disrupted);
+    const int allowed = current_ - static_cast<int>(chosen.size());
+    if (allowed > value_) step("drain", allowed, "more would cut too many streams at once");
+  }
+
+  std::vector<Victim> ranking() const {
+    const auto record = std::ranges::find_if(decision_.metrics, [&](const MetricRecord& metric) {
+      return metric.metric == policy_.drain.rank_by && !metric.pods.empty();
+    });
+    return rank_victims(pods_, record == decision_.metrics.end() ? nullptr : &*record);
+  }
+
+  void choose_who_leaves() {
+    if (decision_.desired >= current_) return;
+    decision_.victims = choose_victims(ranking(), current_ - decision_.desired, -1);
+    for (const Victim& victim : decision_.victims) decision_.disrupted += victim.streams;
+  }
+
+  State& state_;
+  const Snapshot& snapshot_;
+  const NativePolicy& policy_;
+  const TimePoint now_;
+  Decision& decision_;
+  const PodSet pods_;
+  const int current_;
+  int min_ = 0;
+  int max_ = 0;
+  int value_ = 0;
+};
+
+}  // namespace
+
+void decide_natively(State& state, const Snapshot& snapshot, const NativePolicy& policy,
+                     const std::optional<Pause>& pause, TimePoint now, Decision& decision) {
+  Course course(state, snapshot, policy, now, decision);
+  course.run();
+  hold_if_paused(pause, now, decision);
+  course.remember_outcome();
+}
+
+}  // namespace trunkline::autoscale
