@@ -26,20 +26,28 @@ constexpr Named<HpaScalingPolicy::Type> policy_types[] = {{"Pods", HpaScalingPol
 
 std::string_view block_of(Type type) {
   switch (type) {
-    case Type::resource: return "resource";
-    case Type::container_resource: return "containerResource";
-    case Type::pods: return "pods";
-    case Type::object: return "object";
-    case Type::external: break;
+    case Type::resource:
+      return "resource";
+    case Type::container_resource:
+      return "containerResource";
+    case Type::pods:
+      return "pods";
+    case Type::object:
+      return "object";
+    case Type::external:
+      break;
   }
   return "external";
 }
 
 std::string_view value_of(TargetType type) {
   switch (type) {
-    case TargetType::utilization: return "averageUtilization";
-    case TargetType::average_value: return "averageValue";
-    case TargetType::value: break;
+    case TargetType::utilization:
+      return "averageUtilization";
+    case TargetType::average_value:
+      return "averageValue";
+    case TargetType::value:
+      break;
   }
   return "value";
 }
@@ -62,7 +70,7 @@ void metric_target(Io& io, HpaMetric& metric) {
     io.require(io.has(name), "", "this type of target needs " + std::string(name));
   }
   io.require(fits(metric.type, metric.target), "type",
-             is_resource(metric.type)         ? "a resource's target is Utilization or AverageValue"
+             is_resource(metric.type)    ? "a resource's target is Utilization or AverageValue"
              : metric.type == Type::pods ? "the target of a pods metric is AverageValue"
                                          : "this metric's target is Value or AverageValue");
 }
@@ -107,7 +115,7 @@ void rules_fields(Io& io, HpaRules& rules) {
   io.choice("selectPolicy", rules.select, selects);
   io.optional_list("policies", rules.policies, [](auto& in, HpaScalingPolicy& policy) {
     in.choice("type", policy.type, policy_types);
-    in.integer("value", policy.value, 1, most_replicas);
+    in.integer("value", policy.value, 1, replicas_limit);
     in.whole_seconds("periodSeconds", policy.period, 1800);
     in.require(policy.period > std::chrono::seconds(0), "periodSeconds", "must be from 1 to 1800");
     if constexpr (Io::reading) in.require(in.has("type") && in.has("value"), "", "needs type and value");
@@ -124,8 +132,8 @@ void rules_fields(Io& io, HpaRules& rules) {
 template <class Io>
 void spec_fields(Io& io, HpaPolicy& policy) {
   io.ignore("scaleTargetRef");
-  io.integer("minReplicas", policy.min, 0, most_replicas);
-  io.integer("maxReplicas", policy.max, 1, most_replicas);
+  io.integer("minReplicas", policy.min, 0, replicas_limit);
+  io.integer("maxReplicas", policy.max, 1, replicas_limit);
   if constexpr (Io::reading) {
     io.require(io.has("maxReplicas"), "", "needs maxReplicas");
     // An empty list means what no list means: cpu at 80 %.

@@ -24,7 +24,7 @@ constexpr KthenaPanic panic_left_out{.percent = 0, .hold = seconds(0)};
 
 template <class Io>
 void stable_fields(Io& io, KthenaStable& stable) {
-  io.integer("instances", stable.instances, 0, most_replicas);
+  io.integer("instances", stable.instances, 0, replicas_limit);
   io.integer("percent", stable.percent, 0, 1000);
   io.seconds("period", stable.period);
   io.choice("selectPolicy", stable.select, selects);
@@ -81,8 +81,8 @@ void target_fields(Io& io, std::vector<KthenaMetric>& metrics) {
 template <class Io>
 void homogeneous(Io& io, KthenaPolicy& policy) {
   io.object("target", [&](auto& in) { target_fields(in, policy.metrics); });
-  io.integer("minReplicas", policy.min, 0, most_replicas);
-  io.integer("maxReplicas", policy.max, 1, most_replicas);
+  io.integer("minReplicas", policy.min, 0, replicas_limit);
+  io.integer("maxReplicas", policy.max, 1, replicas_limit);
   io.require(policy.min <= policy.max, "minReplicas", "must not be larger than maxReplicas");
 }
 
@@ -101,8 +101,8 @@ void heterogeneous(Io& io, KthenaPolicy& policy) {
           target_fields(named, policy.metrics);
         });
         in.number("cost", target.cost, not_negative);
-        in.integer("minReplicas", target.min, 0, most_replicas);
-        in.integer("maxReplicas", target.max, 1, most_replicas);
+        in.integer("minReplicas", target.min, 0, replicas_limit);
+        in.integer("maxReplicas", target.max, 1, replicas_limit);
         in.require(!target.name.empty(), "target", "targetRef needs a name");
         in.require(target.min <= target.max, "minReplicas", "must not be larger than maxReplicas");
       },
@@ -129,8 +129,8 @@ void disaggregated(Io& io, KthenaPolicy& policy) {
       if (&value == &role) name = key;
     }
     role.name = name;
-    in.integer("minReplicas", role.min, 0, most_replicas);
-    in.integer("maxReplicas", role.max, 1, most_replicas);
+    in.integer("minReplicas", role.min, 0, replicas_limit);
+    in.integer("maxReplicas", role.max, 1, replicas_limit);
     in.require(role.min <= role.max, "minReplicas", "must not be larger than maxReplicas");
     if (Io::reading || own.contains(name)) {
       std::vector<KthenaMetric>& metrics = own[name];

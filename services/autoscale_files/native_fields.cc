@@ -17,16 +17,15 @@ constexpr Named<Across> across_names[] = {
     {"sum", Across::sum}, {"average", Across::average}, {"max", Across::max}, {"percentile", Across::percentile}};
 constexpr Named<SeriesAcross> series_names[] = {
     {"sum", SeriesAcross::sum}, {"max", SeriesAcross::max}, {"average", SeriesAcross::average}};
-constexpr Named<FallbackAction> fallback_actions[] = {{"hold", FallbackAction::hold},
-                                                      {"maxOfLast", FallbackAction::max_of_last},
-                                                      {"replicas", FallbackAction::replicas}};
+constexpr Named<FallbackAction> fallback_actions[] = {
+    {"hold", FallbackAction::hold}, {"maxOfLast", FallbackAction::max_of_last}, {"replicas", FallbackAction::replicas}};
 constexpr Named<Select> selects[] = {{"max", Select::max}, {"min", Select::min}, {"off", Select::off}};
 
 template <class Io>
 void bounds_fields(Io& io, Bounds& bounds) {
-  io.integer("min", bounds.min, 0, most_replicas);
-  io.integer("max", bounds.max, 1, most_replicas);
-  io.integer("activation", bounds.activation, 1, most_replicas);
+  io.integer("min", bounds.min, 0, replicas_limit);
+  io.integer("max", bounds.max, 1, replicas_limit);
+  io.integer("activation", bounds.activation, 1, replicas_limit);
   io.require(bounds.min <= bounds.max, "min", "must not be larger than max");
 }
 
@@ -104,7 +103,7 @@ void gaps_fields(Io& io, Gaps& gaps) {
     in.choice("denied", fallback.denied, fallback_actions);
     in.seconds("window", fallback.window);
     in.seconds("maxHold", fallback.max_hold);
-    in.integer("replicas", fallback.replicas, 0, most_replicas);
+    in.integer("replicas", fallback.replicas, 0, replicas_limit);
     in.boolean("mayLower", fallback.may_lower);
     const bool needs = fallback.no_data == FallbackAction::replicas || fallback.denied == FallbackAction::replicas ||
                        fallback.max_hold > std::chrono::seconds(0);
@@ -149,7 +148,7 @@ void fast_fields(Io& io, Fast& fast) {
   io.number("threshold", fast.threshold, {.least = 1});
   io.seconds("hold", fast.hold);
   io.number("percent", fast.percent, not_negative);
-  io.integer("replicas", fast.replicas, 0, most_replicas);
+  io.integer("replicas", fast.replicas, 0, replicas_limit);
 }
 
 // A preset is a start, not a mode: what is said besides changes it.
@@ -176,7 +175,7 @@ void all_fields(Io& io, NativePolicy& policy) {
   io.object("gaps", [&](auto& in) { gaps_fields(in, policy.gaps); });
   io.object("pods", [&](auto& in) {
     in.seconds("startupDeadline", policy.pods.startup_deadline);
-    in.integer("replaceDead", policy.pods.replace_dead, 0, most_replicas);
+    in.integer("replaceDead", policy.pods.replace_dead, 0, replicas_limit);
     in.boolean("countTerminatingDemand", policy.pods.count_terminating_demand);
     in.boolean("capSurge", policy.pods.cap_surge);
   });
@@ -195,8 +194,8 @@ void all_fields(Io& io, NativePolicy& policy) {
       [](auto& in, TargetCost& target) {
         in.text("name", target.name);
         in.number("cost", target.cost, not_negative);
-        in.integer("min", target.min, 0, most_replicas);
-        in.integer("max", target.max, 1, most_replicas);
+        in.integer("min", target.min, 0, replicas_limit);
+        in.integer("max", target.max, 1, replicas_limit);
         in.require(!target.name.empty(), "name", "a target needs a name");
         in.require(target.min <= target.max, "min", "must not be larger than max");
       },

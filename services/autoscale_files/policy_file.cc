@@ -120,7 +120,8 @@ void read_one(const Node& document, const std::vector<const Node*>& all, std::ve
     read_kthena_with_bindings(document, all, out, problems);
   } else if (kind == "AutoscalingPolicyBinding") {
     bool found = false;
-    for (const Node* other : all) found |= text_of(*other, "kind") == "AutoscalingPolicy" && refers_to(document, *other);
+    for (const Node* other : all)
+      found |= text_of(*other, "kind") == "AutoscalingPolicy" && refers_to(document, *other);
     root.require(found, "spec", "the AutoscalingPolicy that policyRef names is not in this file");
   } else if (kind.empty()) {
     out.push_back(read_native(document, problems));
@@ -155,9 +156,12 @@ Result<std::vector<Policy>> read_policies(std::string_view text, std::string_vie
 
 std::string_view compat_of(const Policy& policy) {
   switch (policy.rules.index()) {
-    case 0: return "native";
-    case 1: return "hpa";
-    default: return "kthena";
+    case 0:
+      return "native";
+    case 1:
+      return "hpa";
+    default:
+      return "kthena";
   }
 }
 

@@ -13,7 +13,7 @@
 
 namespace trunkline::autoscale {
 
-inline constexpr int most_replicas = 1'000'000;
+inline constexpr int replicas_limit = 1'000'000;
 
 // Every policy of a file, in its order; at least one. A list of Kubernetes counts as its items.
 Result<std::vector<Policy>> read_policies(std::string_view text, std::string_view file);

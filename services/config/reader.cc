@@ -23,6 +23,12 @@ std::string expectation(Range range, std::string_view what) {
   return out;
 }
 
+// Far enough from the ends of the type that no difference or sum of two can leave it.
+bool is_a_time(std::chrono::nanoseconds value) {
+  constexpr auto most = std::chrono::nanoseconds(std::numeric_limits<std::int64_t>::max() / 2);
+  return value <= most && value >= -most;
+}
+
 }  // namespace
 
 void Problems::add(Place place, std::string field, std::string sentence) {
@@ -185,6 +191,18 @@ void Reader::quantity(std::string_view name, double& out, Range range) {
   }
 }
 
+void Reader::measured(std::string_view name, double& out) {
+  const Node* node = take(name);
+  if (!node) return;
+  auto value = read_number(node->text);
+  if (!value || (node->quoted && std::isfinite(*value))) value = read_quantity(node->text);
+  if (value && node->kind == Node::Kind::scalar) {
+    out = *value;
+  } else {
+    wrong(*node, name, "a number");
+  }
+}
+
 void Reader::seconds(std::string_view name, std::chrono::seconds& out) {
   const Node* node = take(name);
   if (!node) return;
@@ -217,9 +235,7 @@ void Reader::time(std::string_view name, TimePoint& out) {
   const Node* node = take(name);
   if (!node) return;
   const auto value = read_seconds(node->text);
-  // Far enough from the ends of the type that no difference or sum of two can leave it.
-  constexpr auto most = std::chrono::nanoseconds(std::numeric_limits<std::int64_t>::max() / 2);
-  if (!value || node->quoted || *value > most || *value < -most) {
+  if (!value || node->quoted || !is_a_time(*value)) {
     wrong(*node, name, "a time in seconds");
     return;
   }
@@ -249,7 +265,7 @@ void Reader::times(std::string_view name, std::vector<TimePoint>& out) {
   out.clear();
   for (const Node& child : node->children) {
     const auto value = read_seconds(child.text);
-    if (!value) return wrong(child, name, "times in seconds");
+    if (!value || !is_a_time(*value)) return wrong(child, name, "times in seconds");
     out.emplace_back(*value);
   }
 }

@@ -76,6 +76,7 @@ class Reader {
   void integer(std::string_view name, std::optional<int>& out, int least, int most);
   void number(std::string_view name, double& out, Range range = {});
   void quantity(std::string_view name, double& out, Range range = {});             // "250m" too
+  void measured(std::string_view name, double& out);  // what a peer sent: any number, NaN, +Inf, or a quantity
   void seconds(std::string_view name, std::chrono::seconds& out);                  // "15s", whole seconds
   void whole_seconds(std::string_view name, std::chrono::seconds& out, int most);  // 15, as ...Seconds of Kubernetes
   void duration(std::string_view name, std::chrono::nanoseconds& out);             // decimal seconds
