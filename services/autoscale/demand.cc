@@ -56,6 +56,9 @@ bool is_idle(const MetricPolicy& metric, const MetricRecord& record) {
 
 Demand measure_demand(State& state, const NativePolicy& policy, const Snapshot& snapshot, const PodSet& pods,
                       TimePoint now, Decision& decision) {
+  std::erase_if(state.metrics, [&](const auto& known) {
+    return std::ranges::count(policy.metrics, known.first, &MetricPolicy::name) == 0;
+  });
   Demand demand;
   demand.seen_idle = true;
   const int current = snapshot.current;

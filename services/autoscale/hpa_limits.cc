@@ -15,7 +15,7 @@ const std::vector<HpaScalingPolicy>& policies_of(const HpaRules& rules, bool up)
   static const std::vector<HpaScalingPolicy> default_up = {{HpaScalingPolicy::Type::pods, 4, seconds(15)},
                                                            {HpaScalingPolicy::Type::percent, 100, seconds(15)}};
   static const std::vector<HpaScalingPolicy> default_down = {{HpaScalingPolicy::Type::percent, 100, seconds(15)}};
-  if (rules.policies) return *rules.policies;
+  if (!rules.policies.empty()) return rules.policies;
   return up ? default_up : default_down;
 }
 

@@ -33,8 +33,8 @@ struct HpaScalingPolicy {
 struct HpaRules {
   std::optional<std::chrono::seconds> stabilization = {};  // unset: 0 up, the controller's window down
   HpaSelect select = HpaSelect::max;
-  std::optional<std::vector<HpaScalingPolicy>> policies = {};  // unset: Kubernetes's defaults
-  std::optional<double> tolerance = {};                        // unset: the controller's
+  std::vector<HpaScalingPolicy> policies = {};  // none: Kubernetes's defaults
+  std::optional<double> tolerance = {};         // unset: the controller's
   bool operator==(const HpaRules&) const = default;
 };
 

@@ -15,7 +15,8 @@ double to_milli(double value) { return std::min(std::ceil(value * 1000 - 1e-6), 
 
 enum class Group : unsigned char { ready, unready, missing, ignored };
 
-struct Reading {
+struct Usage {
+  bool known = false;
   double milli = 0;
   std::optional<TimePoint> at = {};
   Duration window{0};
@@ -24,7 +25,7 @@ struct Reading {
 struct Grouped {
   const Pod* pod = nullptr;
   Group group = Group::missing;
-  std::optional<Reading> reading = {};
+  Usage usage = {};
 };
 
 bool is_ignored(const Pod& pod) {
@@ -38,44 +39,43 @@ bool is_ready(const Pod& pod) {
   return pod.ready.value_or(pod.state == PodState::ready || pod.state == PodState::missing);
 }
 
-std::optional<Reading> read(const Pod& pod, const HpaMetric& metric) {
-  if (pod.state == PodState::missing) return std::nullopt;
-  std::optional<Reading> reading;
+Usage read(const Pod& pod, const HpaMetric& metric) {
+  Usage usage;
+  if (pod.state == PodState::missing) return usage;
   for (const Sample& sample : pod.samples) {
     if (sample.metric != metric.name || !is_usable(sample.value)) continue;
     if (metric.type == HpaMetric::Type::container_resource && sample.container != metric.container) continue;
-    if (!reading) reading.emplace(0, sample.at, sample.window);
-    reading->milli += to_milli(sample.value);
+    if (!usage.known) usage = {.known = true, .milli = 0, .at = sample.at, .window = sample.window};
+    usage.milli += to_milli(sample.value);
   }
-  return reading;
+  return usage;
 }
 
 // A processor's first minutes say nothing of the load, so a young or never ready pod's CPU does not count.
-bool is_unready_for_cpu(const Pod& pod, const Reading& reading, const HpaPolicy& policy, TimePoint now) {
+bool is_unready_for_cpu(const Pod& pod, const Usage& usage, const HpaPolicy& policy, TimePoint now) {
   if (!pod.started || !pod.ready_changed) return !is_ready(pod);
   if (*pod.started + policy.cpu_initialization > now) {
-    return !is_ready(pod) || reading.at.value_or(now) < *pod.ready_changed + reading.window;
+    return !is_ready(pod) || usage.at.value_or(now) < *pod.ready_changed + usage.window;
   }
   return !is_ready(pod) && *pod.started + policy.initial_readiness_delay > *pod.ready_changed;
 }
 
-Group group_of(const Pod& pod, const std::optional<Reading>& reading, const HpaMetric& metric, const HpaPolicy& policy,
-               TimePoint now) {
+Group group_of(const Pod& pod, const Usage& usage, const HpaMetric& metric, const HpaPolicy& policy, TimePoint now) {
   if (is_ignored(pod)) return Group::ignored;
   if (is_pending(pod)) return Group::unready;
-  if (!reading) return Group::missing;
+  if (!usage.known) return Group::missing;
   const bool is_resource =
       metric.type == HpaMetric::Type::resource || metric.type == HpaMetric::Type::container_resource;
   // Readiness counts for CPU alone: for custom metrics a running pod that is not ready is like any other.
-  if (is_resource && metric.name == "cpu" && is_unready_for_cpu(pod, *reading, policy, now)) return Group::unready;
+  if (is_resource && metric.name == "cpu" && is_unready_for_cpu(pod, usage, policy, now)) return Group::unready;
   return Group::ready;
 }
 
 void write_down(MetricRecord& record, const Grouped& one, TimePoint now) {
   PodInput input{.pod = one.pod->name};
-  if (one.reading) {
-    input.value = one.reading->milli / 1000;
-    input.age = one.reading->at ? now - *one.reading->at : Duration{0};
+  if (one.usage.known) {
+    input.value = one.usage.milli / 1000;
+    input.age = one.usage.at ? now - *one.usage.at : Duration{0};
   }
   switch (one.group) {
     case Group::ready:
@@ -153,13 +153,13 @@ HpaProposal propose_per_pod(const HpaMetric& metric, const HpaPolicy& policy, co
   std::vector<Part> missing;
   std::vector<Part> unready;
   for (const Pod& pod : snapshot.pods) {
-    Grouped one{.pod = &pod, .reading = read(pod, metric)};
-    one.group = group_of(pod, one.reading, metric, policy, now);
+    Grouped one{.pod = &pod, .usage = read(pod, metric)};
+    one.group = group_of(pod, one.usage, metric, policy, now);
     if (record) write_down(*record, one, now);
     if (one.group == Group::ignored) continue;
     const std::optional<double> request = is_utilization ? request_of(pod, metric) : 0;
     if (!request) return {.error = "missing request for " + metric.name + " in pod " + pod.name};
-    if (one.group == Group::ready) parts.push_back({one.reading->milli, *request});
+    if (one.group == Group::ready) parts.push_back({one.usage.milli, *request});
     if (one.group == Group::missing) missing.push_back({0, *request});
     if (one.group == Group::unready) unready.push_back({0, *request});
   }

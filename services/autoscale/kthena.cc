@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <string_view>
+#include <tuple>
 
 #include "services/autoscale/kthena_histogram.h"
 #include "services/autoscale/kthena_recommend.h"

@@ -16,13 +16,18 @@ Result<double> kthena_quantile(const KthenaCounts& past, const KthenaCounts& now
   if (!past.buckets.empty() && past.buckets.size() != now.buckets.size()) {
     return refuse("the histogram has other buckets than before");
   }
+  const auto gained_until = [&](std::size_t i) {
+    return now.buckets[i].cumulative - (past.buckets.empty() ? 0 : past.buckets[i].cumulative);
+  };
+  for (std::size_t i = 1; i < now.buckets.size(); ++i) {
+    if (gained_until(i) < gained_until(i - 1)) return refuse("the histogram's buckets do not rise");
+  }
   const double rank = std::ceil(gained * percent / 100);
   double below = 0;
   double low = 0;
   for (std::size_t i = 0; i < now.buckets.size(); ++i) {
-    const double cumulative = now.buckets[i].cumulative - (past.buckets.empty() ? 0 : past.buckets[i].cumulative);
+    const double cumulative = gained_until(i);
     const double own = cumulative - below;
-    if (own < 0) return refuse("the histogram's buckets do not rise");
     const double high = std::isinf(now.buckets[i].upper) ? 2 * low : now.buckets[i].upper;
     if (own > 0 && cumulative >= rank) return high - (cumulative - rank) * (high - low) / own;
     below = cumulative;

@@ -24,6 +24,10 @@ int extreme(const std::vector<ReplicasAt>& history, TimePoint now, Duration wind
 }  // namespace
 
 void remember(std::vector<ReplicasAt>& history, int replicas, TimePoint now, Duration window, bool holds) {
+  if (!holds && !history.empty() && history.back().replicas == replicas) {
+    history.back().at = now;  // the newest of equal ones stands for all: windows end now
+    return;
+  }
   const std::size_t kept_before = holds ? 1 : 0;
   std::size_t old = 0;
   while (old < history.size() && history[old].at <= now - window) ++old;

@@ -9,8 +9,8 @@
 
 namespace trunkline::autoscale {
 
-// Every target has its minimum; what is above goes where the next block costs least. A target's room is cut into blocks
-// that grow by `expansion_percent` (200: 1, 2, 4, ...; 100: one block), each costing its length times the target's cost.
+// Every target has its minimum; what is above goes where the next block costs least. A target's room is cut into
+// blocks that grow by `expansion_percent` (200: 1, 2, 4, ...; 100: one block), each costing its length times the cost.
 std::vector<TargetReplicas> split_by_cost(const std::vector<TargetCost>& targets, int expansion_percent, int total);
 
 // Numerator and denominator brought into their bounds and the constraint's ratio; without one into the bounds alone.

@@ -16,8 +16,8 @@ SeriesHistory& history_of(std::vector<SeriesHistory>& histories, std::string_vie
 // counted before stays counted. A sample no newer than the last one changes nothing.
 void take_in(SeriesHistory& history, const Sample& sample, TimePoint at, Duration window);
 
-// What each total gained over the window that ends with its last point, and in how much time. Unset with one point only,
-// unless the series says since when it counts.
+// What each total gained over the window that ends with its last point, and in how much time. Unset with one point
+// only, unless the series says since when it counts.
 struct Gain {
   std::vector<double> totals = {};
   Duration over{0};

@@ -9,9 +9,9 @@
 
 namespace trunkline::autoscale {
 
-// All pods that could leave, best victim first: those that do not serve, then the fewest live streams, then the youngest,
-// then by name. `record` is that of the metric which counts streams; without it all have none. A pod that was not heard is
-// taken to hold what it last did; one that never was, as many as the fullest.
+// All pods that could leave, best victim first: those that do not serve, then the fewest live streams, then the
+// youngest, then by name. `record` is that of the metric which counts streams; without it all have none. A pod that was
+// not heard is taken to hold what it last did; one that never was, as many as the fullest.
 std::vector<Victim> rank_victims(const PodSet& pods, const MetricRecord* record);
 
 // The first `count` of a ranking, or fewer so that no more than `max_disrupted` streams are cut (below 0: no matter).
