@@ -186,7 +186,7 @@ int propose(const MetricPolicy& metric, double min_coverage, int current, Metric
       record.reason = "demand is below, but too few pods were heard to go down";
       return current;
     }
-    const bool beyond = wanted != current - 1 || (current - 1) - high > tolerance.hysteresis;
+    const bool beyond = wanted == 0 || wanted != current - 1 || (current - 1) - high > tolerance.hysteresis;
     record.reason = beyond ? "demand is below what there is" : "below, but not by a replica's hysteresis";
     return record.proposal = beyond ? wanted : current;
   }

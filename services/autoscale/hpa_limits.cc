@@ -88,7 +88,7 @@ HpaLimited hpa_stabilise(HpaState& state, const HpaPolicy& policy, int current, 
   int lowest_of_up = desired;
   for (const ReplicasAt& was : state.recommendations) {
     if (was.at > now - up) lowest_of_up = std::min(lowest_of_up, was.replicas);
-    if (was.at > now - down || (!policy.behavior && was.at == now - down)) {
+    if (was.at > now - down || (!policy.behavior && down.count() > 0 && was.at == now - down)) {
       highest_of_down = std::max(highest_of_down, was.replicas);
     }
   }

@@ -161,13 +161,15 @@ class Course {
                                     std::to_string(pods_.overdue) + " pods start for too long"});
     const int made_up = std::min(pods_.overdue, policy_.pods.replace_dead);
     const int needed = static_cast<int>(std::min<std::int64_t>(std::int64_t{value_} + made_up, most_replicas));
-    if (made_up > 0 && pods_.serving < value_) step("startup", needed, "pods that do not start are made up for");
+    if (made_up > 0) step("startup", needed, "pods that do not start are made up for");
   }
 
   void panic(const Demand& demand) {
     if (!policy_.fast.enabled) return;
     const int capacity = std::max(1, std::min(pods_.serving, current_));
-    if (demand.fast >= policy_.fast.threshold * capacity) state_.panic_until = now_ + policy_.fast.hold;
+    // While what was asked for would do, and only has to start, there is nothing to panic about.
+    const bool too_few = demand.fast >= policy_.fast.threshold * capacity && demand.fast > current_;
+    if (too_few) state_.panic_until = now_ + policy_.fast.hold;
     decision_.panic = state_.panic_until && now_ <= *state_.panic_until;
     if (!decision_.panic) {
       state_.panic_floor = 0;
