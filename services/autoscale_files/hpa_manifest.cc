@@ -113,7 +113,7 @@ void rules_fields(Io& io, HpaRules& rules) {
     }
   }
   io.choice("selectPolicy", rules.select, selects);
-  io.optional_list("policies", rules.policies, [](auto& in, HpaScalingPolicy& policy) {
+  io.list("policies", rules.policies, [](auto& in, HpaScalingPolicy& policy) {
     in.choice("type", policy.type, policy_types);
     in.integer("value", policy.value, 1, replicas_limit);
     in.whole_seconds("periodSeconds", policy.period, 1800);

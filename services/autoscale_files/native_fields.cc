@@ -75,7 +75,7 @@ void metric_fields(Io& io, MetricPolicy& metric) {
   });
   io.seconds("averageOver", metric.average_over);
   io.quantity("activation", metric.activation, not_negative);
-  io.boolean("wakes", metric.wakes);
+  io.text("compareWith", metric.compare_with);
   io.optional_object("veto", metric.veto, [](auto& in, Veto& veto) {
     in.boolean("up", veto.up);
     in.boolean("down", veto.down);
@@ -88,8 +88,6 @@ void metric_fields(Io& io, MetricPolicy& metric) {
   }
   io.require(metric.reading == Reading::gauge || metric.window > std::chrono::seconds(0), "window",
              "a rate or quantile needs a window above 0s");
-  io.require(!metric.wakes || metric.source == Source::external, "wakes",
-             "only an external metric can be seen while there are no pods");
 }
 
 template <class Io>

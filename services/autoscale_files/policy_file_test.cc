@@ -73,7 +73,6 @@ metrics:
   target: {band: {low: 10, high: 1k}}
 - name: waiting
   source: external
-  wakes: true
   target: {perPod: 1}
 - name: errors
   veto: {up: true, down: false, above: 0.05}
@@ -190,9 +189,9 @@ TEST(HpaManifest, is_read_as_it_is) {
   EXPECT_EQ(rules.metrics[4].value, 0.25);
   EXPECT_EQ(rules.behavior->up.tolerance, 0.05);
   EXPECT_EQ(rules.behavior->up.stabilization, seconds(30));
-  EXPECT_EQ(rules.behavior->up.policies->size(), 2u);
+  EXPECT_EQ(rules.behavior->up.policies.size(), 2u);
   EXPECT_EQ(rules.behavior->down.select, HpaSelect::disabled);
-  EXPECT_FALSE(rules.behavior->down.policies);
+  EXPECT_TRUE(rules.behavior->down.policies.empty());
   EXPECT_FALSE(rules.behavior->down.stabilization);
   expect_round_trip(policy);
 }

@@ -28,7 +28,8 @@ TEST(Recording, reads_the_documented_line) {
   EXPECT_EQ(tick->at, at(15.5));
   EXPECT_EQ(tick->seen.current, 3);
   ASSERT_EQ(tick->seen.pods.size(), 3u);
-  EXPECT_EQ(tick->seen.pods[0].samples, (std::vector<Sample>{{.metric = "m", .value = 4}, {.metric = "n", .value = 0.25}}));
+  EXPECT_EQ(tick->seen.pods[0].samples,
+            (std::vector<Sample>{{.metric = "m", .value = 4}, {.metric = "n", .value = 0.25}}));
   EXPECT_EQ(tick->seen.pods[1].state, PodState::missing);
   EXPECT_EQ(tick->seen.pods[2].state, PodState::ready);
   ASSERT_EQ(tick->seen.pods[2].samples.size(), 1u) << "a null is no sample";
@@ -44,8 +45,9 @@ Tick everything() {
   seen.scaled_to_zero = true;
   seen.ambiguous = true;
   Pod& pod = seen.pods.emplace_back(Pod{.name = "a", .state = PodState::starting, .target = "prefill"});
-  pod.samples = {{.metric = "m", .value = 1.5, .series = "k=\"v\"", .container = "app", .at = at(3), .window = seconds(30)},
-                 {.metric = "h", .value = 9, .since = at(1), .buckets = {{0.5, 3}, {INFINITY, 9}}}};
+  pod.samples = {
+      {.metric = "m", .value = 1.5, .series = "k=\"v\"", .container = "app", .at = at(3), .window = seconds(30)},
+      {.metric = "h", .value = 9, .since = at(1), .buckets = {{0.5, 3}, {INFINITY, 9}}}};
   pod.started = at(1);
   pod.phase = PodPhase::pending;
   pod.ready = false;
@@ -57,7 +59,8 @@ Tick everything() {
   seen.external = {{"q", 3, at(2), "decode"}, {"r", 4}};
   seen.failing = {{"q", "refused", true}, {"r", "slow"}};
   seen.targets = {{"prefill", 1}, {"decode", 3}};
-  tick.history = History{.recommendations = {{at(1), 3}}, .replicas = {{at(0), 2}}, .events = {{at(1), 2}, {at(2), -1}}};
+  tick.history =
+      History{.recommendations = {{at(1), 3}}, .replicas = {{at(0), 2}}, .events = {{at(1), 2}, {at(2), -1}}};
   return tick;
 }
 
@@ -72,10 +75,9 @@ TEST(Recording, writes_what_it_reads_to_the_nanosecond) {
 }
 
 TEST(Recording, takes_requests_by_name_and_ages_of_samples) {
-  const auto tick = read_tick(
-      R"({"t": 100, "current": 1, "pods": [{"name": "a", "requests": {"cpu": "500m"},)"
-      R"("samples": [{"metric": "cpu", "value": 0.25, "age": 12.5}]}]})",
-      "in.jsonl", 1);
+  const auto tick = read_tick(R"({"t": 100, "current": 1, "pods": [{"name": "a", "requests": {"cpu": "500m"},)"
+                              R"("samples": [{"metric": "cpu", "value": 0.25, "age": 12.5}]}]})",
+                              "in.jsonl", 1);
   ASSERT_TRUE(tick) << tick.error().message;
   EXPECT_EQ(tick->seen.pods[0].requests, (std::vector<ResourceRequest>{{"", "cpu", 0.5}}));
   EXPECT_EQ(tick->seen.pods[0].samples[0].at, at(87.5));

@@ -30,10 +30,13 @@ void sample_fields(Io& io, Sample& sample) {
   if (Io::reading || sample.window.count() != 0) io.duration("window", sample.window);
   io.time("since", sample.since);
   if (Io::reading || !sample.buckets.empty()) {
-    io.list("buckets", sample.buckets, [](auto& in, Bucket& bucket) {
-      in.number("le", bucket.upper, anything);
-      in.number("count", bucket.cumulative, anything);
-    }, 10'000);
+    io.list(
+        "buckets", sample.buckets,
+        [](auto& in, Bucket& bucket) {
+          in.number("le", bucket.upper, anything);
+          in.number("count", bucket.cumulative, anything);
+        },
+        10'000);
   }
   io.require(!sample.metric.empty(), "metric", "a sample needs the name of its metric");
 }

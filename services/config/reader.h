@@ -75,7 +75,7 @@ class Reader {
   void integer(std::string_view name, int& out, int least, int most);
   void integer(std::string_view name, std::optional<int>& out, int least, int most);
   void number(std::string_view name, double& out, Range range = {});
-  void quantity(std::string_view name, double& out, Range range = {});             // "250m" too
+  void quantity(std::string_view name, double& out, Range range = {});  // "250m" too
   void measured(std::string_view name, double& out);  // what a peer sent: any number, NaN, +Inf, or a quantity
   void seconds(std::string_view name, std::chrono::seconds& out);                  // "15s", whole seconds
   void whole_seconds(std::string_view name, std::chrono::seconds& out, int most);  // 15, as ...Seconds of Kubernetes
@@ -121,10 +121,6 @@ class Reader {
       T& item = out.emplace_back();
       read_object(child, name, static_cast<int>(out.size()), [&](Reader& in) { read(in, item); });
     }
-  }
-  template <class T, class F>
-  void optional_list(std::string_view name, std::optional<std::vector<T>>& out, F read) {
-    if (has(name)) list(name, out.emplace(), read);
   }
   // read(Reader&, T&) for each member, whatever its name.
   template <class T, class F>

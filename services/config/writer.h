@@ -64,10 +64,6 @@ class Writer {
     }
   }
   template <class T, class F>
-  void optional_list(std::string_view name, std::optional<std::vector<T>>& values, F write) {
-    if (values) list(name, *values, write);
-  }
-  template <class T, class F>
   void map(std::string_view name, std::map<std::string, T>& values, F write) {
     Node& members = add(name);
     members.kind = Node::Kind::map;
