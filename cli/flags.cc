@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "autoscale_flags.h"
 #include "base/nearest.h"
 #include "exit_code.h"
 #include "help.h"
@@ -186,7 +187,11 @@ Answer unknown_word(const CLI::App& app, const CLI::App* subcommand, const std::
     return mistake("trunkline", "there is no " + kind + " \"" + word + "\"" +
                                     did_you_mean(word, kind == "flag" ? names_of(app) : subcommands));
   }
-  const std::string command = "trunkline " + subcommand->get_name();
+  std::string command = "trunkline " + subcommand->get_name();
+  if (!subcommand->get_subcommands().empty()) {
+    subcommand = subcommand->get_subcommands().front();
+    command += " " + subcommand->get_name();
+  }
   std::string word = stray(*subcommand);
   if (word.empty()) word = stray(app);
   if (!word.starts_with('-')) return mistake(command, "\"" + word + "\" is one argument too many");
@@ -204,12 +209,14 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   FetchFlags fetch_flags;
   UrlFlags url_flags;
   LoadFlags load_flags;
+  AutoscaleFlags autoscale_flags;
   const CLI::App* fetch = add_fetch(app, fetch_flags);
   const CLI::App* url = add_url(app, url_flags);
   const CLI::App* load = add_load(app, load_flags);
+  const CLI::App* autoscale = add_autoscale(app, autoscale_flags);
   const CLI::App* chosen = nullptr;
   const auto choose = [&] {
-    for (const CLI::App* one : {fetch, url, load}) {
+    for (const CLI::App* one : {fetch, url, load, autoscale}) {
       if (one->parsed()) chosen = one;
     }
   };
@@ -222,7 +229,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return Answer{exit_ok, "trunkline " TRUNKLINE_VERSION "\n", ""};
   } catch (const CLI::ExtrasError&) {
     choose();
-    return unknown_word(app, chosen, {"fetch", "url", "load"});
+    return unknown_word(app, chosen, {"fetch", "url", "load", "autoscale"});
   } catch (const CLI::ConversionError& error) {
     choose();
     return mistake("trunkline " + chosen->get_name(), std::string(error.what()) + " (want a whole number)");
@@ -233,6 +240,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (!chosen) return Answer{exit_misuse, "", app.help() + "\n"};
   if (chosen == url) return url_flags;
   if (chosen == load) return load_flags;
+  if (chosen == autoscale) return autoscale_flags;
   if (fetch_flags.request.head) fetch_flags.include_head = true;
   return fetch_flags;
 }

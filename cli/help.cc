@@ -22,6 +22,7 @@ std::string main_help() {
   trunkline fetch --json --batch requests.jsonl         many requests over one pool, one JSON line each
   trunkline url 'http://User@EXAMPLE.org:80/a/../b'     how the library reads a URL
   trunkline load http://127.0.0.1:8080/ -c 64 -d 10s    requests/s, CPU per request, dials by reason
+  trunkline autoscale simulate --policy p.yaml --generate spike      what would this policy have done?
 
 trunkline SUBCOMMAND --help tells the rest.)";
 }

@@ -130,6 +130,12 @@ void rules_fields(Io& io, HpaRules& rules) {
 }
 
 template <class Io>
+void all_behavior_fields(Io& io, HpaBehavior& behavior) {
+  io.object("scaleUp", [&](auto& rules) { rules_fields(rules, behavior.up); });
+  io.object("scaleDown", [&](auto& rules) { rules_fields(rules, behavior.down); });
+}
+
+template <class Io>
 void spec_fields(Io& io, HpaPolicy& policy) {
   io.ignore("scaleTargetRef");
   io.integer("minReplicas", policy.min, 0, replicas_limit);
@@ -143,10 +149,8 @@ void spec_fields(Io& io, HpaPolicy& policy) {
   } else {
     io.list("metrics", policy.metrics, [](auto& in, HpaMetric& metric) { metric_fields(in, metric); });
   }
-  io.optional_object("behavior", policy.behavior, [](auto& in, HpaBehavior& behavior) {
-    in.object("scaleUp", [&](auto& rules) { rules_fields(rules, behavior.up); });
-    in.object("scaleDown", [&](auto& rules) { rules_fields(rules, behavior.down); });
-  });
+  io.optional_object("behavior", policy.behavior,
+                     [](auto& in, HpaBehavior& behavior) { all_behavior_fields(in, behavior); });
   io.require(policy.min <= policy.max, "minReplicas", "must not be larger than maxReplicas");
 }
 
@@ -165,6 +169,7 @@ void all_fields(Io& io, HpaPolicy& policy) {
 
 }  // namespace
 
+void behavior_fields(config::Reader& io, HpaBehavior& behavior) { all_behavior_fields(io, behavior); }
 void hpa_fields(config::Reader& io, HpaPolicy& policy) { all_fields(io, policy); }
 void hpa_fields(config::Writer& io, HpaPolicy& policy) { all_fields(io, policy); }
 

@@ -12,4 +12,7 @@ namespace trunkline::autoscale {
 void hpa_fields(config::Reader& io, HpaPolicy& policy);
 void hpa_fields(config::Writer& io, HpaPolicy& policy);
 
+// spec.behavior, which KEDA's ScaledObject holds too.
+void behavior_fields(config::Reader& io, HpaBehavior& behavior);
+
 }  // namespace trunkline::autoscale
