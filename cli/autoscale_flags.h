@@ -3,7 +3,7 @@
 
 #include "autoscale_settings.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): not our name
 class App;
 }  // namespace CLI
 

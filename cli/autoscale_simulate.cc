@@ -127,6 +127,7 @@ Result<std::vector<Simulation>> replay(const AutoscaleFlags& flags, std::vector<
   }
   autoscale::Recording recording(flags.input == "-" ? std::cin : file, shown_name(flags.input));
   std::vector<Simulation> simulations;
+  simulations.reserve(policies.size());
   for (autoscale::Policy& policy : policies) simulations.emplace_back(std::move(policy), flags.closed_loop);
   for (;;) {
     const auto tick = recording.next();

@@ -75,6 +75,7 @@ std::string print_decision(const Decision& decision, const Snapshot& seen) {
   });
   io.list("metrics", copy.metrics, [](Writer& in, MetricRecord& metric) { metric_fields(in, metric); });
   std::vector<const Pod*> pods;
+  pods.reserve(seen.pods.size());
   for (const Pod& pod : seen.pods) pods.push_back(&pod);
   io.list("pods", pods, [](Writer& in, const Pod*& pod) {
     in.text("name", pod->name);

@@ -175,7 +175,8 @@ Result<std::vector<Imported>> import_policies(std::string_view text, std::string
     one.policy.name = policy.name;
     one.policy.pause = policy.pause;
     one.policy.dry_run = policy.dry_run;
-    for (std::string& note : one.notes) note = std::string(file) + ": " + policy.name + ": " + note;
+    const std::string where = std::string(file) + ": " + policy.name + ": ";
+    for (std::string& note : one.notes) note.insert(0, where);
     out.push_back(std::move(one));
   }
   return out;

@@ -62,6 +62,7 @@ void kthena_fields(Io& io, KthenaState& kthena) {
   io.list("corrected", kthena.corrected, [](auto& in, ReplicasAt& entry) { replicas_at(in, entry); });
   io.time("panicUntil", kthena.panic_until);
   std::vector<NamedHistograms> histograms;
+  histograms.reserve(kthena.histograms.size());
   for (const auto& [name, snapshots] : kthena.histograms) histograms.push_back({name, snapshots});
   io.list("histograms", histograms, [](auto& named, NamedHistograms& one) {
     named.text("name", one.name);

@@ -52,7 +52,7 @@ void score_fields(config::Writer& io, const Score& score) {
 }
 
 // Inside a script only "<" could end it or begin a comment.
-std::string script_safe(std::string json) {
+std::string script_safe(const std::string& json) {
   std::string out;
   out.reserve(json.size());
   for (const char c : json) {

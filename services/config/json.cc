@@ -236,6 +236,7 @@ class JsonReader {
       return true;
     }
     std::vector<const Node*> sorted;
+    sorted.reserve(all.size());
     for (const Node& node : all) sorted.push_back(&node);
     std::sort(sorted.begin(), sorted.end(), [](const Node* a, const Node* b) { return a->key < b->key; });
     const auto twice =

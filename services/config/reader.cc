@@ -54,7 +54,7 @@ std::string Reader::path() const {
 }
 
 std::string Reader::path_of(std::string_view field) const {
-  const std::string mine = path();
+  std::string mine = path();
   if (field.empty()) return mine;
   return mine.empty() ? printable(field, 60) : mine + '.' + printable(field, 60);
 }
