@@ -176,7 +176,7 @@ int propose(const MetricPolicy& metric, double min_coverage, int current, Metric
   record.proposal = current;
   if (low > current * (1 + tolerance.up) && low - current > tolerance.absolute) {
     const int wanted = whole(low);
-    const bool beyond = wanted != current + 1 || low - current > tolerance.hysteresis;
+    const bool beyond = wanted != current + 1 || low - current >= tolerance.hysteresis;
     record.reason = beyond ? "demand is above what there is" : "above, but not by a replica's hysteresis";
     return record.proposal = beyond ? std::max(wanted, current) : current;
   }
@@ -186,7 +186,7 @@ int propose(const MetricPolicy& metric, double min_coverage, int current, Metric
       record.reason = "demand is below, but too few pods were heard to go down";
       return current;
     }
-    const bool beyond = wanted == 0 || wanted != current - 1 || (current - 1) - high > tolerance.hysteresis;
+    const bool beyond = wanted == 0 || wanted != current - 1 || (current - 1) - high >= tolerance.hysteresis;
     record.reason = beyond ? "demand is below what there is" : "below, but not by a replica's hysteresis";
     return record.proposal = beyond ? wanted : current;
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 
 #include "services/autoscale/numbers.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 struct Block {
   std::size_t target = 0;
+  int number = 0;  // of the target's blocks
   int length = 0;
   double cost = 0;
 };
@@ -22,14 +24,14 @@ std::vector<Block> blocks_of(const std::vector<TargetCost>& targets, int expansi
     int room = std::max(0, targets[i].max - std::max(0, targets[i].min));
     // At 100 percent blocks would not grow: then all of it is one.
     std::int64_t next = expansion_percent <= 100 ? most_replicas : 1;
-    while (room > 0) {
+    for (int number = 0; room > 0; ++number) {
       const int length = static_cast<int>(std::min<std::int64_t>(room, next));
-      blocks.push_back({i, length, targets[i].cost * length});
+      blocks.push_back({i, number, length, targets[i].cost * length});
       room -= length;
       next = std::min<std::int64_t>(std::max(next + 1, next * expansion_percent / 100), most_replicas);
     }
   }
-  std::ranges::stable_sort(blocks, {}, &Block::cost);
+  std::ranges::sort(blocks, {}, [](const Block& block) { return std::tuple(block.cost, block.target, block.number); });
   return blocks;
 }
 

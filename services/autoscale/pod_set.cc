@@ -1,6 +1,7 @@
 #include "services/autoscale/pod_set.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace trunkline::autoscale {
 
@@ -13,7 +14,8 @@ PodSet freeze(const Snapshot& snapshot, const PodRules& rules, TimePoint now) {
   set.pods.reserve(snapshot.pods.size());
   for (const Pod& pod : snapshot.pods) set.pods.push_back(&pod);
   // By name, so that neither sums nor records depend on the order in which pods were listed.
-  std::ranges::stable_sort(set.pods, {}, [](const Pod* pod) -> const std::string& { return pod->name; });
+  // Of two with one name the first that was listed counts.
+  std::ranges::sort(set.pods, [](const Pod* a, const Pod* b) { return std::tie(a->name, a) < std::tie(b->name, b); });
   const auto repeated =
       std::ranges::unique(set.pods, {}, [](const Pod* pod) -> const std::string& { return pod->name; });
   set.pods.erase(repeated.begin(), repeated.end());
