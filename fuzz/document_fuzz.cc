@@ -1,5 +1,5 @@
-// Whatever a document holds, it is refused with a place or becomes a bounded tree; printed, it reads back as the same. A
-// policy that is read prints as a policy that is equal.
+// Whatever a document holds, it is refused with a place or becomes a bounded tree; printed, it reads back as the same.
+// A policy that is read prints as a policy that is equal.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

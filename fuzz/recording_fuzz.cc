@@ -1,4 +1,5 @@
-// A line of a recording is refused with a place, or reads, prints and reads again as the same; the same for a state file.
+// A line of a recording is refused with a place, or reads, prints and reads again as the same; the same for a state
+// file.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>

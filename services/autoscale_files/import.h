@@ -18,8 +18,8 @@ struct Imported {
   std::vector<std::string> notes = {};  // what could not be mapped, "FILE:LINE:COLUMN: ..." where there is a place
 };
 
-// HorizontalPodAutoscaler (autoscaling/v2), ScaledObject (keda.sh), AutoscalingPolicy with its binding (kthena); a native
-// policy comes back as it is.
+// HorizontalPodAutoscaler (autoscaling/v2), ScaledObject (keda.sh), AutoscalingPolicy with its binding (kthena); a
+// native policy comes back as it is.
 Result<std::vector<Imported>> import_policies(std::string_view text, std::string_view file);
 
 Imported native_from(const HpaPolicy& hpa);

@@ -41,7 +41,10 @@ spec:
   - type: External
     external: {metric: {name: avg_sockets}, target: {type: Value, value: 20}}
   behavior:
-    scaleUp: {stabilizationWindowSeconds: 30, tolerance: "0.05", policies: [{type: Percent, value: 50, periodSeconds: 15}]}
+    scaleUp:
+      stabilizationWindowSeconds: 30
+      tolerance: "0.05"
+      policies: [{type: Percent, value: 50, periodSeconds: 15}]
     scaleDown: {selectPolicy: Min}
 )");
   EXPECT_EQ(hpa.from, "HorizontalPodAutoscaler ws");
@@ -105,7 +108,7 @@ spec:
     horizontalPodAutoscalerConfig:
       behavior: {scaleDown: {stabilizationWindowSeconds: 60}}
   triggers:
-  - {type: prometheus, name: backlog, metadata: {serverAddress: "http://p", query: sum(backlog), threshold: "5", activationThreshold: "2"}}
+  - {type: prometheus, name: backlog, metadata: {query: sum(backlog), threshold: "5", activationThreshold: "2"}}
   - {type: cpu, metricType: Utilization, metadata: {value: "60"}}
   - {type: cron, metadata: {start: 0 8 * * *, end: 0 18 * * *, desiredReplicas: "10", timezone: UTC}}
 )";

@@ -1,5 +1,5 @@
-// kthena's AutoscalingPolicy, with its target inside or in an AutoscalingPolicyBinding. Its two sets of defaults are kept
-// as they are: those of the mutating webhook for a block left out, those of the CRD for a block written in part.
+// kthena's AutoscalingPolicy, with its target inside or in an AutoscalingPolicyBinding. Its two sets of defaults are
+// kept as they are: those of the mutating webhook for a block left out, those of the CRD for a block written in part.
 #pragma once
 
 #include "services/autoscale/kthena_policy.h"

@@ -1,5 +1,5 @@
-// Patterns in policies that are valid and known to go wrong, each learned from somebody's incident. docs/autoscale-replay.md
-// lists them. A linter remembers what it has seen, because some only show over several files.
+// Patterns in policies that are valid and known to go wrong, each learned from somebody's incident.
+// docs/autoscale-replay.md lists them. A linter remembers what it has seen, because some only show over several files.
 #pragma once
 
 #include <chrono>

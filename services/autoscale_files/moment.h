@@ -1,5 +1,5 @@
-// A moment that a person writes into a policy: RFC 3339 ("2026-11-21T15:00:00Z"), or seconds since 1970. In the engine's
-// time, which live counts from 1970 too; in a recording it is whatever `t` counts from.
+// A moment that a person writes into a policy: RFC 3339 ("2026-11-21T15:00:00Z"), or seconds since 1970. In the
+// engine's time, which live counts from 1970 too; in a recording it is whatever `t` counts from.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
-// Policies as files: the native form, a HorizontalPodAutoscaler of autoscaling/v2 as it is, or kthena's AutoscalingPolicy
-// with or without its binding. All are YAML or JSON; a field that is not known is an error, with the nearest that is.
+// Policies as files: the native form, a HorizontalPodAutoscaler of autoscaling/v2 as it is, or kthena's
+// AutoscalingPolicy with or without its binding. All are YAML or JSON; a field that is not known is an error, with the
+// nearest that is.
 #pragma once
 
 #include <string>

@@ -162,7 +162,7 @@ spec:
   - type: Pods
     pods: {metric: {name: sockets}, target: {type: AverageValue, averageValue: 15k}}
   - type: Object
-    object: {describedObject: {kind: Ingress, name: i, apiVersion: v1}, metric: {name: hits}, target: {type: Value, value: "20"}}
+    object: {describedObject: {kind: Ingress, name: i}, metric: {name: hits}, target: {type: Value, value: "20"}}
   - type: External
     external: {metric: {name: queue, selector: {matchLabels: {a: b}}}, target: {type: AverageValue, averageValue: 250m}}
   behavior:
@@ -279,7 +279,11 @@ spec:
   disaggregatedTarget:
     targetRef: {name: x}
     roles:
-      prefill: {minReplicas: 1, maxReplicas: 8, metrics: [{name: rps, targetValue: "0.5"}], metricSources: {rps: {prometheus: {}}}}
+      prefill:
+        minReplicas: 1
+        maxReplicas: 8
+        metrics: [{name: rps, targetValue: "0.5"}]
+        metricSources: {rps: {prometheus: {}}}
       decode: {minReplicas: 1, maxReplicas: 16}
     ratioConstraint: {numeratorRole: prefill, denominatorRole: decode, minRatio: "0.25"}
 )");

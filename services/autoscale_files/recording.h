@@ -1,5 +1,5 @@
-// A recording: one JSON object a line, each what was seen at one moment. docs/autoscale-replay.md has the schema. What the
-// live system records, the generator makes up and the simulator reads are all this form.
+// A recording: one JSON object a line, each what was seen at one moment. docs/autoscale-replay.md has the schema. What
+// the live system records, the generator makes up and the simulator reads are all this form.
 #pragma once
 
 #include <istream>

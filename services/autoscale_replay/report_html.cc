@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "services/autoscale_replay/report_page.h"
+#include "report_page.h"
 #include "services/config/print.h"
 #include "services/config/writer.h"
 

@@ -1,4 +1,5 @@
-// What a course came to, for a terminal: the moments in which something happened, several policies side by side, a plot.
+// What a course came to, for a terminal: the moments in which something happened, several policies side by side, a
+// plot.
 #pragma once
 
 #include <string>

@@ -28,7 +28,8 @@ struct MadeUpMetric {
   std::string resource = {};   // whose request the pods must state
 };
 
-// What a world must show for this policy; an error for policies whose load would have to be split over targets or roles.
+// What a world must show for this policy; an error for policies whose load would have to be split over targets or
+// roles.
 Result<std::vector<MadeUpMetric>> metrics_of(const Policy& policy);
 
 class World {

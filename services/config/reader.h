@@ -1,6 +1,6 @@
-// Reads the fields of a mapping into a struct. Every mistake is collected with its place, the field's full name, what was
-// expected and, for a misspelt name, the nearest one that exists; a field that nobody asked for is a mistake as well.
-// Writer (writer.h) has the same functions, so that one description of a struct both reads and prints it.
+// Reads the fields of a mapping into a struct. Every mistake is collected with its place, the field's full name, what
+// was expected and, for a misspelt name, the nearest one that exists; a field that nobody asked for is a mistake as
+// well. Writer (writer.h) has the same functions, so that one description of a struct both reads and prints it.
 #pragma once
 
 #include <chrono>
