@@ -37,16 +37,17 @@ Exit codes: 0 done, 2 misuse, 10 a policy or the recording is wrong, 23 the outp
 }
 
 std::string autoscale_show_help() {
-  return R"(Reads a policy as the live system does and prints it with every default. What it prints reads back as the same.
+  return R"(Reads a policy as the live system does and prints it with every default. What it prints reads back as the
+same.
 
 Exit codes: 0 good, 10 wrong.)";
 }
 
 std::string autoscale_import_help() {
-  return R"(Reads autoscaling/v2 HorizontalPodAutoscaler, KEDA's ScaledObject and kthena's AutoscalingPolicy with its binding.
-Prints native policies, one document each. What could not be mapped is listed on stderr, and in a comment above the
-policy. To run a HorizontalPodAutoscaler or an AutoscalingPolicy exactly as Kubernetes or kthena would, do not
-import it: it is a policy as it is.
+  return R"(Reads autoscaling/v2 HorizontalPodAutoscaler, KEDA's ScaledObject and kthena's AutoscalingPolicy with its
+binding. Prints native policies, one document each. What could not be mapped is listed on stderr, and in a
+comment above the policy. To run a HorizontalPodAutoscaler or an AutoscalingPolicy exactly as Kubernetes or kthena
+would, do not import it: it is a policy as it is.
 
 Examples
   kubectl get hpa web -o yaml | trunkline autoscale import - > web.yaml

@@ -131,7 +131,7 @@ TEST(Import, maps_what_maps_of_a_scaled_object_and_lists_the_rest_with_its_place
   ASSERT_TRUE(keda.policy.pause);
   EXPECT_TRUE(keda.policy.pause->down);
   EXPECT_FALSE(keda.policy.pause->up);
-  for (const std::string_view words : {"f.yaml:9:3: pollingInterval", "idleReplicaCount", "f.yaml:20:5: a cron trigger",
+  for (const std::string_view words : {"f.yaml:9:3: pollingInterval", "idleReplicaCount", "f.yaml:21:5: a cron trigger",
                                        "empty answer for 0", "failureThreshold"}) {
     EXPECT_TRUE(has_note(keda, words)) << words;
   }
@@ -143,7 +143,7 @@ TEST(Import, reads_several_documents_and_refuses_what_it_cannot_read) {
       "f.yaml");
   ASSERT_TRUE(both) << both.error().message;
   EXPECT_EQ(both->size(), 2u);
-  const auto wrong = import_policies("kind: ScaledObject\nspec: {maxReplicas: 3, triggers: []}\n", "f.yaml");
+  const auto wrong = import_policies("kind: ScaledObject\nspec: {maxReplicaCnt: 3, triggers: []}\n", "f.yaml");
   ASSERT_FALSE(wrong);
   EXPECT_NE(wrong.error().message.find("did you mean \"maxReplicaCount\"?"), std::string::npos)
       << wrong.error().message;
