@@ -7,9 +7,9 @@
 
 #include <boost/json.hpp>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "named_settings.h"
-#include "nearest.h"
 
 namespace trunkline::cli {
 namespace {

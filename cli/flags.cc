@@ -2,9 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "autoscale_flags.h"
+#include "base/nearest.h"
 #include "exit_code.h"
 #include "help.h"
-#include "nearest.h"
 
 namespace trunkline::cli {
 namespace {
@@ -232,15 +233,15 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   UrlFlags url_flags;
   LoadFlags load_flags;
   MetricsCheckFlags metrics_check_flags;
-  const CLI::App* fetch = add_fetch(app, fetch_flags);
+  AutoscaleFlags autoscale_flags;
+  add_fetch(app, fetch_flags);
   const CLI::App* url = add_url(app, url_flags);
   const CLI::App* load = add_load(app, load_flags);
   const CLI::App* metrics_check = add_metrics_check(app, metrics_check_flags);
+  const CLI::App* autoscale = add_autoscale(app, autoscale_flags);
   const CLI::App* chosen = nullptr;
-  const auto choose = [&] {
-    for (const CLI::App* one : {fetch, url, load, metrics_check->get_parent(), metrics_check}) {
-      if (one->parsed()) chosen = one;
-    }
+  const auto choose = [&] {  // the innermost
+    for (const CLI::App* at = &app; !at->get_subcommands().empty();) chosen = at = at->get_subcommands().front();
   };
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back
@@ -251,7 +252,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return Answer{exit_ok, "trunkline " TRUNKLINE_VERSION "\n", ""};
   } catch (const CLI::ExtrasError&) {
     choose();
-    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics"});
+    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics", "autoscale"});
   } catch (const CLI::ConversionError& error) {
     choose();
     return mistake(command_of(*chosen), std::string(error.what()) + " (want a whole number)");
@@ -263,7 +264,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (chosen == url) return url_flags;
   if (chosen == load) return load_flags;
   if (chosen == metrics_check) return metrics_check_flags;
-  if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "\n"};
+  if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "
+"};
+  if (chosen->get_parent() == autoscale) return autoscale_flags;
   if (fetch_flags.request.head) fetch_flags.include_head = true;
   return fetch_flags;
 }

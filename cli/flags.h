@@ -1,10 +1,11 @@
-// The command line as text into the structs of settings.h. The only source file that meets CLI11.
+// The command line as text into the structs of settings.h. With autoscale_flags.cc the only source that meets CLI11.
 #pragma once
 
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "autoscale_settings.h"
 #include "settings.h"
 
 namespace trunkline::cli {
@@ -16,7 +17,7 @@ struct Answer {
   std::string err;
 };
 
-using CommandLine = std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags>;
+using CommandLine = std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, AutoscaleFlags>;
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);  // without the program's name
 

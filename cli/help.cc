@@ -23,6 +23,7 @@ std::string main_help() {
   trunkline url 'http://User@EXAMPLE.org:80/a/../b'     how the library reads a URL
   trunkline load http://127.0.0.1:8080/ -c 64 -d 10s    requests/s, CPU per request, dials by reason
   trunkline metrics check http://host/metrics           could Prometheus read this?
+  trunkline autoscale simulate --policy p.yaml --generate spike      what would this policy have done?
 
 trunkline SUBCOMMAND --help tells the rest.)";
 }

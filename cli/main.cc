@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "autoscale.h"
 #include "exit_code.h"
 #include "fetch.h"
 #include "flags.h"
@@ -28,6 +29,7 @@ int run(const FetchFlags& flags) { return run_fetch(flags); }
 int run(const UrlFlags& flags) { return run_url(flags); }
 int run(const LoadFlags& flags) { return run_load(flags); }
 int run(const MetricsCheckFlags& flags) { return run_metrics_check(flags); }
+int run(const AutoscaleFlags& flags) { return run_autoscale(flags); }
 
 }  // namespace
 }  // namespace trunkline::cli

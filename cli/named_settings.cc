@@ -3,8 +3,8 @@
 #include <charconv>
 #include <limits>
 
+#include "base/nearest.h"
 #include "base/text.h"
-#include "nearest.h"
 
 namespace trunkline::cli {
 namespace {

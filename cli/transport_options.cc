@@ -3,9 +3,9 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "named_settings.h"
-#include "nearest.h"
 
 namespace trunkline::cli {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace trunkline::cli {
+namespace trunkline {
 namespace {
 
 // Damerau-Levenshtein distance, adjacent letters only: what fingers do.
@@ -49,4 +49,4 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return best.empty() ? "" : ", did you mean \"" + best + "\"?";
 }
 
-}  // namespace trunkline::cli
+}  // namespace trunkline

@@ -1,0 +1,105 @@
+#include "autoscale.h"
+
+#include <iostream>
+#include <iterator>
+
+#include "autoscale_simulate.h"
+#include "base/text.h"
+#include "exit_code.h"
+#include "output.h"
+#include "services/autoscale_files/import.h"
+#include "services/autoscale_files/lint.h"
+#include "services/autoscale_files/policy_file.h"
+#include "services/autoscale_files/whole_file.h"
+
+namespace trunkline::cli {
+namespace {
+
+constexpr std::size_t most_bytes = 16 << 20;
+
+int fail(const Error& error) {
+  std::cerr << "trunkline autoscale: " << error.message << "\n";
+  return exit_code_of(error.kind);
+}
+
+int finish(Output& out) { return out.finish() || out.reader_gone() ? exit_ok : exit_output_failed; }
+
+int show(const AutoscaleFlags& flags) {
+  Output out = Output::to_stdout();
+  for (const std::string& file : flags.files) {
+    const auto text = read_whole(file);
+    if (!text) return fail(text.error());
+    const auto policies = autoscale::read_policies(*text, shown_name(file));
+    if (!policies) return fail(policies.error());
+    for (const autoscale::Policy& policy : *policies) out.write("---\n" + autoscale::print_policy(policy));
+  }
+  return finish(out);
+}
+
+int import(const AutoscaleFlags& flags) {
+  Output out = Output::to_stdout();
+  for (const std::string& file : flags.files) {
+    const auto text = read_whole(file);
+    if (!text) return fail(text.error());
+    const auto imported = autoscale::import_policies(*text, shown_name(file));
+    if (!imported) return fail(imported.error());
+    for (const autoscale::Imported& one : *imported) {
+      std::string document = "---\n# From " + printable(shown_name(file)) + ", " + one.from + ".\n";
+      if (!one.notes.empty()) document += "# Not mapped:\n";
+      for (const std::string& note : one.notes) {
+        document += "#   " + printable(note, 1000) + "\n";
+        std::cerr << note << "\n";
+      }
+      out.write(document + autoscale::print_policy(one.policy));
+    }
+  }
+  return finish(out);
+}
+
+int lint(const AutoscaleFlags& flags) {
+  autoscale::LintSettings settings;
+  const auto interval = parse_duration(flags.interval);
+  if (!interval) return fail(interval.error());
+  settings.interval = *interval;
+  if (!flags.server_keep_alive.empty()) {
+    const auto keep_alive = parse_duration(flags.server_keep_alive);
+    if (!keep_alive) return fail(keep_alive.error());
+    settings.server_keep_alive = *keep_alive;
+  }
+  Output out = Output::to_stdout();
+  bool found = false;
+  autoscale::Linter linter(settings);
+  for (const std::string& file : flags.files) {
+    const auto text = read_whole(file);
+    if (!text) return fail(text.error());
+    const auto findings = linter.lint(*text, shown_name(file));
+    if (!findings) return fail(findings.error());
+    for (const autoscale::Finding& finding : *findings) {
+      out.write((flags.json ? autoscale::print_json(finding) : autoscale::print(finding)) + "\n");
+      found = true;
+    }
+  }
+  const int code = finish(out);
+  return code == exit_ok && found ? 1 : code;
+}
+
+}  // namespace
+
+std::string shown_name(const std::string& file) { return file == "-" ? "stdin" : file; }
+
+Result<std::string> read_whole(const std::string& file) {
+  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  Result<std::optional<std::string>> text = autoscale::read_file(file, most_bytes);
+  if (!text) return std::move(text).error();
+  if (!*text) return Error(ErrorCode::invalid_options, Phase::prepare, file + ": there is no such file");
+  return std::move(**text);
+}
+
+int run_autoscale(const AutoscaleFlags& flags) {
+  if (flags.command == "show") return show(flags);
+  if (flags.command == "import") return import(flags);
+  if (flags.command == "lint") return lint(flags);
+  return run_simulate(flags);
+}
+
+}  // namespace trunkline::cli

@@ -1,0 +1,183 @@
+#include "autoscale_simulate.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <memory>
+
+#include "base/nearest.h"
+#include "base/text.h"
+#include "exit_code.h"
+#include "output.h"
+#include "services/autoscale_files/decision_record.h"
+#include "services/autoscale_files/policy_file.h"
+#include "services/autoscale_replay/report_html.h"
+#include "services/autoscale_replay/report_text.h"
+#include "services/autoscale_replay/simulation.h"
+
+namespace trunkline::cli {
+namespace {
+
+using autoscale::Simulation;
+
+Error wrong(std::string sentence) { return {ErrorCode::invalid_options, Phase::prepare, std::move(sentence)}; }
+
+int misuse(const std::string& sentence) {
+  std::cerr << "trunkline autoscale simulate: " << sentence << "\nSee trunkline autoscale simulate --help\n";
+  return exit_misuse;
+}
+
+int fail(const Error& error) {
+  std::cerr << "trunkline autoscale simulate: " << error.message << "\n";
+  return exit_code_of(error.kind);
+}
+
+Result<std::vector<autoscale::Policy>> read_all(const AutoscaleFlags& flags) {
+  std::vector<autoscale::Policy> all;
+  for (const std::string& file : flags.policies) {
+    const auto text = read_whole(file);
+    if (!text) return text.error();
+    auto policies = autoscale::read_policies(*text, shown_name(file));
+    if (!policies) return std::move(policies).error();
+    for (autoscale::Policy& policy : *policies) {
+      if (!flags.compat.empty() && autoscale::compat_of(policy) != flags.compat) {
+        return wrong(shown_name(file) + ": is of the form " + std::string(autoscale::compat_of(policy)) +
+                     ", and --compat asks for " + flags.compat);
+      }
+      // Two of one name could not be told apart in what is printed.
+      const std::string name = policy.name;
+      for (int number = 2; std::any_of(all.begin(), all.end(),
+                                       [&](const autoscale::Policy& other) { return other.name == policy.name; });
+           ++number) {
+        policy.name = name + "-" + std::to_string(number);
+      }
+      all.push_back(std::move(policy));
+    }
+  }
+  return all;
+}
+
+Result<autoscale::Scenario> scenario_of(const AutoscaleFlags& flags) {
+  const auto shape = autoscale::shape_of(flags.generate);
+  if (!shape) {
+    const auto& names = autoscale::shape_names();
+    return wrong("--generate " + printable(flags.generate, 40) + ": there is no such shape" +
+                 did_you_mean(flags.generate, {names.begin(), names.end()}));
+  }
+  autoscale::Scenario scenario{.shape = *shape, .low = flags.low, .high = flags.high};
+  for (const auto& [text, field] : {std::pair(&flags.length, &scenario.length),
+                                    {&flags.interval, &scenario.interval},
+                                    {&flags.startup, &scenario.startup}}) {
+    const auto duration = parse_duration(*text);
+    if (!duration) return duration.error();
+    *field = *duration;
+  }
+  if (scenario.interval <= autoscale::Duration(0)) return wrong("--interval must be above 0");
+  if (scenario.length / scenario.interval > 1'000'000) return wrong("--length holds more than a million intervals");
+  return scenario;
+}
+
+// What is done with each decision as it comes, so that a long recording is not kept in memory.
+class Listener {
+ public:
+  Listener(const AutoscaleFlags& flags, Output& out) : json_(flags.json), out_(out) {
+    if (!flags.record.empty()) record_.emplace(Output::to_file(flags.record));
+  }
+
+  void hear(const Simulation& simulation, const autoscale::Decision& decision, bool first) {
+    if (json_) out_.write(autoscale::print_decision(decision, simulation.seen().seen) + "\n");
+    if (record_ && first) record_->write(autoscale::print_tick(simulation.seen()) + "\n");
+  }
+  bool finish() { return !record_ || record_->finish(); }
+
+ private:
+  bool json_;
+  Output& out_;
+  std::optional<Output> record_ = {};
+};
+
+Result<std::vector<Simulation>> generate(const AutoscaleFlags& flags, std::vector<autoscale::Policy> policies,
+                                         Listener& listener) {
+  const auto scenario = scenario_of(flags);
+  if (!scenario) return scenario.error();
+  std::vector<Simulation> simulations;
+  for (autoscale::Policy& policy : policies) {
+    auto metrics = autoscale::metrics_of(policy);
+    if (!metrics) return std::move(metrics).error();
+    const int needed = static_cast<int>(std::ceil(autoscale::demand_at(*scenario, autoscale::Duration(0))));
+    autoscale::World world(*scenario, std::move(*metrics), flags.start > 0 ? flags.start : std::max(1, needed));
+    simulations.emplace_back(std::move(policy), std::move(world));
+  }
+  for (autoscale::Duration t{0}; t <= scenario->length; t += scenario->interval) {
+    for (Simulation& one : simulations) listener.hear(one, one.step(TimePoint(t)), &one == simulations.data());
+  }
+  return simulations;
+}
+
+Result<std::vector<Simulation>> replay(const AutoscaleFlags& flags, std::vector<autoscale::Policy> policies,
+                                       Listener& listener) {
+  std::ifstream file;
+  if (flags.input != "-") {
+    file.open(flags.input, std::ios::binary);
+    if (!file) return wrong(flags.input + ": cannot be opened");
+  }
+  autoscale::Recording recording(flags.input == "-" ? std::cin : file, shown_name(flags.input));
+  std::vector<Simulation> simulations;
+  simulations.reserve(policies.size());
+  for (autoscale::Policy& policy : policies) simulations.emplace_back(std::move(policy), flags.closed_loop);
+  for (;;) {
+    const auto tick = recording.next();
+    if (!tick) return tick.error();
+    if (!*tick) return simulations;
+    for (Simulation& one : simulations) listener.hear(one, one.step(**tick), &one == simulations.data());
+  }
+}
+
+int terminal_width() {
+  winsize size{};
+  const bool known = ::ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? std::min<int>(size.ws_col, 160) : 100;
+}
+
+std::string title_of(const AutoscaleFlags& flags) {
+  return flags.input.empty() ? "made-up demand: " + flags.generate : "recording " + shown_name(flags.input);
+}
+
+}  // namespace
+
+int run_simulate(const AutoscaleFlags& flags) {
+  if (flags.input.empty() == flags.generate.empty()) return misuse("give either --input FILE or --generate SHAPE");
+  if (flags.closed_loop && flags.input.empty())
+    return misuse("--closed-loop is for a recording; a made-up world obeys anyway");
+  auto policies = read_all(flags);
+  if (!policies) return fail(policies.error());
+  Output out = Output::to_stdout();
+  Listener listener(flags, out);
+  const auto simulations = flags.input.empty() ? generate(flags, std::move(*policies), listener)
+                                               : replay(flags, std::move(*policies), listener);
+  if (!simulations) return fail(simulations.error());
+
+  std::vector<autoscale::Course> courses;
+  for (const Simulation& one : *simulations) courses.push_back(one.course());
+  if (!flags.json) {
+    const bool terminal = ::isatty(1) != 0;
+    if (terminal || flags.plot) {
+      for (const autoscale::Course& course : courses) out.write(autoscale::plot(course, terminal_width()) + "\n");
+    }
+    for (const autoscale::Course& course : courses) out.write(autoscale::table(course, flags.all_rows) + "\n");
+    out.write(autoscale::comparison(courses));
+  }
+  bool written = listener.finish() && (out.finish() || out.reader_gone());
+  if (!flags.html.empty()) {
+    Output html = Output::to_file(flags.html);
+    html.write(autoscale::html_report(title_of(flags), courses));
+    written = html.finish() && written;
+  }
+  return written ? exit_ok : exit_output_failed;
+}
+
+}  // namespace trunkline::cli

@@ -1,0 +1,29 @@
+// Policies as files: the native form, a HorizontalPodAutoscaler of autoscaling/v2 as it is, or kthena's
+// AutoscalingPolicy with or without its binding. All are YAML or JSON; a field that is not known is an error, with the
+// nearest that is.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <trunkline/result.hpp>
+
+#include "services/autoscale/policy.h"
+#include "services/config/document.h"
+
+namespace trunkline::autoscale {
+
+inline constexpr int replicas_limit = 1'000'000;
+
+// Every policy of a file, in its order; at least one. A list of Kubernetes counts as its items.
+Result<std::vector<Policy>> read_policies(std::string_view text, std::string_view file);
+Result<std::vector<Policy>> policies_of(const std::vector<config::Node>& documents, std::string_view file);
+
+// The effective policy, every default written out. It reads back as the same policy.
+std::string print_policy(const Policy& policy);
+config::Node policy_node(const Policy& policy);
+
+std::string_view compat_of(const Policy& policy);  // "native", "hpa" or "kthena"
+
+}  // namespace trunkline::autoscale
