@@ -31,15 +31,16 @@ function(trunkline_compile target kind)
   endif()
 endfunction()
 
-# trunkline_part(NAME pool [DEPENDS base url...] [LIBRARIES OpenSSL::SSL...])
-# The part trunkline_pool from all *.cc of this folder, and pool_test from its *_test.cc.
+# trunkline_part(NAME pool [DEPENDS base url...] [LIBRARIES OpenSSL::SSL...] [SERVICE])
+# The part trunkline_pool from all *.cc of this folder, and pool_test from its *_test.cc. A SERVICE stands in services/ and
+# is no part of the library: programs name it. Its headers are included from the root, as "services/NAME/...".
 function(trunkline_part)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" NAME "DEPENDS;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 0 arg SERVICE NAME "DEPENDS;LIBRARIES")
   file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   list(REMOVE_ITEM sources ${tests})
   if(NOT sources)
-    message(STATUS "src/${arg_NAME} holds no source yet")
+    message(STATUS "${arg_NAME} holds no source yet")
     return()
   endif()
 
@@ -51,10 +52,14 @@ function(trunkline_part)
   endforeach()
   list(REMOVE_DUPLICATES below)
   set_property(GLOBAL PROPERTY TRUNKLINE_BELOW_${arg_NAME} ${below})
-  set_property(GLOBAL APPEND PROPERTY TRUNKLINE_PARTS ${arg_NAME})
 
   add_library(trunkline_${arg_NAME} OBJECT ${sources})
   trunkline_compile(trunkline_${arg_NAME} library)
+  if(arg_SERVICE)
+    target_include_directories(trunkline_${arg_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
+  else()
+    set_property(GLOBAL APPEND PROPERTY TRUNKLINE_PARTS ${arg_NAME})
+  endif()
   target_link_libraries(trunkline_${arg_NAME} PUBLIC ${arg_LIBRARIES})
 
   if(TRUNKLINE_TESTS AND tests)
