@@ -158,6 +158,19 @@ CLI::App* add_load(CLI::App& app, LoadFlags& flags) {
   return load;
 }
 
+// Of the group `metrics`, which does nothing by itself.
+CLI::App* add_metrics_check(CLI::App& app, MetricsCheckFlags& flags) {
+  CLI::App* metrics = app.add_subcommand("metrics", "read what others expose to Prometheus");
+  metrics->footer(metrics_help());
+  CLI::App* check = metrics->add_subcommand("check", "is it valid, and what does it say?");
+  check->add_option("SOURCE", flags.source, "a file, a URL, or - for stdin (the default)")->type_name("");
+  add_value(*check, "--format", flags.format, "text, openmetrics or auto (the default)", "NAME", "Options")
+      ->check(CLI::IsMember({"text", "openmetrics", "auto"}));
+  add_switch(*check, "--json", flags.json, "every sample as a line of JSON", "Options");
+  check->footer(metrics_check_help());
+  return check;
+}
+
 std::vector<std::string> names_of(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
@@ -175,6 +188,11 @@ std::string stray(const CLI::App& app) {
   return left.empty() ? "" : left.front();
 }
 
+// "trunkline metrics check", from the outermost inwards.
+std::string command_of(const CLI::App& app) {
+  return app.get_parent() == nullptr ? "trunkline" : command_of(*app.get_parent()) + " " + app.get_name();
+}
+
 Answer mistake(const std::string& command, const std::string& message) {
   return {exit_misuse, "", command + ": " + message + "\nSee " + command + " --help\n"};
 }
@@ -186,7 +204,7 @@ Answer unknown_word(const CLI::App& app, const CLI::App* subcommand, const std::
     return mistake("trunkline", "there is no " + kind + " \"" + word + "\"" +
                                     did_you_mean(word, kind == "flag" ? names_of(app) : subcommands));
   }
-  const std::string command = "trunkline " + subcommand->get_name();
+  const std::string command = command_of(*subcommand);
   std::string word = stray(*subcommand);
   if (word.empty()) word = stray(app);
   if (!word.starts_with('-')) return mistake(command, "\"" + word + "\" is one argument too many");
@@ -204,12 +222,14 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   FetchFlags fetch_flags;
   UrlFlags url_flags;
   LoadFlags load_flags;
+  MetricsCheckFlags metrics_check_flags;
   const CLI::App* fetch = add_fetch(app, fetch_flags);
   const CLI::App* url = add_url(app, url_flags);
   const CLI::App* load = add_load(app, load_flags);
+  const CLI::App* metrics_check = add_metrics_check(app, metrics_check_flags);
   const CLI::App* chosen = nullptr;
   const auto choose = [&] {
-    for (const CLI::App* one : {fetch, url, load}) {
+    for (const CLI::App* one : {fetch, url, load, metrics_check->get_parent(), metrics_check}) {
       if (one->parsed()) chosen = one;
     }
   };
@@ -222,17 +242,19 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return Answer{exit_ok, "trunkline " TRUNKLINE_VERSION "\n", ""};
   } catch (const CLI::ExtrasError&) {
     choose();
-    return unknown_word(app, chosen, {"fetch", "url", "load"});
+    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics"});
   } catch (const CLI::ConversionError& error) {
     choose();
-    return mistake("trunkline " + chosen->get_name(), std::string(error.what()) + " (want a whole number)");
+    return mistake(command_of(*chosen), std::string(error.what()) + " (want a whole number)");
   } catch (const CLI::ParseError& error) {
     choose();
-    return mistake(chosen ? "trunkline " + chosen->get_name() : "trunkline", error.what());
+    return mistake(chosen ? command_of(*chosen) : "trunkline", error.what());
   }
   if (!chosen) return Answer{exit_misuse, "", app.help() + "\n"};
   if (chosen == url) return url_flags;
   if (chosen == load) return load_flags;
+  if (chosen == metrics_check) return metrics_check_flags;
+  if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "\n"};
   if (fetch_flags.request.head) fetch_flags.include_head = true;
   return fetch_flags;
 }

@@ -22,6 +22,7 @@ std::string main_help() {
   trunkline fetch --json --batch requests.jsonl         many requests over one pool, one JSON line each
   trunkline url 'http://User@EXAMPLE.org:80/a/../b'     how the library reads a URL
   trunkline load http://127.0.0.1:8080/ -c 64 -d 10s    requests/s, CPU per request, dials by reason
+  trunkline metrics check http://host/metrics           could Prometheus read this?
 
 trunkline SUBCOMMAND --help tells the rest.)";
 }
@@ -70,6 +71,33 @@ Examples
   trunkline load http://127.0.0.1:8080/ -c 8 -n 2000 --mode isolated --json
 
 Exit codes: 0 all complete; 1 the counters do not add up; otherwise as of fetch, for the first error.)";
+}
+
+std::string metrics_help() {
+  return R"(Examples
+  trunkline metrics check http://127.0.0.1:8080/metrics
+  some_exporter | trunkline metrics check -)";
+}
+
+std::string metrics_check_help() {
+  return R"(Every problem is a line on stderr, FILE:LINE:COLUMN: what is wrong; columns count bytes from 1. Behind a bad line reading
+goes on, so that one run shows them all (at most 100). A body that ends within a line, or OpenMetrics without its # EOF,
+was cut off and is not valid.
+
+With --json every sample that could be read is a line on stdout:
+  {"name":"a_total","labels":{"x":"1"},"value":5,"timestamp":null,"type":"counter"}
+Timestamps are in seconds in both formats. "NaN", "+Inf" and "-Inf" are strings.
+
+Format auto: what the server's Content-Type says; of a file, OpenMetrics where it ends with # EOF.
+
+Examples
+  trunkline metrics check metrics.txt
+  trunkline metrics check http://127.0.0.1:8080/metrics
+  some_exporter | trunkline metrics check -
+  trunkline metrics check --json metrics.txt | grep '"name":"up"'
+
+Exit codes: 0 valid, 1 not valid, 2 misuse or a file that cannot be read, 10 to 16 the URL cannot be fetched (as of
+fetch), 23 the output cannot be written.)";
 }
 
 }  // namespace trunkline::cli

@@ -9,5 +9,7 @@ std::string main_help();
 std::string fetch_help();
 std::string url_help();
 std::string load_help();
+std::string metrics_help();
+std::string metrics_check_help();
 
 }  // namespace trunkline::cli

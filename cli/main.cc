@@ -10,6 +10,7 @@
 #include "fetch.h"
 #include "flags.h"
 #include "load.h"
+#include "metrics_check.h"
 #include "output.h"
 #include "url.h"
 
@@ -26,6 +27,7 @@ int run(const Answer& answer) {
 int run(const FetchFlags& flags) { return run_fetch(flags); }
 int run(const UrlFlags& flags) { return run_url(flags); }
 int run(const LoadFlags& flags) { return run_load(flags); }
+int run(const MetricsCheckFlags& flags) { return run_metrics_check(flags); }
 
 }  // namespace
 }  // namespace trunkline::cli

@@ -92,6 +92,12 @@ struct UrlFlags {
   bool show_secrets = false;
 };
 
+struct MetricsCheckFlags {
+  std::string source = "-";  // a file, a URL, or "-" for stdin
+  std::string format = "auto";
+  bool json = false;
+};
+
 struct LoadFlags {
   TransportFlags transport;
   RequestFlags request;
