@@ -16,7 +16,7 @@ struct Answer {
   std::string err;
 };
 
-using CommandLine = std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags>;
+using CommandLine = std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags>;
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);  // without the program's name
 

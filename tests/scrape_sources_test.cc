@@ -105,14 +105,14 @@ TEST_F(ScrapeSourcesTest, sends_the_token_that_the_file_holds_now) {
 TEST_F(ScrapeSourcesTest, shows_each_jobs_certificate_and_no_others) {
   CountingOptions how;
   how.certificate = &server_certificate();
-  how.client_ca = authority().certificate_file;
+  how.client_ca = authority().file();
   const CountingServer& server = serve_metrics(how);
   scrape::Job known;
-  known.tls.ca_file = authority().certificate_file;
+  known.tls.ca_file = authority().file();
   known.tls.certificate_file = client_certificate().certificate_file;
   known.tls.key_file = client_certificate().key_file;
   scrape::Job unknown;
-  unknown.tls.ca_file = authority().certificate_file;
+  unknown.tls.ca_file = authority().file();
   const auto url = server.url("localhost", "/metrics");
   Scraper scraper(short_cycles(milliseconds(2000)), {target_at(url, known), target_at(url, unknown)});
   const auto snapshot = scraper.run(1)[0];

@@ -26,6 +26,15 @@ Result<void> check(const ScheduleSettings& settings) {
   return {};
 }
 
+ScheduleSettings settings_for(Duration interval) {
+  ScheduleSettings settings;
+  settings.interval = interval;
+  settings.timeout = std::min(settings.timeout, interval);
+  settings.budget = std::min(settings.budget, interval / 3);
+  settings.second_try = std::min(settings.second_try, settings.budget / 2);
+  return settings;
+}
+
 Duration offset_of(std::uint64_t hash, const ScheduleSettings& settings) {
   const Duration window = settings.interval - settings.budget;
   const Duration tick = std::clamp<Duration>(settings.interval / 1000, milliseconds(1), milliseconds(10));

@@ -40,6 +40,8 @@ struct ScheduleSettings {
 };
 
 Result<void> check(const ScheduleSettings& settings);
+// The usual proportions for another interval: times are the defaults where they fit into it.
+ScheduleSettings settings_for(Duration interval);
 
 // A target's place inside each cycle, in [0, interval - budget]. On a grid of a thousandth of the interval (at most 10
 // ms): five thousand targets then wake the thread a thousand times a cycle, not five thousand.
