@@ -1,6 +1,6 @@
-// The collector against a fleet on loopback: scrape_bench collect TARGETS CYCLES INTERVAL_MS, or scrape_bench serve PORT
-// to let another client scrape the same fleet. The fleet is one process (a child of ours, whose CPU does not count) on all
-// of 127.0.0.0/8: each address is a target with a body of 20 KB.
+// The collector against a fleet on loopback: scrape_bench collect TARGETS CYCLES INTERVAL_MS, or scrape_bench serve
+// PORT to let another client scrape the same fleet. The fleet is one process (a child of ours, whose CPU does not
+// count) on all of 127.0.0.0/8: each address is a target with a body of 20 KB.
 //
 // One JSON line: CPU of this process per warm scrape, dials of the warm cycles, latency, memory.
 #include <arpa/inet.h>
@@ -32,8 +32,9 @@ using namespace trunkline;
 
 // As vLLM's: mostly histograms, of which a scaler wants a gauge or two.
 std::string body_of_20_kb() {
-  std::string body = "# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{model_name=\"m\"} 7\n"
-                     "# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting{model_name=\"m\"} 3\n";
+  std::string body =
+      "# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{model_name=\"m\"} 7\n"
+      "# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting{model_name=\"m\"} 3\n";
   for (int family = 0; body.size() < 20'000; ++family) {
     const std::string name = "vllm:step_seconds_" + std::to_string(family);
     body += "# HELP " + name + " Histogram of something in seconds.\n# TYPE " + name + " histogram\n";
@@ -72,8 +73,9 @@ int port_of(int fd) {
 [[noreturn]] void serve(int listening) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const std::string body = body_of_20_kb();
-  const std::string response = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: " +
-                               std::to_string(body.size()) + "\r\n\r\n" + body;
+  const std::string response =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: " + std::to_string(body.size()) +
+      "\r\n\r\n" + body;
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   epoll_event event{.events = EPOLLIN, .data = {.fd = listening}};
   epoll_ctl(epoll, EPOLL_CTL_ADD, listening, &event);
@@ -167,14 +169,14 @@ int collect(int port, int targets, std::size_t cycles, Duration interval) {
   collector.stop();
   const double scrapes = static_cast<double>(durations.size());
   const double warm = cpu.user + cpu.system - cold_cpu.user - cold_cpu.system;
-  std::printf("{\"targets\":%d,\"cycles\":%zu,\"cold_dials\":%zu,\"cold_missing\":%zu,\"cold_cpu_us_per_scrape\":%.2f,"
-              "\"warm_dials\":%zu,\"warm_missing\":%zu,\"cpu_us_per_scrape\":%.2f,\"cpu_ms_per_cycle\":%.2f,"
-              "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"peak_rss_mb\":%.1f}\n",
-              targets, cycles, cold->totals.dials, cold->totals.missing,
-              (cold_cpu.user + cold_cpu.system) * 1e6 / std::max(targets, 1), dials, missing,
-              scrapes > 0 ? warm * 1e6 / scrapes : 0, warm * 1e3 / static_cast<double>(std::max<std::size_t>(cycles, 1)),
-              milliseconds_at(durations, 0.5), milliseconds_at(durations, 0.99),
-              static_cast<double>(cpu.peak_rss_kb) / 1024);
+  std::printf(
+      "{\"targets\":%d,\"cycles\":%zu,\"cold_dials\":%zu,\"cold_missing\":%zu,\"cold_cpu_us_per_scrape\":%.2f,"
+      "\"warm_dials\":%zu,\"warm_missing\":%zu,\"cpu_us_per_scrape\":%.2f,\"cpu_ms_per_cycle\":%.2f,"
+      "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"peak_rss_mb\":%.1f}\n",
+      targets, cycles, cold->totals.dials, cold->totals.missing,
+      (cold_cpu.user + cold_cpu.system) * 1e6 / std::max(targets, 1), dials, missing,
+      scrapes > 0 ? warm * 1e6 / scrapes : 0, warm * 1e3 / static_cast<double>(std::max<std::size_t>(cycles, 1)),
+      milliseconds_at(durations, 0.5), milliseconds_at(durations, 0.99), static_cast<double>(cpu.peak_rss_kb) / 1024);
   return missing == 0 && dials == 0 ? 0 : 1;
 }
 

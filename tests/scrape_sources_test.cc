@@ -41,8 +41,8 @@ TEST_F(ScrapeSourcesTest, follows_a_file_of_targets_while_it_runs_and_survives_a
   const CountingServer& one = serve_metrics();
   const CountingServer& two = serve_metrics();
   write("targets.json", R"([{"targets": [")" + place(one) + R"("], "labels": {"app": "x"}}])");
-  Scraper scraper(short_cycles(), {std::make_shared<scrape::FileSource>(path("targets.json"),
-                                                                        std::make_shared<scrape::Job>())});
+  Scraper scraper(short_cycles(),
+                  {std::make_shared<scrape::FileSource>(path("targets.json"), std::make_shared<scrape::Job>())});
   scraper.start();
   ASSERT_TRUE(scraper.has_cycles(1));
   ASSERT_EQ(scraper.last()->targets.size(), 1U);

@@ -134,7 +134,8 @@ TEST_F(ScrapeTest, asks_once_for_all_subscribers_and_gives_each_what_any_wants) 
   const CountingServer& server = serve_metrics();
   Scraper scraper(short_cycles(), fleet(server, 1, 2));
   std::atomic<int> called{0};
-  const int second = scraper.collector().subscribe({.prefixes = {"oth"}}, [&](const scrape::SnapshotPtr&) { ++called; });
+  const int second =
+      scraper.collector().subscribe({.prefixes = {"oth"}}, [&](const scrape::SnapshotPtr&) { ++called; });
   scraper.start();
   ASSERT_TRUE(scraper.has_cycles(2));
   EXPECT_EQ(scraper.snapshots()[0]->targets[0].samples->find("other"), 1);

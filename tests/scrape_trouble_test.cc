@@ -42,8 +42,8 @@ class ScrapeTroubleTest : public HttpTest {
     const Listener& server = serve_any();
     const Listener& good = serve_any();
     settings.schedule.second_try = Duration::zero();
-    Scraper scraper(settings, {target_at(server.url(path), std::move(job)),
-                               target_at(good.url(good.raw(response(exposition))))});
+    Scraper scraper(settings,
+                    {target_at(server.url(path), std::move(job)), target_at(good.url(good.raw(response(exposition))))});
     const auto snapshots = scraper.run(1);
     log_ = server.log();
     scrape::TargetSnapshot seen;
@@ -56,9 +56,7 @@ class ScrapeTroubleTest : public HttpTest {
     }
     return seen;
   }
-  std::string raw(std::string_view bytes, std::string_view arguments = "") {
-    return serve_any().raw(bytes, arguments);
-  }
+  std::string raw(std::string_view bytes, std::string_view arguments = "") { return serve_any().raw(bytes, arguments); }
   ServerLog log_;
 };
 
@@ -117,8 +115,9 @@ TEST_F(ScrapeTroubleTest, a_body_beyond_the_limit_fails_alone_and_names_the_limi
 TEST_F(ScrapeTroubleTest, half_a_body_does_not_count) {
   const auto http = seen_of(raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\njobs 3\n", "close=1"));
   EXPECT_EQ(http.report.outcome, Outcome::truncated);
-  const auto openmetrics = seen_of(raw("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0\r\n"
-                                       "Content-Length: 7\r\n\r\njobs 3\n"));
+  const auto openmetrics =
+      seen_of(raw("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0\r\n"
+                  "Content-Length: 7\r\n\r\njobs 3\n"));
   EXPECT_EQ(openmetrics.report.outcome, Outcome::truncated);
   EXPECT_FALSE(openmetrics.samples);
 }

@@ -208,9 +208,8 @@ void Collector::put(const Fleet::Ask& ask, TimePoint now) {
   question.wanted = wanted_;
   question.limits = settings_.limits;
   question.kept_bytes = settings_.kept_bytes;
-  under_way_[id] = scrape::ask(Client(lane.transport), std::move(question), [id, inbox = inbox_](Answer answer) {
-    inbox->put({id, std::move(answer)});
-  });
+  under_way_[id] = scrape::ask(Client(lane.transport), std::move(question),
+                               [id, inbox = inbox_](Answer answer) { inbox->put({id, std::move(answer)}); });
 }
 
 }  // namespace trunkline::scrape

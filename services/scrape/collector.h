@@ -38,8 +38,8 @@ struct CollectorSettings {
 
 // What a subscriber wants of each target: names of families or samples, and prefixes of names.
 struct Wants {
-  std::vector<std::string> names;
-  std::vector<std::string> prefixes;
+  std::vector<std::string> names = {};
+  std::vector<std::string> prefixes = {};
   bool everything = false;
 };
 // What all of them want together; nobody: nothing.

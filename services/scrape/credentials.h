@@ -1,5 +1,5 @@
-// What a job's requests say about who asks. Files are read again when they change, so a token that is rotated under us is
-// the new one from the next look on. No message holds a secret.
+// What a job's requests say about who asks. Files are read again when they change, so a token that is rotated under us
+// is the new one from the next look on. No message holds a secret.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ class Credentials {
  public:
   explicit Credentials(const Job& job);
 
-  // Reads what has changed. Afterwards authorization() is the header's value, empty for none, or why there is none: then
-  // nothing is sent, least of all without credentials.
+  // Reads what has changed. Afterwards authorization() is the header's value, empty for none, or why there is none:
+  // then nothing is sent, least of all without credentials.
   void refresh();
   const Result<std::string>& authorization() const { return authorization_; }
 

@@ -7,9 +7,12 @@ namespace trunkline::scrape {
 
 std::string_view to_string(TargetState state) {
   switch (state) {
-    case TargetState::fresh: return "fresh";
-    case TargetState::late: return "late";
-    case TargetState::missing: return "missing";
+    case TargetState::fresh:
+      return "fresh";
+    case TargetState::late:
+      return "late";
+    case TargetState::missing:
+      return "missing";
   }
   return "missing";
 }
@@ -81,8 +84,9 @@ TargetSnapshot Fleet::seen(Member& member, TimePoint cut_off) {
     seen.report.reason = "it had not answered by the cut-off; an answer until its timeout counts next time";
     seen.report.second_try = member.second_try;
   } else {
-    seen.report.reason = "it was not asked before the cut-off: new, still silent since an earlier cycle, or too many "
-                         "others were under way";
+    seen.report.reason =
+        "it was not asked before the cut-off: new, still silent since an earlier cycle, or too many "
+        "others were under way";
   }
   member.second_try = false;
   const Answer* counts = answer && answer->report.up() ? &*answer : late ? &*late : nullptr;

@@ -1,5 +1,5 @@
-// The way to the targets of each job: a shared transport that is large enough for all of them, and the job's credentials.
-// Used by the collector's thread only.
+// The way to the targets of each job: a shared transport that is large enough for all of them, and the job's
+// credentials. Used by the collector's thread only.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@
 
 namespace trunkline::scrape {
 
-// Room for every target, so that no cycle closes what the next one needs: visited in turn, one target more than there is
-// room would cost all of them their connection.
+// Room for every target, so that no cycle closes what the next one needs: visited in turn, one target more than there
+// is room would cost all of them their connection.
 int idle_capacity(std::size_t targets, int at_least);
 
 // A job's options: its TLS and proxy, room for `targets`, and an idle time that outlasts a missed cycle.
@@ -33,8 +33,8 @@ class Lanes {
 
   Lanes(Options base, Duration interval) : base_(std::move(base)), interval_(interval) {}
 
-  // Once a cycle: lanes for these targets and no others, changed files read. `others`: targets of other collectors in this
-  // process, whose connections share the room.
+  // Once a cycle: lanes for these targets and no others, changed files read. `others`: targets of other collectors in
+  // this process, whose connections share the room.
   void prepare(const std::vector<TargetPtr>& targets, std::size_t others);
   // Of a target that prepare() was told.
   Lane& of(const Target& target);

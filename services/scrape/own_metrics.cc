@@ -64,8 +64,9 @@ void write_targets(Writer& writer, const Snapshot& snapshot) {
        [](const TargetSnapshot& one) { return static_cast<double>(one.report.bytes); });
   each("target_samples", "Samples of the last body.",
        [](const TargetSnapshot& one) { return static_cast<double>(one.report.samples); });
-  each("target_age_seconds", "Age of its samples at the last cut-off; left out while it is missing.",
-       [](const TargetSnapshot& one) { return seconds(one.age); }, false);
+  each(
+      "target_age_seconds", "Age of its samples at the last cut-off; left out while it is missing.",
+      [](const TargetSnapshot& one) { return seconds(one.age); }, false);
   each("target_idle_too_short", "1 when its connections do not last from one scrape to the next.",
        [&](const TargetSnapshot& one) {
          return idle_trouble(one.report, snapshot.interval) == IdleTrouble::none ? 0.0 : 1.0;

@@ -11,7 +11,8 @@ namespace trunkline::scrape {
 
 void count(CollectorCounters& counters, const TargetReport& report);
 
-// `latest` may be null. Targets are told apart by `instance` and `job`, and by nothing that their sources label them with.
+// `latest` may be null. Targets are told apart by `instance` and `job`, and by nothing that their sources label them
+// with.
 std::string to_prometheus(const Snapshot* latest, const CollectorCounters& counters, std::size_t troubled_sources);
 
 }  // namespace trunkline::scrape

@@ -58,8 +58,9 @@ class Reading : public std::enable_shared_from_this<Reading> {
     if (head.status != 200) {
       decided(Outcome::refused, "it answered " + std::to_string(head.status) + " " + printable(head.reason, 64));
     } else if (!format) {
-      decided(Outcome::not_metrics, "its Content-Type " + printable(type, 128) + " is neither Prometheus's text nor "
-                                    "OpenMetrics");
+      decided(Outcome::not_metrics, "its Content-Type " + printable(type, 128) +
+                                        " is neither Prometheus's text nor "
+                                        "OpenMetrics");
     } else {
       parser_.emplace(*format, collector_, std::move(wanted_), limits_);
     }
@@ -68,7 +69,8 @@ class Reading : public std::enable_shared_from_this<Reading> {
 
  private:
   void read() {
-    stream_->start_read(buffer_, [self = shared_from_this()](Result<std::size_t> got) { self->on_read(std::move(got)); });
+    stream_->start_read(buffer_,
+                        [self = shared_from_this()](Result<std::size_t> got) { self->on_read(std::move(got)); });
   }
 
   void on_read(Result<std::size_t> got) {

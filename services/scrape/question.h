@@ -1,5 +1,5 @@
-// One scrape of one target: the request, its response streamed into the parser, and the answer that comes of it. No body
-// is ever held whole.
+// One scrape of one target: the request, its response streamed into the parser, and the answer that comes of it. No
+// body is ever held whole.
 #pragma once
 
 #include <memory>

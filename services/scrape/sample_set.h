@@ -52,7 +52,7 @@ class SampleSet {
 
   std::string_view text(Piece piece) const { return std::string_view(bytes_).substr(piece.at, piece.length); }
 
-  std::string bytes_;  // all names and values, each name once in a row
+  std::string bytes_;          // all names and values, each name once in a row
   std::vector<Piece> labels_;  // name, value, name, value
   std::vector<Sample> samples_;
 };

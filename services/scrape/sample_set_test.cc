@@ -12,7 +12,8 @@ namespace {
 TEST(ScrapeSampleSet, keeps_what_the_parser_told) {
   SampleCollector collector(1 << 20);
   const std::string_view body =
-      "# TYPE h histogram\nh_bucket{le=\"1\",x=\"a\\\"b\"} 2\nh_bucket{le=\"+Inf\",x=\"\"} 3\nh_count 3 1500\nh_sum NaN\n";
+      "# TYPE h histogram\nh_bucket{le=\"1\",x=\"a\\\"b\"} 2\nh_bucket{le=\"+Inf\",x=\"\"} 3\nh_count 3 1500\nh_sum "
+      "NaN\n";
   ASSERT_TRUE(metrics::parse_exposition(body, metrics::Format::text, collector));
   EXPECT_EQ(collector.problem(), "");
   const SampleSet set = collector.take();

@@ -21,8 +21,8 @@ std::string_view to_string(TargetState state);
 struct TargetSnapshot {
   TargetPtr target;
   TargetState state = TargetState::missing;
-  TimePoint taken{};  // when the server answered; of fresh and late
-  Duration age{0};    // from then to the cut-off
+  TimePoint taken{};                         // when the server answered; of fresh and late
+  Duration age{0};                           // from then to the cut-off
   std::shared_ptr<const SampleSet> samples;  // null when missing
   TargetReport report;                       // of this cycle's question, also where a late answer stands in for it
 };

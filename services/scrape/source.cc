@@ -15,9 +15,9 @@ bool FileSource::refresh(TimePoint) {
   if (!file_.refresh()) return false;
   const Result<std::string>& text = file_.text();
   const Result<FileFormat> format = file_format(file_.path());
-  Result<std::vector<TargetPtr>> targets =
-      !text ? Result<std::vector<TargetPtr>>(text.error())
-            : !format ? Result<std::vector<TargetPtr>>(format.error()) : parse_targets(*text, *format, job_);
+  Result<std::vector<TargetPtr>> targets = !text     ? Result<std::vector<TargetPtr>>(text.error())
+                                           : !format ? Result<std::vector<TargetPtr>>(format.error())
+                                                     : parse_targets(*text, *format, job_);
   if (!targets) {
     const std::string trouble = file_.path() + ": " + targets.error().message + "; the targets stay as they were";
     return std::exchange(trouble_, trouble) != trouble;

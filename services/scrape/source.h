@@ -26,8 +26,8 @@ class Source {
   // Looks whether anything has changed; called often, by one thread, and never blocks for long. True: targets() or
   // trouble() is another.
   virtual bool refresh(TimePoint now) = 0;
-  // What to scrape, as far as is known. A source in trouble keeps what it last knew: targets do not vanish because a list
-  // cannot be read.
+  // What to scrape, as far as is known. A source in trouble keeps what it last knew: targets do not vanish because a
+  // list cannot be read.
   virtual const std::vector<TargetPtr>& targets() const = 0;
   virtual const std::string& trouble() const = 0;  // why the list is not up to date, or empty
 };

@@ -20,7 +20,7 @@ struct Job {
   std::string scheme = "http";    // of targets that are given as "host:port"
   std::string path = "/metrics";  // of the same
   TlsOptions tls;
-  std::string proxy;             // none: the environment's proxies are not for pods
+  std::string proxy;         // none: the environment's proxies are not for pods
   std::string bearer_token;  // one of these four ways, or none
   std::string bearer_token_file;
   std::string basic_user;
@@ -42,7 +42,7 @@ struct Target {
   std::string instance;  // "host:port": how people know it
   Labels labels;         // of its source
   std::shared_ptr<const Job> job;
-  std::string access;    // access_key() of the job
+  std::string access;  // access_key() of the job
   std::string identity;
   std::uint64_t hash = 0;  // of the identity
 };

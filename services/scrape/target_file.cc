@@ -89,8 +89,8 @@ bool read_yaml_group(Reader& reader, std::size_t number, const YAML::Node& group
   if (const YAML::Node given = group["labels"]; given && !given.IsNull()) {
     if (!given.IsMap()) return reader.fail(number, "its labels are no map");
     for (const auto& label : given) {
-      if (!label.second.IsScalar()) return reader.fail(number, "the label " + printable(label.first.Scalar()) +
-                                                                   " is no string");
+      if (!label.second.IsScalar())
+        return reader.fail(number, "the label " + printable(label.first.Scalar()) + " is no string");
       labels.emplace_back(label.first.Scalar(), label.second.Scalar());
     }
   }

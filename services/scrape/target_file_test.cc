@@ -10,8 +10,8 @@ const std::shared_ptr<const Job> job = std::make_shared<Job>();
 TEST(ScrapeTargetFile, reads_the_same_list_from_json_and_yaml) {
   const auto json = parse_targets(R"([{"targets": ["a:1", "b:1"], "labels": {"app": "x"}}, {"targets": ["c:1"]}])",
                                   FileFormat::json, job);
-  const auto yaml = parse_targets("- targets: ['a:1', 'b:1']\n  labels:\n    app: x\n- targets:\n  - c:1\n",
-                                  FileFormat::yaml, job);
+  const auto yaml =
+      parse_targets("- targets: ['a:1', 'b:1']\n  labels:\n    app: x\n- targets:\n  - c:1\n", FileFormat::yaml, job);
   for (const auto* list : {&json, &yaml}) {
     ASSERT_TRUE(*list) << list->error().message;
     ASSERT_EQ((*list)->size(), 3U);

@@ -11,7 +11,7 @@ namespace trunkline::scrape {
 
 std::string_view to_string(Outcome outcome) {
   constexpr std::array<std::string_view, outcome_count> names = {
-      "ok",      "not_asked",   "no_answer_yet", "unreachable", "disconnected",  "timed_out", "refused",
+      "ok",          "not_asked", "no_answer_yet", "unreachable", "disconnected",  "timed_out", "refused",
       "not_metrics", "malformed", "truncated",     "too_large",   "misconfigured", "cancelled"};
   return names[static_cast<std::size_t>(outcome)];
 }
@@ -20,26 +20,37 @@ Outcome outcome_of(const Error& error) {
   if (error.code == ErrorCode::limit_exceeded) return Outcome::too_large;
   if (error.code == ErrorCode::truncated_body) return Outcome::truncated;
   switch (error.kind) {
-    case ErrorKind::rejected: return Outcome::misconfigured;
-    case ErrorKind::overloaded: return Outcome::unreachable;
-    case ErrorKind::unreachable: return Outcome::unreachable;
-    case ErrorKind::disconnected: return Outcome::disconnected;
-    case ErrorKind::timed_out: return Outcome::timed_out;
-    case ErrorKind::broken_peer: return Outcome::malformed;
-    case ErrorKind::cancelled: return Outcome::cancelled;
+    case ErrorKind::rejected:
+      return Outcome::misconfigured;
+    case ErrorKind::overloaded:
+      return Outcome::unreachable;
+    case ErrorKind::unreachable:
+      return Outcome::unreachable;
+    case ErrorKind::disconnected:
+      return Outcome::disconnected;
+    case ErrorKind::timed_out:
+      return Outcome::timed_out;
+    case ErrorKind::broken_peer:
+      return Outcome::malformed;
+    case ErrorKind::cancelled:
+      return Outcome::cancelled;
   }
   return Outcome::malformed;
 }
 
 Ending ending_of(Outcome outcome, int status) {
   switch (outcome) {
-    case Outcome::ok: return Ending::answered;
+    case Outcome::ok:
+      return Ending::answered;
     case Outcome::unreachable:
     case Outcome::disconnected:
     case Outcome::timed_out:
-    case Outcome::truncated: return Ending::failed;
-    case Outcome::refused: return status >= 500 ? Ending::failed : Ending::hopeless;
-    default: return Ending::hopeless;
+    case Outcome::truncated:
+      return Ending::failed;
+    case Outcome::refused:
+      return status >= 500 ? Ending::failed : Ending::hopeless;
+    default:
+      return Ending::hopeless;
   }
 }
 
@@ -54,9 +65,12 @@ std::string connection_text(const TargetReport& report) {
 
 std::string_view to_string(IdleTrouble trouble) {
   switch (trouble) {
-    case IdleTrouble::none: return "none";
-    case IdleTrouble::server_says_shorter: return "server_says_shorter";
-    case IdleTrouble::server_closes: return "server_closes";
+    case IdleTrouble::none:
+      return "none";
+    case IdleTrouble::server_says_shorter:
+      return "server_says_shorter";
+    case IdleTrouble::server_closes:
+      return "server_closes";
   }
   return "none";
 }
@@ -73,11 +87,13 @@ std::string advice(IdleTrouble trouble, const TargetReport& report, Duration int
   const std::string cycle = print_duration(interval);
   if (trouble == IdleTrouble::server_says_shorter) {
     return "the server keeps idle connections for " + print_duration(*report.keep_alive) + " only, the interval is " +
-           cycle + ": raise its keep-alive timeout above the interval (uvicorn: --timeout-keep-alive), or each scrape dials";
+           cycle +
+           ": raise its keep-alive timeout above the interval (uvicorn: --timeout-keep-alive), or each scrape dials";
   }
   if (trouble == IdleTrouble::server_closes) {
     return "the server closed the connection before the next scrape, " + cycle +
-           " later: raise its keep-alive timeout above the interval (uvicorn: --timeout-keep-alive), or each scrape dials";
+           " later: raise its keep-alive timeout above the interval (uvicorn: --timeout-keep-alive), or each scrape "
+           "dials";
   }
   return "";
 }

@@ -23,15 +23,17 @@ TEST(ScrapeTarget, makes_a_url_of_host_and_port) {
 }
 
 TEST(ScrapeTarget, follows_the_labels_that_say_how_to_ask) {
-  const TargetPtr made = target(job(), "a:1", {{"zone", "b"}, {"__scheme__", "https"}, {"__metrics_path__", "/m"},
-                                               {"__meta_x", "y"}, {"app", "c"}});
+  const TargetPtr made =
+      target(job(), "a:1",
+             {{"zone", "b"}, {"__scheme__", "https"}, {"__metrics_path__", "/m"}, {"__meta_x", "y"}, {"app", "c"}});
   ASSERT_TRUE(made);
   EXPECT_EQ(made->url, "https://a:1/m");
   EXPECT_EQ(made->labels, (Labels{{"app", "c"}, {"zone", "b"}}));
 }
 
 TEST(ScrapeTarget, refuses_what_cannot_be_asked) {
-  for (const std::string_view bad : {"", "a:1/metrics", "ftp://a/", "a:99999", "http://user:hush@a/", "a b:1", "http://u:hush@a b/"}) {
+  for (const std::string_view bad :
+       {"", "a:1/metrics", "ftp://a/", "a:99999", "http://user:hush@a/", "a b:1", "http://u:hush@a b/"}) {
     const Result<TargetPtr> made = make_target(job(), bad);
     EXPECT_FALSE(made) << bad;
     if (!made) {

@@ -36,7 +36,7 @@ Result<std::string> read_all(int fd, const std::string& path, std::size_t most_b
 bool WatchedFile::refresh() {
   // Not blocking, for a path that turns out to be a pipe.
   const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat found {};
+  struct stat found{};
   if (fd < 0 || fstat(fd, &found) != 0 || !S_ISREG(found.st_mode)) {
     text_ = failure(path_, fd < 0 ? std::strerror(errno) : "it is no regular file");
     if (fd >= 0) close(fd);

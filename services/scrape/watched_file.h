@@ -1,5 +1,5 @@
-// A small file that is read again when it changes: a token, a password, a list of targets. What it looks at is cheap (one
-// stat), so it may be asked as often as one likes.
+// A small file that is read again when it changes: a token, a password, a list of targets. What it looks at is cheap
+// (one stat), so it may be asked as often as one likes.
 #pragma once
 
 #include <cstddef>

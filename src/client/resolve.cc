@@ -24,9 +24,8 @@ class Question final : public net::Timer, public std::enable_shared_from_this<Qu
   void start(Duration limit) {
     self_ = shared_from_this();
     loop_.set_timer(*this, loop_.now() + limit);
-    net::resolve(loop_, host_, 0, [self = self_](Result<std::vector<net::Address>> found) {
-      self->on_answer(std::move(found));
-    });
+    net::resolve(loop_, host_, 0,
+                 [self = self_](Result<std::vector<net::Address>> found) { self->on_answer(std::move(found)); });
   }
 
  private:
@@ -39,8 +38,8 @@ class Question final : public net::Timer, public std::enable_shared_from_this<Qu
     finish(std::move(texts));
   }
   void on_timer() override {
-    finish(Error(ErrorCode::timeout_resolve, Phase::resolve, "no name server answered for " + printable(host_) +
-                                                                 " in time"));
+    finish(Error(ErrorCode::timeout_resolve, Phase::resolve,
+                 "no name server answered for " + printable(host_) + " in time"));
   }
   void finish(Addresses answer) {
     if (!done_) return;

@@ -152,8 +152,8 @@ class CountingServer::Worker {
       ++client.requests;
       ++server_.requests_;
       client.closing = options.requests_per_connection > 0 && client.requests >= options.requests_per_connection;
-      client.out += "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
-                    options.more_fields + (client.closing ? "Connection: close\r\n" : "") + "\r\n" + body;
+      client.out += "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + options.more_fields +
+                    (client.closing ? "Connection: close\r\n" : "") + "\r\n" + body;
       if (options.delay.count() > 0) client.answer_at = std::chrono::steady_clock::now() + options.delay;
     }
   }
