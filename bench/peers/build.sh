@@ -21,10 +21,12 @@ build() {  # NAME TOOL WHAT_TO_DO COMMAND...
   fi
 }
 go_peer() { (cd go && nice -n 10 go build -o "$out/go_peer" .); }
+go_scrape() { (cd go && nice -n 10 go build -o "$out/go_scrape" ./scrape); }
 rust_peer() {
   (cd rust && CARGO_TARGET_DIR="$out/cargo" nice -n 10 cargo build --release --locked) &&
     cp "$out/cargo/release/rust-peer" "$out/rust_peer"
 }
 build go go go_peer
+build go-scrape go go_scrape
 build rust cargo rust_peer
-echo "bench/peers: $((2 - missing)) of 2 at hand"
+echo "bench/peers: $((3 - missing)) of 3 at hand"

@@ -136,6 +136,7 @@ void Collector::run() {
       lanes_.prepare(targets_, settings_.other_targets);
       const std::lock_guard lock(mutex_);
       std::vector<Wants> wants;
+      wants.reserve(subscribers_.size());
       for (const auto& [id, subscriber] : subscribers_) wants.push_back(subscriber.wants);
       wanted_ = union_of(wants);
     }
@@ -183,6 +184,7 @@ void Collector::publish(const SnapshotPtr& snapshot) {
   std::vector<OnSnapshot> callbacks;
   {
     const std::lock_guard lock(mutex_);
+    callbacks.reserve(subscribers_.size());
     latest_ = snapshot;
     ++counters_.cycles;
     for (const auto& [id, subscriber] : subscribers_) callbacks.push_back(subscriber.on_snapshot);
@@ -208,7 +210,7 @@ void Collector::put(const Fleet::Ask& ask, TimePoint now) {
   question.wanted = wanted_;
   question.limits = settings_.limits;
   question.kept_bytes = settings_.kept_bytes;
-  under_way_[id] = scrape::ask(Client(lane.transport), std::move(question),
+  under_way_[id] = scrape::ask(Client(lane.transport), question,
                                [id, inbox = inbox_](Answer answer) { inbox->put({id, std::move(answer)}); });
 }
 

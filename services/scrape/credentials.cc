@@ -29,7 +29,7 @@ Credentials::Credentials(const Job& job) : user_(job.basic_user) {
   }
 }
 
-Result<std::string> Credentials::made_of(std::string secret) const {
+Result<std::string> Credentials::made_of(const std::string& secret) const {
   if (kind_ == Kind::basic) return "Basic " + base64(user_ + ":" + secret);
   const auto refuse = [&](const std::string& why) {
     const std::string where = file_ ? " in " + printable(file_->path()) : "";

@@ -23,7 +23,7 @@ class Credentials {
 
  private:
   enum class Kind : unsigned char { none, bearer, basic };
-  Result<std::string> made_of(std::string secret) const;
+  Result<std::string> made_of(const std::string& secret) const;
 
   Kind kind_ = Kind::none;
   std::string user_;

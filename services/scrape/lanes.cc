@@ -49,6 +49,7 @@ Lanes::Lane& Lanes::of(const Target& target) { return *lanes_.at(target.access);
 
 std::vector<std::shared_ptr<Transport>> Lanes::transports() const {
   std::vector<std::shared_ptr<Transport>> all;
+  all.reserve(lanes_.size());
   for (const auto& [key, lane] : lanes_) all.push_back(lane->transport);
   return all;
 }

@@ -146,7 +146,7 @@ class Reading : public std::enable_shared_from_this<Reading> {
 
 }  // namespace
 
-CallHandle ask(const Client& client, Question question, Callback<void(Answer)> done) {
+CallHandle ask(const Client& client, const Question& question, Callback<void(Answer)> done) {
   Request request = request_for(question);
   auto reading = std::make_shared<Reading>(question, std::move(done));
   return client.start_open(std::move(request), [reading = std::move(reading)](Result<ResponseStream> response) {

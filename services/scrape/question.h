@@ -24,6 +24,6 @@ struct Question {
 };
 
 // `done` is called exactly once, on a loop thread.
-CallHandle ask(const Client& client, Question question, Callback<void(Answer)> done);
+CallHandle ask(const Client& client, const Question& question, Callback<void(Answer)> done);
 
 }  // namespace trunkline::scrape
