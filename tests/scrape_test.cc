@@ -154,9 +154,8 @@ TEST_F(ScrapeTest, asks_as_prometheus_does) {
   do_not_compare(server);
   scrape::Job job;
   job.bearer_token = "hush";
-  job.path = server.raw("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\njobs 3\n");
   scrape::CollectorSettings settings = short_cycles();
-  Scraper scraper(settings, {target_at("127.0.0.1:" + std::to_string(server.port()), job)});
+  Scraper scraper(settings, {target_at(server.raw("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\njobs 3\n"), job)});
   EXPECT_EQ(scraper.run(1)[0]->totals.fresh, 1U);
   const LoggedRequest request = server.log().requests.at(0);
   EXPECT_EQ(request.method, "GET");

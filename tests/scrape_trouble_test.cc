@@ -37,18 +37,14 @@ class ScrapeTroubleTest : public HttpTest {
     return server;
   }
   // The first cycle's view of one target beside a good one, which must not suffer.
-  scrape::TargetSnapshot seen_of(const std::string& path, scrape::Job job = {},
+  scrape::TargetSnapshot seen_of(const std::string& url, scrape::Job job = {},
                                  scrape::CollectorSettings settings = short_cycles(milliseconds(1000))) {
-    const Listener& server = serve_any();
-    const Listener& good = serve_any();
     settings.schedule.second_try = Duration::zero();
-    Scraper scraper(settings,
-                    {target_at(server.url(path), std::move(job)), target_at(good.url(good.raw(response(exposition))))});
-    const auto snapshots = scraper.run(1);
-    log_ = server.log();
+    const auto target = target_at(url, std::move(job));
+    Scraper scraper(settings, {target, target_at(raw(response(exposition)))});
     scrape::TargetSnapshot seen;
-    for (const scrape::TargetSnapshot& one : snapshots[0]->targets) {
-      if (one.target->instance == "127.0.0.1:" + std::to_string(server.port())) {
+    for (const scrape::TargetSnapshot& one : scraper.run(1)[0]->targets) {
+      if (one.target == target) {
         seen = one;
       } else {
         EXPECT_EQ(one.state, TargetState::fresh) << one.report.reason;
@@ -57,11 +53,10 @@ class ScrapeTroubleTest : public HttpTest {
     return seen;
   }
   std::string raw(std::string_view bytes, std::string_view arguments = "") { return serve_any().raw(bytes, arguments); }
-  ServerLog log_;
 };
 
 TEST_F(ScrapeTroubleTest, a_target_that_hangs_fails_alone) {
-  const auto seen = seen_of("/scenario/hold");
+  const auto seen = seen_of(serve_any().scenario("hold"));
   EXPECT_EQ(seen.state, TargetState::missing);
   EXPECT_TRUE(seen.report.outcome == Outcome::no_answer_yet || seen.report.outcome == Outcome::timed_out);
   EXPECT_FALSE(seen.report.reason.empty());
@@ -69,7 +64,7 @@ TEST_F(ScrapeTroubleTest, a_target_that_hangs_fails_alone) {
 
 TEST_F(ScrapeTroubleTest, a_target_that_answers_500_fails_alone_and_its_connection_lives) {
   const Listener& server = serve_any();
-  Scraper scraper(short_cycles(), {target_at(server.url("/scenario/ok?status=500&size=2000"))});
+  Scraper scraper(short_cycles(), {target_at(server.scenario("ok", "status=500&size=2000"))});
   const auto snapshots = scraper.run(3);
   EXPECT_EQ(snapshots[1]->targets[0].report.outcome, Outcome::refused);
   EXPECT_NE(snapshots[1]->targets[0].report.reason.find("500"), std::string::npos);
@@ -97,7 +92,7 @@ TEST_F(ScrapeTroubleTest, a_login_page_is_no_metrics) {
 }
 
 TEST_F(ScrapeTroubleTest, a_body_without_end_is_left_soon) {
-  const auto seen = seen_of("/scenario/big?size=4000000000&coding=chunked");
+  const auto seen = seen_of(serve_any().scenario("big", "size=4000000000&coding=chunked"));
   EXPECT_EQ(seen.state, TargetState::missing);
   EXPECT_LT(seen.report.bytes, 200'000U);
 }
@@ -132,10 +127,11 @@ TEST_F(ScrapeTroubleTest, a_compressed_body_counts_by_what_it_holds) {
 TEST_F(ScrapeTroubleTest, nobody_is_asked_when_the_token_cannot_be_read) {
   scrape::Job job;
   job.bearer_token_file = "there/is/no/such/file";
-  const auto seen = seen_of("/metrics", job);
+  const Listener& server = serve_any();
+  const auto seen = seen_of(server.url("/metrics"), job);
   EXPECT_EQ(seen.report.outcome, Outcome::misconfigured);
   EXPECT_NE(seen.report.reason.find("no/such/file"), std::string::npos);
-  EXPECT_TRUE(log_.requests.empty());
+  EXPECT_TRUE(server.log().requests.empty());
 }
 
 TEST_F(ScrapeTroubleTest, a_refused_connection_fails_alone_with_its_address) {
@@ -156,7 +152,7 @@ TEST_F(ScrapeTroubleTest, a_late_answer_counts_in_the_next_cycle_with_its_true_a
   const Listener& server = serve_any();
   scrape::CollectorSettings settings = short_cycles(milliseconds(scaled(1500, 3000)));
   settings.schedule.budget = settings.schedule.second_try = Duration::zero();
-  const auto target = target_at(server.url(server.raw(response(exposition), "hold=10")));
+  const auto target = target_at(server.raw(response(exposition), "hold=10"));
   // Asked in the middle of its cycle: its timeout is as long as the cycle, so it ends well behind the cut-off.
   const auto middle = [&] { return offset_of(target->hash, settings.schedule); };
   while (middle() < settings.schedule.interval * 4 / 10 || middle() > settings.schedule.interval * 6 / 10) {
