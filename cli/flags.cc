@@ -168,6 +168,25 @@ CLI::App* add_load(CLI::App& app, LoadFlags& flags) {
   return load;
 }
 
+CLI::App* add_scrape(CLI::App& app, ScrapeFlags& flags) {
+  CLI::App* scrape = app.add_subcommand("scrape", "read a fleet's metrics, cycle by cycle");
+  scrape->add_option("TARGET", flags.urls, "URLs, or host:port for http://host:port/metrics")->type_name("");
+  const std::string group = "Scrape";
+  add_value(*scrape, "--targets", flags.targets, "targets from Prometheus's file_sd, JSON or YAML, followed", "FILE",
+            group);
+  add_value(*scrape, "--interval", flags.interval, "of a cycle, default 15s", "TIME", group);
+  add_value(*scrape, "--timeout-scrape", flags.timeout, "of one scrape, default 10s or the interval", "TIME", group);
+  add_value(*scrape, "--cycles", flags.cycles, "end after so many; otherwise at Ctrl-C", "N", group);
+  add_value(*scrape, "--concurrency", flags.concurrency, "scrapes under way at once, default 256", "N", group);
+  add_list(*scrape, "--want", flags.wanted, "show samples whose names begin so", "PREFIX", group);
+  add_value(*scrape, "-u,--user", flags.user, "basic authentication", "NAME:PASSWORD", group);
+  add_value(*scrape, "--token-file", flags.token_file, "bearer token, read again when it changes", "FILE", group);
+  add_switch(*scrape, "--json", flags.json, "a JSON object for each cycle and one at the end, a line each", group);
+  add_transport_flags(*scrape, flags.transport);
+  scrape->footer(scrape_help());
+  return scrape;
+}
+
 // Of the group `metrics`, which does nothing by itself.
 CLI::App* add_metrics_check(CLI::App& app, MetricsCheckFlags& flags) {
   CLI::App* metrics = app.add_subcommand("metrics", "read what others expose to Prometheus");
@@ -234,10 +253,12 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   LoadFlags load_flags;
   MetricsCheckFlags metrics_check_flags;
   AutoscaleFlags autoscale_flags;
+  ScrapeFlags scrape_flags;
   add_fetch(app, fetch_flags);
   const CLI::App* url = add_url(app, url_flags);
   const CLI::App* load = add_load(app, load_flags);
   const CLI::App* metrics_check = add_metrics_check(app, metrics_check_flags);
+  const CLI::App* scrape = add_scrape(app, scrape_flags);
   const CLI::App* autoscale = add_autoscale(app, autoscale_flags);
   const CLI::App* chosen = nullptr;
   const auto choose = [&] {  // the innermost
@@ -252,7 +273,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return Answer{exit_ok, "trunkline " TRUNKLINE_VERSION "\n", ""};
   } catch (const CLI::ExtrasError&) {
     choose();
-    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics", "autoscale"});
+    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics", "scrape", "autoscale"});
   } catch (const CLI::ConversionError& error) {
     choose();
     return mistake(command_of(*chosen), std::string(error.what()) + " (want a whole number)");
@@ -263,9 +284,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (!chosen) return Answer{exit_misuse, "", app.help() + "\n"};
   if (chosen == url) return url_flags;
   if (chosen == load) return load_flags;
+  if (chosen == scrape) return scrape_flags;
   if (chosen == metrics_check) return metrics_check_flags;
-  if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "
-"};
+  if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "\n"};
   if (chosen->get_parent() == autoscale) return autoscale_flags;
   if (fetch_flags.request.head) fetch_flags.include_head = true;
   return fetch_flags;

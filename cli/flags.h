@@ -17,7 +17,8 @@ struct Answer {
   std::string err;
 };
 
-using CommandLine = std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, AutoscaleFlags>;
+using CommandLine =
+    std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags, AutoscaleFlags>;
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);  // without the program's name
 

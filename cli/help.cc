@@ -22,6 +22,7 @@ std::string main_help() {
   trunkline fetch --json --batch requests.jsonl         many requests over one pool, one JSON line each
   trunkline url 'http://User@EXAMPLE.org:80/a/../b'     how the library reads a URL
   trunkline load http://127.0.0.1:8080/ -c 64 -d 10s    requests/s, CPU per request, dials by reason
+  trunkline scrape host1:9090 host2:9090 --cycles 2     does each scrape reuse its connection?
   trunkline metrics check http://host/metrics           could Prometheus read this?
   trunkline autoscale simulate --policy p.yaml --generate spike      what would this policy have done?
 
@@ -74,6 +75,20 @@ Examples
   trunkline load http://127.0.0.1:8080/ -c 8 -n 2000 --mode isolated --json
 
 Exit codes: 0 all complete; 1 the counters do not add up; otherwise as of fetch, for the first error.)";
+}
+
+std::string scrape_help() {
+  return R"(Each target is asked once a cycle, at a moment of its own; a cycle's table comes at its end. A target is
+  fresh      it answered in this cycle
+  late       it did not, but its answer to an earlier cycle has come since: see its age
+  missing    nothing is known of it, and the reason says why
+
+Examples
+  trunkline scrape 127.0.0.1:9090 http://127.0.0.1:9100/metrics
+  trunkline scrape --targets fleet.json --interval 5s --cycles 3 --want vllm:
+  trunkline scrape --targets fleet.yml --json | jq -c '{cycle, dials, missing}'
+
+Exit codes: 0; 1 a target of the last cycle was missing, or there was none; 2 misuse; 23 the output cannot be written.)";
 }
 
 std::string metrics_help() {

@@ -10,6 +10,7 @@ std::string fetch_help();
 std::string url_help();
 std::string load_help();
 std::string metrics_help();
+std::string scrape_help();
 std::string metrics_check_help();
 
 }  // namespace trunkline::cli

@@ -13,6 +13,7 @@
 #include "load.h"
 #include "metrics_check.h"
 #include "output.h"
+#include "scrape.h"
 #include "url.h"
 
 namespace trunkline::cli {
@@ -28,6 +29,7 @@ int run(const Answer& answer) {
 int run(const FetchFlags& flags) { return run_fetch(flags); }
 int run(const UrlFlags& flags) { return run_url(flags); }
 int run(const LoadFlags& flags) { return run_load(flags); }
+int run(const ScrapeFlags& flags) { return run_scrape(flags); }
 int run(const MetricsCheckFlags& flags) { return run_metrics_check(flags); }
 int run(const AutoscaleFlags& flags) { return run_autoscale(flags); }
 

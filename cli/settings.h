@@ -103,6 +103,22 @@ struct MetricsCheckFlags {
   bool json = false;
 };
 
+struct ScrapeFlags {
+  ScrapeFlags() { transport.preset = "scrape"; }
+
+  TransportFlags transport;
+  std::vector<std::string> urls;  // URLs or host:port
+  std::string targets;            // a file of Prometheus's file_sd
+  std::string interval = "15s";
+  std::string timeout;
+  std::optional<int> cycles;  // none: until Ctrl-C
+  int concurrency = 256;
+  std::vector<std::string> wanted;  // prefixes of names
+  std::string user;                 // name:password
+  std::string token_file;
+  bool json = false;
+};
+
 struct LoadFlags {
   TransportFlags transport;
   RequestFlags request;

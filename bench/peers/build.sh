@@ -23,6 +23,7 @@ build() {  # NAME TOOL WHAT_TO_DO COMMAND...
 go_peer() { (cd go && nice -n 10 go build -o "$out/go_peer" .); }
 # Debian's sources of Prometheus' parser, which lie in a GOPATH: nothing is downloaded.
 expfmt_peer() { (cd expfmt && GO111MODULE=off GOPATH=/usr/share/gocode nice -n 10 go build -o "$out/expfmt_peer" main.go); }
+go_scrape() { (cd go && nice -n 10 go build -o "$out/go_scrape" ./scrape); }
 rust_peer() {
   (cd rust && CARGO_TARGET_DIR="$out/cargo" nice -n 10 cargo build --release --locked) &&
     cp "$out/cargo/release/rust-peer" "$out/rust_peer"
@@ -33,7 +34,8 @@ node_peer() {
   (cd "$out/node" && npm ci --no-audit --no-fund)
 }
 build go go go_peer
+build go-scrape go go_scrape
 build expfmt go expfmt_peer
 build rust cargo rust_peer
 build node npm node_peer
-echo "bench/peers: $((4 - missing)) of 4 at hand"
+echo "bench/peers: $((5 - missing)) of 5 at hand"

@@ -11,6 +11,7 @@
 #include <trunkline/options.hpp>
 #include <trunkline/policy.hpp>
 #include <trunkline/request.hpp>
+#include <trunkline/resolve.hpp>
 #include <trunkline/response.hpp>
 #include <trunkline/result.hpp>
 #include <trunkline/round_tripper.hpp>

@@ -145,14 +145,15 @@ class CountingServer::Worker {
       const std::size_t size = end + 4 + content_length(head);
       if (client.in.size() < size) return;
       const std::size_t space = head.find(' ');
+      const CountingOptions& options = server_.options_;
       const std::string target(head.substr(space + 1, head.find(' ', space + 1) - space - 1));
+      const std::string& body = options.body.empty() ? target : options.body;
       client.in.erase(0, size);
       ++client.requests;
       ++server_.requests_;
-      const CountingOptions& options = server_.options_;
       client.closing = options.requests_per_connection > 0 && client.requests >= options.requests_per_connection;
-      client.out += "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(target.size()) + "\r\n" +
-                    options.more_fields + (client.closing ? "Connection: close\r\n" : "") + "\r\n" + target;
+      client.out += "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + options.more_fields +
+                    (client.closing ? "Connection: close\r\n" : "") + "\r\n" + body;
       if (options.delay.count() > 0) client.answer_at = std::chrono::steady_clock::now() + options.delay;
     }
   }

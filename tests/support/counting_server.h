@@ -26,6 +26,7 @@ struct CountingOptions {
   int requests_per_connection = 0;           // then it closes, with Connection: close; 0: never
   std::chrono::microseconds delay{0};        // before each response
   std::string more_fields = {};              // "Keep-Alive: timeout=5\r\n"
+  std::string body = {};                     // of every response; empty: the request's target
 };
 
 class CountingServer {

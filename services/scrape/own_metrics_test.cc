@@ -1,0 +1,55 @@
+#include "services/scrape/own_metrics.h"
+
+#include <gtest/gtest.h>
+
+#include "metrics/exposition_parser.h"
+#include "services/scrape/sample_set.h"
+
+namespace trunkline::scrape {
+namespace {
+
+TEST(ScrapeOwnMetrics, are_an_exposition_that_our_own_parser_reads) {
+  auto job = std::make_shared<Job>();
+  job->name = "a \"quoted\" \\ name\n";
+  Snapshot snapshot;
+  snapshot.interval = std::chrono::seconds(15);
+  TargetSnapshot fresh;
+  fresh.target = *make_target(job, "a:1");
+  fresh.state = TargetState::fresh;
+  fresh.age = std::chrono::milliseconds(2500);
+  fresh.report.outcome = Outcome::ok;
+  fresh.report.bytes = 7;
+  fresh.report.connected = true;
+  fresh.report.keep_alive = std::chrono::seconds(5);
+  TargetSnapshot missing;
+  missing.target = *make_target(job, "b:1");
+  snapshot.targets = {fresh, missing};
+  snapshot.totals.fresh = snapshot.totals.missing = 1;
+  CollectorCounters counters;
+  count(counters, fresh.report);
+  count(counters, missing.report);
+
+  SampleCollector collector(1 << 20);
+  const auto parsed =
+      metrics::parse_exposition(to_prometheus(&snapshot, counters, 1), metrics::Format::text, collector);
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(collector.problem(), "");
+  const SampleSet samples = collector.take();
+  const auto value = [&](std::string_view name, std::string_view label = {}, std::string_view text = {}) {
+    return samples.find("trunkline_scrape_" + std::string(name), label, text);
+  };
+  EXPECT_EQ(value("scrapes_total", "outcome", "ok"), 1);
+  EXPECT_EQ(value("dials_total", "reason", "first"), 1);
+  EXPECT_EQ(value("targets", "state", "missing"), 1);
+  EXPECT_EQ(value("troubled_sources"), 1);
+  EXPECT_EQ(value("target_up", "instance", "http://a:1/metrics"), 1);
+  EXPECT_EQ(value("target_up", "instance", "http://b:1/metrics"), 0);
+  EXPECT_EQ(value("target_up", "job", job->name), 1);
+  EXPECT_EQ(value("target_age_seconds", "instance", "http://a:1/metrics"), 2.5);
+  EXPECT_FALSE(value("target_age_seconds", "instance", "http://b:1/metrics"));
+  EXPECT_EQ(value("target_body_bytes", "instance", "http://a:1/metrics"), 7);
+  EXPECT_EQ(value("target_idle_too_short", "instance", "http://a:1/metrics"), 1);
+}
+
+}  // namespace
+}  // namespace trunkline::scrape

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""`trunkline scrape` from outside, and the examples of docs/scrape.md: scrape_cli_test.py PATH_TO_TRUNKLINE [test...]"""
+import http.server
+import json
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+TRUNKLINE = ""
+DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs" / "scrape.md"
+BODY = b'# TYPE jobs gauge\njobs{queue="a"} 3\nother 1\n'
+
+
+class Exporter(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        status = 200 if self.path == "/metrics" else 404
+        self.server.seen.append(dict(self.headers))
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(BODY)))
+        self.end_headers()
+        self.wfile.write(BODY)
+
+    def log_message(self, *_):
+        pass
+
+
+class ScrapeTest(unittest.TestCase):
+    def setUp(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Exporter)
+        self.server.daemon_threads = True
+        self.server.seen = []
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.place = f"127.0.0.1:{self.server.server_port}"
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def tearDown(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def scrape(self, *arguments, code=0):
+        command = [TRUNKLINE, "scrape", *map(str, arguments)]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def test_json_tells_every_cycle_and_the_sum(self):
+        lines = self.scrape(self.place, "--interval", "500ms", "--cycles", 3, "--json", "--want", "jobs").stdout.split("\n")
+        cycles, summary = [json.loads(line) for line in lines[:3]], json.loads(lines[3])["summary"]
+        target = cycles[1]["targets"][0]
+        self.assertEqual([cycle["dials"] for cycle in cycles], [1, 0, 0])
+        self.assertEqual([cycle["reused"] for cycle in cycles], [0, 1, 1])
+        self.assertEqual((target["state"], target["up"], target["connection"]), ("fresh", True, "reused"))
+        self.assertEqual((target["bytes"], target["samples"], target["status"]), (len(BODY), 2, 200))
+        self.assertEqual(target["wanted"], [{"name": "jobs", "labels": {"queue": "a"}, "value": 3}])
+        self.assertEqual(summary["dials"], {"first": 1})
+        self.assertEqual(summary["cycles"], 3)
+
+    def test_the_table_says_why_a_target_is_missing_and_so_does_the_exit_code(self):
+        done = self.scrape(f"http://{self.place}/nothing", self.place, "--interval", "500ms", "--cycles", 1, code=1)
+        self.assertIn("refused: it answered 404", done.stdout)
+        self.assertIn("1 fresh, 0 late, 1 missing", done.stdout)
+
+    def test_credentials_are_sent_and_shown_nowhere(self):
+        done = self.scrape(self.place, "-u", "me:hush", "--interval", "300ms", "--cycles", 1)
+        self.assertEqual(self.server.seen[0]["Authorization"], "Basic bWU6aHVzaA==")
+        self.assertNotIn("hush", done.stdout + done.stderr)
+
+    def test_mistakes_are_told_before_anything_is_sent(self):
+        self.assertIn("name targets", self.scrape(code=2).stderr)
+        for arguments in (["--interval", "soon"], ["--cycles", "0"], ["--targets", "none.json"], ["--concurrency", "0"],
+                          ["http://me:hush@host/"]):
+            done = self.scrape(self.place, *arguments, code=2)
+            self.assertIn("trunkline scrape", done.stderr)
+            self.assertNotIn("hush", done.stderr)
+        self.assertEqual(self.server.seen, [])
+
+    def test_the_examples_of_the_page_do_what_it_says(self):
+        text = DOCS.read_text()
+        groups = json.loads(re.search(r"```json\n(.*?)```", text, re.S)[1])
+        for group in groups:
+            group["targets"] = [self.place for _ in group["targets"]]
+        (self.folder / "fleet.json").write_text(json.dumps(groups))
+        examples = re.findall(r"^\$ trunkline scrape (.*)$", text, re.M)
+        self.assertGreaterEqual(len(examples), 2)
+        for example in examples:
+            done = self.scrape(*shlex.split(example.replace("127.0.0.1:9090", self.place)))
+            self.assertIn("1 fresh, 0 late, 0 missing; 0 dials, 1 reused", done.stdout, example)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    TRUNKLINE = sys.argv.pop(1)
+    names = [f"test_{name.removeprefix('test_')}" for name in sys.argv[1:]]
+    loader = unittest.TestLoader()
+    suite = unittest.TestSuite(map(ScrapeTest, names)) if names else loader.loadTestsFromTestCase(ScrapeTest)
+    sys.exit(not unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful())
