@@ -88,7 +88,7 @@ Examples
   trunkline scrape --targets fleet.json --interval 5s --cycles 3 --want vllm:
   trunkline scrape --targets fleet.yml --json | jq -c '{cycle, dials, missing}'
 
-Exit codes: 0; 1 a target of the last cycle was missing, or there was none; 2 misuse; 23 the output cannot be written.)";
+Exit codes: 0; 1 a target of the last cycle was missing, or there was none; 2 misuse; 23 output cannot be written.)";
 }
 
 std::string metrics_help() {

@@ -30,7 +30,7 @@ class Transport : public RoundTripper {
 
   // Closes what is idle to that host ("" : to all) and lets what is busy finish without being reused.
   virtual void invalidate(const std::string& host = {}) = 0;
-  // Requests from now on fail with `transport_closed`. Waits until those under way are done and what was idle is closed,
+  // Requests from now on fail with `transport_closed`. Waits until those under way are done and the rest closed,
   // `limit` at most; true when so. A shared transport leaves the cache: the next shared() makes a new one.
   virtual bool drain(Duration limit) = 0;
 };
