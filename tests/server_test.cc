@@ -333,7 +333,8 @@ TEST_F(ServerTest, tells_the_reader_of_a_body_that_the_client_left_in_the_middle
 TEST_F(ServerTest, passes_request_ids_and_traces_on_and_logs_every_request) {
   Settings settings = quick();
   std::promise<std::string> logged;
-  settings.on_request = [&](const server::LogEntry&) {};
+  settings.on_request =
+      server::make_access_log({}, [&](std::string_view line) { logged.set_value(std::string(line)); });
   serve(
       [](Request request, Exchange exchange) {
         exchange.respond({200, "text/plain", request.id + " " + request.traceparent + " " + request.peer});

@@ -156,7 +156,8 @@ void Http2::drain() {
   want_flush();
 }
 
-void Http2::on_read_end(bool) { connection_.cut(ConnectionEnd::peer_closed); }
+// A client that was told to go and has nothing open has only been the first to close.
+void Http2::on_read_end(bool) { connection_.cut(ending_ && carriers_.empty() ? end_ : ConnectionEnd::peer_closed); }
 
 void Http2::on_gone() {
   gone_ = true;

@@ -112,6 +112,8 @@ void WebSocketSpeaker::output_waits() {
       protocol.sent(size, connection_.now());
     }
   }
+  // Also where the socket never was full: a sender on another thread can be faster than this loop.
+  if (state_->room_is_due()) connection_.come_again();
   update();
 }
 

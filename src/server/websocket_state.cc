@@ -69,6 +69,11 @@ void WebSocketState::message(std::string_view bytes, bool is_text) {
   events_.on_message(handle, std::string_view{bytes}, bool{is_text});
 }
 
+bool WebSocketState::room_is_due() {
+  const Guard guard(lock_);
+  return room_wanted_ && protocol_.queued_bytes() <= queue_limit_ / 2;
+}
+
 void WebSocketState::room_made() {
   {
     const Guard guard(lock_);

@@ -39,7 +39,8 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   void refused() { ended(1006, {}); }                       // it was never opened
   void ended(std::uint16_t code, std::string_view reason);  // on_closed, once
   void message(std::string_view bytes, bool is_text);
-  void room_made();  // on_room, if somebody waits and there is
+  bool room_is_due();  // somebody waits for room, and there is
+  void room_made();    // on_room, if so
   bool paused() const { return paused_; }
   websocket::Connection& protocol() { return protocol_; }  // under the lock
   Lock& lock() { return lock_; }
