@@ -156,15 +156,6 @@ void Http2Stream::sent_all() {
 
 // --- the response
 
-// Hundreds of calls wait on a connection, and their memory does not stay in the nearest cache. Fetched now, it is there
-// when the head has been decoded.
-void Http2Stream::on_head_begins() {
-  constexpr std::size_t line = 64;
-  const char* const at = reinterpret_cast<const char*>(call_);
-  if (at == nullptr) return;
-  for (std::size_t offset = 0; offset < sizeof(Call); offset += line) __builtin_prefetch(at + offset, 1);
-}
-
 void Http2Stream::on_informational(int status) {
   if (call_ == nullptr) return;
   if (!std::exchange(started_, true)) call_->on_first_byte();

@@ -31,7 +31,6 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   void discard_rest() override { abort(CloseReason::cancelled); }
 
   // http2::Stream
-  void on_head_begins() override;
   void on_informational(int status) override;
   void on_response(int status, Headers&& fields, std::optional<std::uint64_t> length, bool is_end) override;
   void on_data(std::string_view bytes) override;

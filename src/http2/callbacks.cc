@@ -29,7 +29,6 @@ constexpr std::size_t most_queued_answers = 1000;
 int Session::Callbacks::on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
   auto& self = *static_cast<Session*>(user);
   self.block_of_ = self.find(frame->hd.stream_id);
-  if (self.block_of_ != nullptr) self.block_of_->on_head_begins();
   self.block_.begin(self.block_of_ != nullptr && self.block_of_->responded_);
   return 0;
 }

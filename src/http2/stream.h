@@ -60,8 +60,6 @@ class Stream {
     const Headers* trailers = nullptr;  // with `end`; copied at once
   };
 
-  // A head is being decoded: what on_response will need can be fetched meanwhile.
-  virtual void on_head_begins() {}
   virtual void on_informational(int status) = 0;
   virtual void on_response(int status, Headers&& fields, std::optional<std::uint64_t> content_length, bool is_end) = 0;
   // To be answered with Session::consumed, now or later, for every byte.
