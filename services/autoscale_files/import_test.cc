@@ -138,9 +138,9 @@ TEST(Import, maps_what_maps_of_a_scaled_object_and_lists_the_rest_with_its_place
 }
 
 TEST(Import, reads_several_documents_and_refuses_what_it_cannot_read) {
-  const auto both = import_policies(
-      std::string(scaled_object) + "---\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: {maxReplicas: 3}\n",
-      "f.yaml");
+  std::string text(scaled_object);
+  text += "---\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec: {maxReplicas: 3}\n";
+  const auto both = import_policies(text, "f.yaml");
   ASSERT_TRUE(both) << both.error().message;
   EXPECT_EQ(both->size(), 2u);
   const auto wrong = import_policies("kind: ScaledObject\nspec: {maxReplicaCnt: 3, triggers: []}\n", "f.yaml");

@@ -37,12 +37,15 @@ std::string clock_text(Duration since_start) {
   return buffer.data();
 }
 
+// Without its figures: "held by a recommendation of 15s ago" is no news 15 s later.
+std::string_view gist(std::string_view reason) { return reason.substr(0, reason.find_first_of("0123456789")); }
+
 bool is_news(const Course& course, std::size_t i) {
   if (i == 0 || i + 1 == course.moments.size()) return true;
   const Moment& now = course.moments[i];
   const Moment& before = course.moments[i - 1];
   return now.action != Action::hold || now.panic != before.panic ||
-         (now.reason != before.reason && before.action == Action::hold);
+         (gist(now.reason) != gist(before.reason) && before.action == Action::hold);
 }
 
 // The marks of one column, drawn over each other: demand over replicas over capacity.
@@ -154,7 +157,10 @@ std::string plot(const Course& course, int width) {
     out += '\n';
   }
   const Duration length = course.moments.back().at - course.moments.front().at;
-  out += std::string(8, ' ') + "\u2514 0:00:00" + right(clock_text(length), columns.size() - 8) + "\n";
+  out.append(8, ' ');
+  out += "\u2514 0:00:00";
+  out += right(clock_text(length), columns.size() - 8);
+  out += '\n';
   return out;
 }
 

@@ -155,16 +155,21 @@ Pod World::show(Member& member, TimePoint now, double load, bool silent) {
   if (member.gone_at != never) {
     pod.state = PodState::terminating;
     pod.deleted = member.gone_at - scenario_.drain;
+    // Its load has moved to the others, and it says so: silence would be taken for the load that it had.
+    if (*pod.ready) show_samples(member, now, 0, pod);
     return pod;
   }
   pod.state = !*pod.ready ? PodState::starting : silent ? PodState::missing : PodState::ready;
   pod.phase = *pod.ready ? PodPhase::running : PodPhase::pending;
-  for (const MadeUpMetric& metric : metrics_) {
-    if (metric.external || !*pod.ready) continue;
-    Sample sample = measure(member, metric, now, load);  // measured also when nobody hears it
-    if (!silent) pod.samples.push_back(std::move(sample));
-  }
+  if (*pod.ready) show_samples(member, now, load, pod);
+  if (silent) pod.samples.clear();  // measured, but nobody hears it
   return pod;
+}
+
+void World::show_samples(Member& member, TimePoint now, double load, Pod& pod) const {
+  for (const MadeUpMetric& metric : metrics_) {
+    if (!metric.external) pod.samples.push_back(measure(member, metric, now, load));
+  }
 }
 
 Tick World::observe(TimePoint now) {

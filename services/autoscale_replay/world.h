@@ -57,6 +57,7 @@ class World {
   void retire(Member& member, TimePoint now) { member.gone_at = now + scenario_.drain; }
   void roll_out(TimePoint now);
   Pod show(Member& member, TimePoint now, double load, bool silent);
+  void show_samples(Member& member, TimePoint now, double load, Pod& pod) const;
   Sample measure(Member& member, const MadeUpMetric& metric, TimePoint now, double load) const;
 
   Scenario scenario_;
