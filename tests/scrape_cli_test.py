@@ -100,7 +100,7 @@ class ScrapeTest(unittest.TestCase):
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    TRUNKLINE = sys.argv.pop(1)
+    TRUNKLINE = str(pathlib.Path(sys.argv.pop(1)).resolve())
     names = [f"test_{name.removeprefix('test_')}" for name in sys.argv[1:]]
     loader = unittest.TestLoader()
     suite = unittest.TestSuite(map(ScrapeTest, names)) if names else loader.loadTestsFromTestCase(ScrapeTest)

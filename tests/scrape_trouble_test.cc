@@ -135,13 +135,9 @@ TEST_F(ScrapeTroubleTest, nobody_is_asked_when_the_token_cannot_be_read) {
 }
 
 TEST_F(ScrapeTroubleTest, a_refused_connection_fails_alone_with_its_address) {
-  const auto dead = [&] {
-    Listener& server = serve_any();
-    const std::string url = server.url("/metrics");
-    server.close();
-    return url;
-  }();
-  Scraper scraper(short_cycles(), {target_at(dead)});
+  const Listener& dead = serve({.scenario = "bound"});  // which refuses until it is told otherwise
+  do_not_compare(dead);
+  Scraper scraper(short_cycles(), {target_at(dead.url())});
   const auto seen = scraper.run(1)[0]->targets[0];
   EXPECT_EQ(seen.report.outcome, Outcome::unreachable);
   EXPECT_TRUE(seen.report.second_try);
