@@ -63,12 +63,12 @@ TEST_F(ServerProtocolsTest, speaks_what_alpn_agrees_on) {
   EXPECT_EQ(output_of({"curl", "-s", "--cacert", ca, "--http1.1", url("/a")}), "HTTP/1.1 /a");
 }
 
-TEST_F(ServerProtocolsTest, answers_many_requests_at_once_on_one_connection) {
+TEST_F(ServerProtocolsTest, answers_many_requests_at_once_on_few_connections) {
   serve(tell_path);
   const Client h2 = client(h2c_options());
   const auto replies = all_at_once(h2, 200, [&](int i) { return get(url(numbered(i))); });
   expect_all_good(replies, [](int i) { return "HTTP/2 " + numbered(i); });
-  EXPECT_EQ(gauges().accepted, 1u);
+  EXPECT_LE(gauges().accepted, 2u);  // a hundred streams on each
 }
 
 TEST_F(ServerProtocolsTest, carries_large_bodies_both_ways_under_flow_control) {
@@ -272,7 +272,7 @@ TEST_F(ServerProtocolsTest, echoes_over_websockets_and_counts_them) {
     const Client dialler = client(tls ? tls_options() : test_options());
     auto socket = dialler.connect_websocket(url());
     ASSERT_GOOD(socket);
-    EXPECT_EQ(gauges().websockets, 1u);
+    EXPECT_TRUE(eventually([&] { return gauges().websockets == 1; }));
     for (const std::size_t size : {0, 5, 200, 100'000}) {
       ASSERT_GOOD(socket->send_text(std::string(size, 'x')));
       const auto echo_of = socket->receive(seconds(20));
