@@ -1,7 +1,7 @@
 #include "autoscale.h"
 
 #include <iostream>
-#include <iterator>
+#include <tuple>
 
 #include "autoscale_simulate.h"
 #include "base/text.h"
@@ -11,6 +11,7 @@
 #include "services/autoscale_files/lint.h"
 #include "services/autoscale_files/policy_file.h"
 #include "services/autoscale_files/whole_file.h"
+#include "services/config/reader.h"
 
 namespace trunkline::cli {
 namespace {
@@ -22,7 +23,16 @@ int fail(const Error& error) {
   return exit_code_of(error.kind);
 }
 
-int finish(Output& out) { return out.finish() || out.reader_gone() ? exit_ok : exit_output_failed; }
+int misuse(const std::string& sentence) {
+  std::cerr << "trunkline autoscale: " << sentence << "\n";
+  return exit_misuse;
+}
+
+int finish(Output& out) {
+  if (out.finish() || out.reader_gone()) return exit_ok;
+  std::cerr << "trunkline autoscale: stdout cannot be written: " << out.failure() << "\n";
+  return exit_output_failed;
+}
 
 int show(const AutoscaleFlags& flags) {
   Output out = Output::to_stdout();
@@ -44,11 +54,11 @@ int import(const AutoscaleFlags& flags) {
     const auto imported = autoscale::import_policies(*text, shown_name(file));
     if (!imported) return fail(imported.error());
     for (const autoscale::Imported& one : *imported) {
-      std::string document = "---\n# From " + printable(shown_name(file)) + ", " + one.from + ".\n";
+      std::string document = "---\n# From " + printable(shown_name(file)) + ", " + printable(one.from) + ".\n";
       if (!one.notes.empty()) document += "# Not mapped:\n";
       for (const std::string& note : one.notes) {
         document += "#   " + printable(note, 1000) + "\n";
-        std::cerr << note << "\n";
+        std::cerr << printable(note, 1000) << "\n";
       }
       out.write(document + autoscale::print_policy(one.policy));
     }
@@ -58,14 +68,16 @@ int import(const AutoscaleFlags& flags) {
 
 int lint(const AutoscaleFlags& flags) {
   autoscale::LintSettings settings;
-  const auto interval = parse_duration(flags.interval);
-  if (!interval) return fail(interval.error());
-  settings.interval = *interval;
-  if (!flags.server_keep_alive.empty()) {
-    const auto keep_alive = parse_duration(flags.server_keep_alive);
-    if (!keep_alive) return fail(keep_alive.error());
-    settings.server_keep_alive = *keep_alive;
+  autoscale::Duration keep_alive{0};
+  for (const auto& [flag, text, field] : {std::tuple("--interval", &flags.interval, &settings.interval),
+                                          {"--server-keep-alive", &flags.server_keep_alive, &keep_alive}}) {
+    if (text->empty()) continue;
+    const auto duration = parse_duration(*text);
+    if (!duration) return misuse(std::string(flag) + ": " + duration.error().message);
+    if (*duration > config::longest_time) return misuse(std::string(flag) + ": is longer than 366 days");
+    *field = *duration;
   }
+  if (!flags.server_keep_alive.empty()) settings.server_keep_alive = keep_alive;
   Output out = Output::to_stdout();
   bool found = false;
   autoscale::Linter linter(settings);
@@ -88,7 +100,13 @@ int lint(const AutoscaleFlags& flags) {
 std::string shown_name(const std::string& file) { return file == "-" ? "stdin" : file; }
 
 Result<std::string> read_whole(const std::string& file) {
-  if (file == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  if (file == "-") {
+    std::string text(most_bytes + 1, '\0');
+    std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(std::cin.gcount()));
+    if (text.size() <= most_bytes) return text;
+    return Error(ErrorCode::invalid_options, Phase::prepare, "stdin: is larger than " + print_size(most_bytes));
+  }
   Result<std::optional<std::string>> text = autoscale::read_file(file, most_bytes);
   if (!text) return std::move(text).error();
   if (!*text) return Error(ErrorCode::invalid_options, Phase::prepare, file + ": there is no such file");

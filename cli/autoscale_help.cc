@@ -62,7 +62,7 @@ Examples
   trunkline autoscale lint policies/*.yaml
   trunkline autoscale lint hpa.yaml --interval 30s --server-keep-alive 5s
 
-Exit codes: 0 nothing found, 1 something found, 10 a file is wrong.)";
+Exit codes: 0 nothing found, 1 something found, 2 misuse, 10 a file is wrong.)";
 }
 
 }  // namespace trunkline::cli

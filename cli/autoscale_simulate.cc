@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "services/autoscale_replay/report_html.h"
 #include "services/autoscale_replay/report_text.h"
 #include "services/autoscale_replay/simulation.h"
+#include "services/config/reader.h"
 
 namespace trunkline::cli {
 namespace {
@@ -61,6 +63,30 @@ Result<std::vector<autoscale::Policy>> read_all(const AutoscaleFlags& flags) {
   return all;
 }
 
+bool same_file(const std::string& one, const std::string& other) {
+  const auto path_of = [](const std::string& name) { return name == "-" ? std::string("/dev/stdin") : name; };
+  std::error_code failure;
+  const bool regular = std::filesystem::is_regular_file(path_of(one), failure);
+  return one == other || (regular && std::filesystem::equivalent(path_of(one), path_of(other), failure));
+}
+
+// What is written must not take the place of what is read.
+Result<void> check_files(const AutoscaleFlags& flags) {
+  std::vector<std::string> read = flags.policies;
+  if (!flags.input.empty()) read.push_back(flags.input);
+  for (const auto& [flag, file] : {std::pair("--record ", flags.record), {"--html ", flags.html}}) {
+    for (const std::string& other : read) {
+      if (!file.empty() && same_file(file, other)) {
+        return wrong(flag + printable(file) + ": is a file that is read, and would be lost; name another one");
+      }
+    }
+  }
+  if (!flags.record.empty() && !flags.html.empty() && same_file(flags.record, flags.html)) {
+    return wrong("--record and --html name the same file");
+  }
+  return {};
+}
+
 Result<autoscale::Scenario> scenario_of(const AutoscaleFlags& flags) {
   const auto shape = autoscale::shape_of(flags.generate);
   if (!shape) {
@@ -74,6 +100,8 @@ Result<autoscale::Scenario> scenario_of(const AutoscaleFlags& flags) {
                                     {&flags.startup, &scenario.startup}}) {
     const auto duration = parse_duration(*text);
     if (!duration) return duration.error();
+    // Far enough from the ends of the clock that moments can be added up.
+    if (*duration > config::longest_time) return wrong(printable(*text, 40) + ": is longer than 366 days");
     *field = *duration;
   }
   if (scenario.interval <= autoscale::Duration(0)) return wrong("--interval must be above 0");
@@ -85,14 +113,14 @@ Result<autoscale::Scenario> scenario_of(const AutoscaleFlags& flags) {
 class Listener {
  public:
   Listener(const AutoscaleFlags& flags, Output& out) : json_(flags.json), out_(out) {
-    if (!flags.record.empty()) record_.emplace(Output::to_file(flags.record));
+    if (!flags.record.empty()) record_.emplace(Output::replacing(flags.record));
   }
 
   void hear(const Simulation& simulation, const autoscale::Decision& decision, bool first) {
     if (json_) out_.write(autoscale::print_decision(decision, simulation.seen().seen) + "\n");
     if (record_ && first) record_->write(autoscale::print_tick(simulation.seen()) + "\n");
   }
-  bool finish() { return !record_ || record_->finish(); }
+  std::optional<Output>& record() { return record_; }
 
  private:
   bool json_;
@@ -100,19 +128,17 @@ class Listener {
   std::optional<Output> record_ = {};
 };
 
-Result<std::vector<Simulation>> generate(const AutoscaleFlags& flags, std::vector<autoscale::Policy> policies,
-                                         Listener& listener) {
-  const auto scenario = scenario_of(flags);
-  if (!scenario) return scenario.error();
+Result<std::vector<Simulation>> generate(const AutoscaleFlags& flags, const autoscale::Scenario& scenario,
+                                         std::vector<autoscale::Policy> policies, Listener& listener) {
   std::vector<Simulation> simulations;
   for (autoscale::Policy& policy : policies) {
     auto metrics = autoscale::metrics_of(policy);
     if (!metrics) return std::move(metrics).error();
-    const int needed = static_cast<int>(std::ceil(autoscale::demand_at(*scenario, autoscale::Duration(0))));
-    autoscale::World world(*scenario, std::move(*metrics), flags.start > 0 ? flags.start : std::max(1, needed));
+    const int needed = static_cast<int>(std::ceil(autoscale::demand_at(scenario, autoscale::Duration(0))));
+    autoscale::World world(scenario, std::move(*metrics), flags.start > 0 ? flags.start : std::max(1, needed));
     simulations.emplace_back(std::move(policy), std::move(world));
   }
-  for (autoscale::Duration t{0}; t <= scenario->length; t += scenario->interval) {
+  for (autoscale::Duration t{0}; t <= scenario.length; t += scenario.interval) {
     for (Simulation& one : simulations) listener.hear(one, one.step(TimePoint(t)), &one == simulations.data());
   }
   return simulations;
@@ -137,6 +163,14 @@ Result<std::vector<Simulation>> replay(const AutoscaleFlags& flags, std::vector<
   }
 }
 
+// False, and says so, when not everything arrived.
+bool finish(std::optional<Output>& output, const std::string& path) {
+  if (!output || output->finish()) return true;
+  std::cerr << "trunkline autoscale simulate: " << printable(path) << ": cannot be written: " << output->failure()
+            << "\n";
+  return false;
+}
+
 int terminal_width() {
   winsize size{};
   const bool known = ::ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
@@ -155,10 +189,27 @@ int run_simulate(const AutoscaleFlags& flags) {
     return misuse("--closed-loop is for a recording; a made-up world obeys anyway");
   auto policies = read_all(flags);
   if (!policies) return fail(policies.error());
+  std::optional<autoscale::Scenario> scenario;
+  if (flags.input.empty()) {
+    const auto made_up = scenario_of(flags);
+    if (!made_up) return misuse(made_up.error().message);
+    scenario = *made_up;
+  }
+  if (const auto good = check_files(flags); !good) return misuse(good.error().message);
   Output out = Output::to_stdout();
   Listener listener(flags, out);
-  const auto simulations = flags.input.empty() ? generate(flags, std::move(*policies), listener)
-                                               : replay(flags, std::move(*policies), listener);
+  std::optional<Output> html;
+  if (!flags.html.empty()) html.emplace(Output::replacing(flags.html));
+  if (listener.record() && listener.record()->failed()) {
+    finish(listener.record(), flags.record);
+    return exit_output_failed;
+  }
+  if (html && html->failed()) {
+    finish(html, flags.html);
+    return exit_output_failed;
+  }
+  const auto simulations = scenario ? generate(flags, *scenario, std::move(*policies), listener)
+                                    : replay(flags, std::move(*policies), listener);
   if (!simulations) return fail(simulations.error());
 
   std::vector<autoscale::Course> courses;
@@ -171,11 +222,12 @@ int run_simulate(const AutoscaleFlags& flags) {
     for (const autoscale::Course& course : courses) out.write(autoscale::table(course, flags.all_rows) + "\n");
     out.write(autoscale::comparison(courses));
   }
-  bool written = listener.finish() && (out.finish() || out.reader_gone());
-  if (!flags.html.empty()) {
-    Output html = Output::to_file(flags.html);
-    html.write(autoscale::html_report(title_of(flags), courses));
-    written = html.finish() && written;
+  bool written = out.finish() || out.reader_gone();
+  if (!written) std::cerr << "trunkline autoscale simulate: stdout cannot be written: " << out.failure() << "\n";
+  written = finish(listener.record(), flags.record) && written;
+  if (html) {
+    html->write(autoscale::html_report(title_of(flags), courses));
+    written = finish(html, flags.html) && written;
   }
   return written ? exit_ok : exit_output_failed;
 }

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "metrics/number.h"
 
 namespace trunkline::cli {
 
@@ -38,6 +39,12 @@ JsonWriter& JsonWriter::number(double value) {
   char buffer[64];
   const int size = std::snprintf(buffer, sizeof buffer, "%.6g", value);
   return raw({buffer, static_cast<std::size_t>(size)}, true);
+}
+
+JsonWriter& JsonWriter::measured(double value) {
+  std::string number;
+  metrics::append_number(number, value);
+  return std::isfinite(value) ? json(number) : text(number);
 }
 
 JsonWriter& JsonWriter::boolean(bool value) { return raw(value ? "true" : "false", true); }

@@ -17,7 +17,8 @@ class JsonWriter {
   JsonWriter& text(std::string_view value);
   JsonWriter& text_or_null(std::string_view value);  // null when empty
   JsonWriter& integer(std::int64_t value);
-  JsonWriter& number(double value);  // null when it is not finite
+  JsonWriter& number(double value);    // null when it is not finite
+  JsonWriter& measured(double value);  // to the last digit, and NaN, +Inf and -Inf as text
   JsonWriter& boolean(bool value);
   JsonWriter& null();
   JsonWriter& seconds(Duration duration);

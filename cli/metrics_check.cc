@@ -1,7 +1,6 @@
 #include "metrics_check.h"
 
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -13,7 +12,6 @@
 #include "json_writer.h"
 #include "metrics/exposition_parser.h"
 #include "metrics/exposition_rules.h"
-#include "metrics/number.h"
 #include "output.h"
 #include "secrecy.h"
 
@@ -94,10 +92,9 @@ class Printer final : public metrics::Visitor {
     line.key("labels").open('{');
     for (const metrics::Label& label : sample.labels) line.key(label.name).text(label.value);
     line.close('}');
-    line.key("value");
-    add_number(line, sample.value);
+    line.key("value").measured(sample.value);
     line.key("timestamp");
-    sample.timestamp ? add_number(line, *sample.timestamp) : void(line.null());
+    sample.timestamp ? line.measured(*sample.timestamp) : line.null();
     line.key("type").text(to_string(sample.type, format_));
     line.close('}');
     buffer_ += line.take() + "\n";
@@ -114,12 +111,6 @@ class Printer final : public metrics::Visitor {
   }
 
  private:
-  static void add_number(JsonWriter& line, double value) {
-    std::string text;
-    metrics::append_number(text, value);
-    std::isfinite(value) ? line.json(text) : line.text(text);
-  }
-
   std::string source_;
   Format format_;
   bool json_;
@@ -136,7 +127,7 @@ int check(const std::string& source, const Body& body, Format format, bool json)
   Printer printer(source, format, json, out);
   metrics::ExpositionRules rules(format, printer);
   const Result<metrics::ExpositionCounts> counts = metrics::parse_exposition(body.text, format, rules);
-  rules.finish();
+  if (counts) rules.finish();  // what is behind a limit is not known to be missing
   printer.flush();
   if (!counts) std::fprintf(stderr, "%s: %s\n", source.c_str(), counts.error().message.c_str());
   const std::uint64_t problems = counts ? counts->problems + rules.problems() : 1;
@@ -146,7 +137,10 @@ int check(const std::string& source, const Body& body, Format format, bool json)
               counted(counts->samples, "sample", "samples") + ", " +
               (problems == 0 ? "valid" : counted(problems, "problem", "problems")) + "\n");
   }
-  if (out.failed()) return exit_output_failed;
+  if (out.failed() && !out.reader_gone()) {
+    std::fprintf(stderr, "trunkline metrics check: stdout cannot be written: %s\n", out.failure().c_str());
+    return exit_output_failed;
+  }
   return problems == 0 ? exit_ok : exit_invalid;
 }
 

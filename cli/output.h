@@ -10,6 +10,9 @@ class Output {
  public:
   static Output to_stdout() { return Output(1, false); }
   static Output to_file(const std::string& path);  // made, or emptied; a failure shows at the first write
+  // The file stays as it was until finish(): what is written lies beside it and takes its place then; not at all when
+  // something failed or nobody finishes. What is no regular file, a pipe or a device, is written to directly.
+  static Output replacing(const std::string& path);
   Output(Output&& other) noexcept;
   Output& operator=(Output&&) = delete;
   ~Output();
@@ -27,7 +30,9 @@ class Output {
 
   int fd_;
   bool owns_;
-  int failure_ = 0;  // errno of the first failure; later writes are dropped
+  std::string path_ = {};    // to be replaced
+  std::string beside_ = {};  // until then
+  int failure_ = 0;          // errno of the first failure; later writes are dropped
 };
 
 }  // namespace trunkline::cli

@@ -148,7 +148,10 @@ int run_scrape(const ScrapeFlags& flags) {
   collector.stop();
   const scrape::CollectorCounters counters = collector.counters();
   out.write(flags.json ? scrape_summary_json(counters) : scrape_summary(counters));
-  if (out.failed() && !out.reader_gone()) return exit_output_failed;
+  if (out.failed() && !out.reader_gone()) {
+    std::fprintf(stderr, "trunkline scrape: stdout cannot be written: %s\n", out.failure().c_str());
+    return exit_output_failed;
+  }
   return all_fresh ? exit_ok : exit_invalid;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "json_writer.h"
+#include "metrics/number.h"
 
 namespace trunkline::cli {
 namespace {
@@ -36,9 +37,9 @@ std::string sample_text(const scrape::SampleSet& samples, std::size_t index) {
     text += (label == 0 ? "{" : ",") + printable(name) + "=\"" + printable(value) + "\"";
   }
   if (samples.label_count(index) > 0) text += "}";
-  std::array<char, 40> number{};
-  std::snprintf(number.data(), number.size(), "%.15g", samples.value(index));
-  return text + " " + number.data();
+  text += ' ';
+  metrics::append_number(text, samples.value(index));
+  return text;
 }
 
 void write_samples(JsonWriter& json, const scrape::SampleSet& samples) {
@@ -48,7 +49,7 @@ void write_samples(JsonWriter& json, const scrape::SampleSet& samples) {
     for (std::size_t label = 0; label < samples.label_count(index); ++label) {
       json.key(samples.label(index, label).name).text(samples.label(index, label).value);
     }
-    json.close('}').key("value").number(samples.value(index)).close('}');
+    json.close('}').key("value").measured(samples.value(index)).close('}');
   }
   json.close(']');
 }

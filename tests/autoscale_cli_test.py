@@ -82,7 +82,7 @@ class AutoscaleCliTest(unittest.TestCase):
             self.assertIn("replica-min", done.stdout)
             self.assertIn("\nchat", done.stdout)
             self.assertIn("\nweb", done.stdout)
-        self.run_it("simulate", "--policy", "native.yaml", "--generate", "stepp", code=10)
+        self.run_it("simulate", "--policy", "native.yaml", "--generate", "stepp", code=2)
 
     def test_a_gap_moves_nothing(self):
         records = self.records("--policy", "native.yaml", "--generate", "gap", "--low", "30", "--high", "30")
@@ -165,6 +165,61 @@ class AutoscaleCliTest(unittest.TestCase):
         self.run_it("lint", "native.yaml", "--server-keep-alive", "5s", code=1)
         self.write("no.yaml", "metrics: 3\n")
         self.run_it("lint", "no.yaml", code=10)
+
+    def test_a_recording_that_is_read_is_not_written(self):
+        self.run_it("simulate", "--policy", "native.yaml", "--generate", "step", "--record", "kept.jsonl")
+        before = (self.files / "kept.jsonl").read_text()
+        os.link(self.files / "kept.jsonl", self.files / "other-name.jsonl")
+        for record in ("kept.jsonl", "other-name.jsonl", "./kept.jsonl"):
+            done = self.run_it("simulate", "--policy", "native.yaml", "--input", "kept.jsonl", "--record", record,
+                               code=2)
+            self.assertIn("is a file that is read", done.stderr)
+        self.run_it("simulate", "--policy", "native.yaml", "--generate", "step", "--html", "native.yaml", code=2)
+        self.assertEqual((self.files / "native.yaml").read_text(), NATIVE)
+        # Nor lost to what goes wrong before or while it is written.
+        self.run_it("simulate", "--policy", "native.yaml", "--generate", "stepp", "--record", "kept.jsonl", code=2)
+        self.run_it("simulate", "--policy", "native.yaml", "--input", "none.jsonl", "--record", "kept.jsonl", code=10)
+        self.write("half.jsonl", '{"t": 1, "current": 1}\nnonsense\n')
+        self.run_it("simulate", "--policy", "native.yaml", "--input", "half.jsonl", "--record", "kept.jsonl", code=10)
+        self.assertEqual((self.files / "kept.jsonl").read_text(), before)
+        self.assertEqual([path.name for path in self.files.glob("*.new")], [])
+
+    def test_a_file_that_cannot_be_written_is_named(self):
+        for flag in ("--html", "--record"):
+            done = self.run_it("simulate", "--policy", "native.yaml", "--generate", "step", flag, "no/dir/x", code=23)
+            self.assertIn("no/dir/x: cannot be written: No such file or directory", done.stderr)
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([TRUNKLINE, "autoscale", "show", "native.yaml"], stdout=full, stderr=subprocess.PIPE,
+                                  text=True, cwd=self.files, timeout=60)
+        self.assertEqual((done.returncode, "stdout cannot be written" in done.stderr), (23, True))
+        # A device stays one.
+        self.run_it("simulate", "--policy", "native.yaml", "--generate", "step", "--record", "/dev/null")
+
+    def test_durations_that_overflow_a_clock_are_refused(self):
+        for flag in ("--interval", "--length", "--startup"):
+            for value in ("soon", "100000d"):
+                self.run_it("simulate", "--policy", "native.yaml", "--generate", "step", flag, value, code=2)
+        for flag in ("--interval", "--server-keep-alive"):
+            for value in ("soon", "100000d"):
+                self.assertIn(flag, self.run_it("lint", "native.yaml", flag, value, code=2).stderr)
+
+    def test_a_manifests_name_writes_neither_lines_nor_escapes(self):
+        self.write("evil.yaml", HPA.replace("{name: web}", '{name: "x\\nbounds: {min: 50}\\e[31m"}')
+                   .replace("type: Pods", "type: External").replace("pods:", "external:"))
+        done = self.run_it("import", "evil.yaml")
+        self.assertNotIn("\nbounds: {min: 50}", done.stdout)
+        self.assertIn("x\\nbounds", done.stdout.split("\n")[1])
+        self.assertIn("x\\nbounds", done.stderr)
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+
+    def test_import_reads_lists(self):
+        self.write("list.yaml", "kind: List\nitems:\n- kind: ScaledObject\n  metadata: {name: q}\n  spec:\n"
+                                "    triggers:\n    - {type: prometheus, metadata: {query: sum(b), threshold: '5'}}\n")
+        self.assertIn("ScaledObject q", self.run_it("import", "list.yaml").stdout)
+
+    def test_stdin_is_bounded(self):
+        done = self.run_it("show", "-", stdin="#" * (17 << 20), code=10)
+        self.assertIn("stdin: is larger than 16MiB", done.stderr)
 
     def test_help_teaches(self):
         self.assertIn("Examples", self.run_it("simulate", "--help").stdout)

@@ -214,6 +214,21 @@ class MetricsCheckTest(unittest.TestCase):
         values = [s["value"] for s in our_samples("a NaN\nb +Inf\nc -Inf\nd 1e300\n", "text")]
         self.assertEqual(values, ["NaN", "+Inf", "-Inf", 1e300])
 
+    def test_a_reader_that_leaves_is_no_failure(self):
+        process = subprocess.Popen([TRUNKLINE, "metrics", "check", "--json", "-"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.close()  # as `head` does
+        process.stdin.write(as_bytes("".join(f"a{i} 1\n" for i in range(10_000))))
+        process.stdin.close()
+        said = process.stderr.read()
+        process.stderr.close()
+        self.assertEqual((process.wait(60), said), (0, b""))
+
+    def test_a_limit_is_the_only_problem_of_what_it_cuts_off(self):
+        body = '# TYPE h histogram\nh_bucket{le="1"} 1\nx{y="' + "z" * 2_000_000 + '"} 1\n# EOF\n'
+        answer = check("--format", "openmetrics", body=body)
+        self.assertEqual((answer.returncode, len(answer.stderr.splitlines())), (1, 1), answer.stderr[:2000])
+
     def test_names_every_problem_with_line_and_column(self):
         answer = check(body='a 1\nb{x="1} 2\nc 3\nd x\n')
         self.assertEqual(answer.returncode, 1)

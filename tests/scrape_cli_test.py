@@ -14,19 +14,21 @@ import unittest
 TRUNKLINE = ""
 DOCS = pathlib.Path(__file__).resolve().parent.parent / "docs" / "scrape.md"
 BODY = b'# TYPE jobs gauge\njobs{queue="a"} 3\nother 1\n'
+EXACT = b'seen 12345678901234\nshare 0.1234567890123456\nnothing NaN\nmost +Inf\n'
 
 
 class Exporter(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        status = 200 if self.path == "/metrics" else 404
+        status = 404 if self.path == "/nothing" else 200
+        body = EXACT if self.path == "/exact" else BODY
         self.server.seen.append(dict(self.headers))
         self.send_response(status)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
-        self.send_header("Content-Length", str(len(BODY)))
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(BODY)
+        self.wfile.write(body)
 
     def log_message(self, *_):
         pass
@@ -64,6 +66,14 @@ class ScrapeTest(unittest.TestCase):
         self.assertEqual(target["wanted"], [{"name": "jobs", "labels": {"queue": "a"}, "value": 3}])
         self.assertEqual(summary["dials"], {"first": 1})
         self.assertEqual(summary["cycles"], 3)
+
+    def test_values_come_out_as_they_were_sent(self):
+        arguments = (f"http://{self.place}/exact", "--interval", "500ms", "--cycles", 1)
+        arguments += tuple(part for name in ("seen", "share", "nothing", "most") for part in ("--want", name))
+        wanted = json.loads(self.scrape(*arguments, "--json").stdout.split("\n")[0])["targets"][0]["wanted"]
+        self.assertEqual({one["name"]: one["value"] for one in wanted},
+                         {"seen": 12345678901234, "share": 0.1234567890123456, "nothing": "NaN", "most": "+Inf"})
+        self.assertIn("share 0.1234567890123456\n", self.scrape(*arguments).stdout)
 
     def test_the_table_says_why_a_target_is_missing_and_so_does_the_exit_code(self):
         done = self.scrape(f"http://{self.place}/nothing", self.place, "--interval", "500ms", "--cycles", 1, code=1)

@@ -149,6 +149,23 @@ TEST_F(ScrapeTest, asks_once_for_all_subscribers_and_gives_each_what_any_wants) 
   EXPECT_LE(server.requests(), 2 * (cycles + 1));
 }
 
+TEST_F(ScrapeTest, a_subscriber_who_comes_within_a_cycle_hears_of_the_first_that_asks_for_what_he_wants) {
+  const CountingServer& server = serve_metrics();
+  Scraper scraper(short_cycles(), fleet(server, 1, 2));
+  scraper.start();
+  ASSERT_TRUE(eventually([&] { return server.requests() == 2; }));  // this cycle has asked, and not for "other"
+  std::mutex mutex;
+  scrape::SnapshotPtr first;
+  scraper.collector().subscribe({.names = {"other"}}, [&](const scrape::SnapshotPtr& snapshot) {
+    const std::lock_guard lock(mutex);
+    if (!first) first = snapshot;
+  });
+  ASSERT_TRUE(scraper.has_cycles(3));
+  scraper.collector().stop();
+  ASSERT_TRUE(first);
+  for (const scrape::TargetSnapshot& target : first->targets) EXPECT_EQ(target.samples->find("other"), 1);
+}
+
 TEST_F(ScrapeTest, asks_as_prometheus_does) {
   const Listener& server = serve();
   do_not_compare(server);

@@ -109,7 +109,7 @@ std::optional<double> request_of(const Pod& pod, const HpaMetric& metric) {
   for (const ResourceRequest& request : pod.requests) {
     if (request.resource != metric.name) continue;
     if (metric.type == HpaMetric::Type::container_resource && request.container != metric.container) continue;
-    if (request.amount <= 0) return std::nullopt;
+    if (!std::isfinite(request.amount) || request.amount <= 0) return std::nullopt;
     total += to_milli(request.amount);
     found = true;
   }

@@ -136,6 +136,15 @@ TEST(HpaReplicas, nothing_to_calculate_with_is_an_error_and_not_zero) {  // M10
   no_request.pods[1].requests.clear();
   EXPECT_NE(hpa_propose(cpu, {}, no_request, noon).error.find("missing request for cpu in pod pod-1"),
             std::string::npos);
+  for (const double amount :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -1.0}) {
+    const HpaMetric part{
+        .type = HpaMetric::Type::resource, .name = "cpu", .target = HpaMetric::TargetType::utilization, .value = 50};
+    Snapshot absurd = snapshot_of(2, {{500}, {500}}, 0, "cpu");
+    absurd.pods[1].requests.front().amount = amount;
+    EXPECT_NE(hpa_propose(part, {}, absurd, noon).error.find("missing request for cpu in pod pod-1"), std::string::npos)
+        << amount;
+  }
   Snapshot broken = snapshot_of(1, {{500}}, 0, "cpu");
   broken.pods[0].samples[0].value = std::numeric_limits<double>::quiet_NaN();
   EXPECT_NE(hpa_propose(cpu, {}, broken, noon).error, "");

@@ -147,13 +147,13 @@ Result<std::vector<Imported>> import_policies(std::string_view text, std::string
   if (!documents) return documents.error();
   std::vector<Imported> out;
   std::vector<config::Node> others;
-  for (const config::Node& document : *documents) {
-    const config::Node* kind = document.find("kind");
+  for (const config::Node* document : objects_of(*documents)) {
+    const config::Node* kind = document->find("kind");
     if (!kind || kind->text != "ScaledObject") {
-      others.push_back(document);
+      others.push_back(*document);
       continue;
     }
-    auto keda = read_scaled_object(document, file);
+    auto keda = read_scaled_object(*document, file);
     if (!keda) return std::move(keda).error();
     out.push_back(std::move(*keda));
   }

@@ -53,11 +53,13 @@ void metric_fields(Io& io, KthenaMetric& metric) {
 // Where a metric comes from; all that counts here is whether it is one value for all.
 void sources_fields(config::Reader& io, std::vector<KthenaMetric>& metrics, std::string_view role) {
   io.object("metricSources", [&](config::Reader& sources) {
-    for (const config::Node& source : sources.node().children) {
-      sources.ignore(source.key);
-      for (KthenaMetric& metric : metrics) {
-        if (metric.name == source.key && metric.role == role) metric.external = source.find("prometheus") != nullptr;
-      }
+    sources.ignore_others();
+    std::map<std::string_view, const config::Node*> by_name;
+    for (const config::Node& source : sources.node().children) by_name.emplace(source.key, &source);
+    for (KthenaMetric& metric : metrics) {
+      const auto found = by_name.find(metric.name);
+      if (found == by_name.end() || metric.role != role) continue;
+      metric.external = found->second->find("prometheus") != nullptr;
     }
   });
 }

@@ -134,10 +134,15 @@ void read_one(const Node& document, const std::vector<const Node*>& all, std::ve
 
 }  // namespace
 
-Result<std::vector<Policy>> policies_of(const std::vector<Node>& documents, std::string_view file) {
-  config::Problems problems{std::string(file)};
+std::vector<const Node*> objects_of(const std::vector<Node>& documents) {
   std::vector<const Node*> all;
   for (const Node& document : documents) collect(document, all);
+  return all;
+}
+
+Result<std::vector<Policy>> policies_of(const std::vector<Node>& documents, std::string_view file) {
+  config::Problems problems{std::string(file)};
+  const std::vector<const Node*> all = objects_of(documents);
   std::vector<Policy> policies;
   for (const Node* document : all) read_one(*document, all, policies, problems);
   if (problems.any()) return problems.error();

@@ -20,6 +20,9 @@ inline constexpr int replicas_limit = 1'000'000;
 Result<std::vector<Policy>> read_policies(std::string_view text, std::string_view file);
 Result<std::vector<Policy>> policies_of(const std::vector<config::Node>& documents, std::string_view file);
 
+// The documents one by one, those of a list of Kubernetes as well.
+std::vector<const config::Node*> objects_of(const std::vector<config::Node>& documents);
+
 // The effective policy, every default written out. It reads back as the same policy.
 std::string print_policy(const Policy& policy);
 config::Node policy_node(const Policy& policy);

@@ -1,6 +1,7 @@
 #include "services/autoscale_files/recording.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/text.h"
@@ -147,9 +148,32 @@ void seed(State& state, const History& history) {
   }
 }
 
+// As std::getline, but a line without an end is left before it fills the memory.
+Recording::Line Recording::read_line() {
+  line_.clear();
+  std::array<char, 65536> piece;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
+  for (;;) {
+    in_.getline(piece.data(), piece.size());
+    const auto got = static_cast<std::size_t>(in_.gcount());
+    const bool whole = in_.good();  // the line's end was counted
+    line_.append(piece.data(), whole ? got - 1 : got);
+    if (line_.size() > most_line_bytes_) return Line::too_long;
+    if (whole) return Line::whole;
+    if (in_.bad() || (in_.eof() && line_.empty())) return Line::none;
+    if (in_.eof()) return Line::whole;
+    if (got == 0) return Line::none;  // it could not be opened, or had ended before
+    in_.clear();
+  }
+}
+
 Result<std::optional<Tick>> Recording::next() {
-  while (std::getline(in_, line_)) {
+  for (;;) {
+    const Line read = read_line();
+    if (read == Line::none) break;
     ++number_;
+    if (read == Line::too_long) {
+      return config::error_at(name_, {number_, 1}, "the line is longer than " + print_size(most_line_bytes_));
+    }
     if (line_.find_first_not_of(" \t\r") == std::string::npos) continue;
     Result<Tick> tick = read_tick(line_, name_, number_);
     if (!tick) return std::move(tick).error();

@@ -45,13 +45,18 @@ void seed(State& state, const History& history);
 // The lines of a recording, in order. Empty lines are skipped; time must not go back.
 class Recording {
  public:
-  Recording(std::istream& in, std::string name) : in_(in), name_(std::move(name)) {}
+  Recording(std::istream& in, std::string name, std::size_t most_line_bytes = 256 << 20)
+      : in_(in), name_(std::move(name)), most_line_bytes_(most_line_bytes) {}
 
   Result<std::optional<Tick>> next();  // nothing at the end
 
  private:
+  enum class Line : unsigned char { whole, too_long, none };
+  Line read_line();
+
   std::istream& in_;
   std::string name_;
+  std::size_t most_line_bytes_;
   std::string line_;
   int number_ = 0;
   std::optional<TimePoint> last_ = {};

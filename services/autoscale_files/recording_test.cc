@@ -94,12 +94,45 @@ TEST(Recording, names_line_column_and_field_of_what_is_wrong) {
       {R"({"t": 1, "current": 1, "pods": [{"name": "a", "values": {"m": "x"}}]})",
        "in.jsonl:3:63: pods[0].values.m: expected a number, got the text \"x\""},
       {R"({"t": 1})", "needs t, in seconds, and current"},
+      {R"({"t": 1, "current": null})", "needs t, in seconds, and current"},
       {R"({"t": -1e3, "current": 1})", "t: expected a time in seconds"},
       {R"({"t": 1, "current": -1})", "current: expected a whole number"},
       {R"({"t": 1, "current": 1, "pods": [{"name": "a"}, {"name": "a"}]})", "the pod a is there twice"},
       {R"({"t": 1, "current": 1)", "in.jsonl:3:22: expected \",\" or \"}\" here"},
   };
   for (const auto& one : cases) EXPECT_NE(failure(one.line).find(one.message), std::string::npos) << failure(one.line);
+}
+
+// A value that nobody knows must not pass for a fresh 0.
+TEST(Recording, takes_no_sample_without_a_value) {
+  const auto sample = [](std::string_view fields) {
+    return failure(R"({"t": 1, "current": 1, "pods": [{"name": "a", "samples": [{"metric": "m")" + std::string(fields) +
+                   "}]}]}");
+  };
+  EXPECT_NE(sample("").find("pods[0].samples[0].value: a sample needs its value"), std::string::npos) << sample("");
+  EXPECT_NE(sample(R"(, "value": null)").find("a sample needs its value"), std::string::npos);
+  EXPECT_EQ(sample(R"(, "value": "NaN")"), "no error");
+  EXPECT_EQ(sample(R"(, "buckets": [{"le": "+Inf", "count": 3}])"), "no error");
+  EXPECT_NE(sample(R"(, "buckets": [{"le": 1}])").find("a bucket needs le and count"), std::string::npos);
+
+  const auto external = [](std::string_view fields) {
+    return failure(R"({"t": 1, "current": 1, "external": [{"metric": "m")" + std::string(fields) + "}]}");
+  };
+  EXPECT_NE(external("").find("external[0].value: an entry needs its value"), std::string::npos) << external("");
+  EXPECT_NE(external(R"(, "value": null)").find("an entry needs its value"), std::string::npos);
+  EXPECT_EQ(external(R"(, "value": 3)"), "no error");
+}
+
+TEST(Recording, takes_no_request_that_is_no_amount) {
+  const auto request = [](std::string_view amount) {
+    return failure(R"({"t": 1, "current": 1, "pods": [{"name": "a", "requests": {"cpu": )" + std::string(amount) +
+                   "}}]}");
+  };
+  for (const std::string_view amount : {"\"NaN\"", "\"+Inf\"", "-1", "\"-250m\""}) {
+    EXPECT_NE(request(amount).find("requests: cpu: expected a number, 0 or more"), std::string::npos) << amount;
+  }
+  EXPECT_EQ(request("0"), "no error");
+  EXPECT_EQ(request("\"250m\""), "no error");
 }
 
 TEST(Recording, gives_the_lines_in_order_and_refuses_time_that_goes_back) {
@@ -113,6 +146,36 @@ TEST(Recording, gives_the_lines_in_order_and_refuses_time_that_goes_back) {
   std::istringstream nothing("\n");
   Recording empty(nothing, "r");
   EXPECT_FALSE(empty.next()->has_value());
+}
+
+// In a time that grows with the names and not with their square, which would be minutes here.
+TEST(Recording, takes_very_many_values_of_one_pod) {
+  std::string line = R"({"t": 1, "current": 1, "pods": [{"name": "a", "values": {"m": 0)";
+  for (int i = 0; i < 300'000; ++i) line += ", \"m" + std::to_string(i) + "\": 1";
+  const auto tick = read_tick(line + "}}]}", "in.jsonl", 1);
+  ASSERT_TRUE(tick) << tick.error().message;
+  EXPECT_EQ(tick->seen.pods[0].samples.size(), 300'001u);
+}
+
+TEST(Recording, takes_lines_up_to_their_limit) {
+  const std::string tick = "{\"t\":1,\"current\":1}";
+  for (const std::size_t size : {65534u, 65535u, 65536u, 65537u, 200'000u}) {
+    const std::string line = tick + std::string(size - tick.size(), ' ');
+    std::istringstream in(line + "\n" + line);
+    Recording recording(in, "r", size);
+    for (int i = 0; i < 2; ++i) {
+      const auto read = recording.next();
+      ASSERT_TRUE(read) << read.error().message;
+      ASSERT_TRUE(read->has_value()) << size;
+    }
+    EXPECT_FALSE(recording.next()->has_value()) << size;
+    std::istringstream again(tick + "\n" + line);
+    Recording shorter(again, "r", size - 1);
+    ASSERT_TRUE(shorter.next());
+    const auto too_long = shorter.next();
+    ASSERT_FALSE(too_long) << size;
+    EXPECT_NE(too_long.error().message.find("r:2:1: the line is longer than"), std::string::npos);
+  }
 }
 
 TEST(Recording, seeds_the_memory_of_every_engine) {

@@ -1,6 +1,10 @@
 #include "services/autoscale_files/sample_fields.h"
 
 #include <algorithm>
+#include <cmath>
+#include <initializer_list>
+
+#include "base/text.h"
 
 namespace trunkline::autoscale {
 namespace {
@@ -8,16 +12,12 @@ namespace {
 using config::anything;
 using config::Node;
 
-// {"name": number, ...}. A null is a value that is not known, as if the name were not there.
-template <class F>
-void numbers_by_name(config::Reader& io, std::string_view name, F add) {
-  io.object(name, [&](config::Reader& in) {
-    for (const Node& child : in.node().children) {
-      double value = 0;
-      in.measured(child.key, value);
-      if (child.kind != Node::Kind::null) add(child.key, value);
-    }
-  });
+// A value that is not there is not known; the default in its place would be a measurement of 0.
+template <class Io>
+void require_fields(Io& io, std::initializer_list<std::string_view> names, std::string_view sentence) {
+  if constexpr (Io::reading) {
+    for (const std::string_view name : names) io.require(io.has(name), name, sentence);
+  }
 }
 
 template <class Io>
@@ -35,10 +35,13 @@ void sample_fields(Io& io, Sample& sample) {
         [](auto& in, Bucket& bucket) {
           in.number("le", bucket.upper, anything);
           in.number("count", bucket.cumulative, anything);
+          require_fields(in, {"le", "count"}, "a bucket needs le and count");
         },
         10'000);
   }
   io.require(!sample.metric.empty(), "metric", "a sample needs the name of its metric");
+  if (sample.buckets.empty())
+    require_fields(io, {"value"}, "a sample needs its value; leave it out when none is known");
 }
 
 bool is_plain(const Sample& sample) { return sample == Sample{.metric = sample.metric, .value = sample.value}; }
@@ -63,7 +66,7 @@ void samples_fields(config::Reader& io, std::vector<Sample>& samples, TimePoint 
     in.duration("age", age);
     sample.at = now - age;
   });
-  numbers_by_name(io, "values", [&](const std::string& metric, double value) {
+  io.measured_by_name("values", [&](const std::string& metric, double value) {
     samples.push_back({.metric = metric, .value = value});
   });
 }
@@ -83,7 +86,10 @@ void requests_field(config::Reader& io, std::vector<ResourceRequest>& requests) 
   const Node* node = io.take("requests");
   if (!node) return;
   if (node->kind == Node::Kind::map) {
-    numbers_by_name(io, "requests", [&](const std::string& resource, double amount) {
+    io.measured_by_name("requests", [&](const std::string& resource, double amount) {
+      if (!std::isfinite(amount) || amount < 0) {
+        return io.problem(*node, "requests", printable(resource, 60) + ": expected a number, 0 or more");
+      }
       requests.push_back({.container = {}, .resource = resource, .amount = amount});
     });
     return;
@@ -93,6 +99,7 @@ void requests_field(config::Reader& io, std::vector<ResourceRequest>& requests) 
     in.text("resource", request.resource);
     in.quantity("amount", request.amount, config::not_negative);
     in.require(!request.resource.empty(), "resource", "a request needs the name of its resource");
+    require_fields(in, {"amount"}, "a request needs its amount");
   });
 }
 
@@ -109,7 +116,7 @@ void external_field(config::Reader& io, std::vector<ExternalValue>& external) {
   const Node* node = io.take("external");
   if (!node) return;
   if (node->kind == Node::Kind::map) {
-    numbers_by_name(io, "external", [&](const std::string& metric, double value) {
+    io.measured_by_name("external", [&](const std::string& metric, double value) {
       external.push_back({.metric = metric, .value = value});
     });
     return;
@@ -120,6 +127,7 @@ void external_field(config::Reader& io, std::vector<ExternalValue>& external) {
     in.time("at", value.at);
     in.text("target", value.target);
     in.require(!value.metric.empty(), "metric", "a value needs the name of its metric");
+    require_fields(in, {"value"}, "an entry needs its value; leave it out when none is known");
   });
 }
 

@@ -36,6 +36,14 @@ void series_fields(Io& io, SeriesHistory& series) {
     in.time("t", point.at);
     in.numbers("totals", point.totals);
   });
+  // The engine walks them side by side.
+  const std::size_t length = series.raw.size();
+  io.require(series.bounds.empty() ? length <= 1 : series.bounds.size() == length, "raw", "is not as long as bounds");
+  for (const TotalsAt& point : series.points) {
+    if (point.totals.size() == length) continue;
+    io.require(false, "points", "totals is not as long as raw");
+    break;
+  }
 }
 
 template <class Io>

@@ -80,6 +80,26 @@ TEST(StateFile, refuses_what_it_did_not_write) {
   EXPECT_EQ(failure(good, now - std::chrono::seconds(30)), "no error");
 }
 
+TEST(StateFile, refuses_lists_that_do_not_fit_each_other) {
+  const auto failure = [](const auto& spoil) {
+    State state = full();
+    spoil(state.metrics.begin()->second.series.front());
+    const auto states = read_states(print_states({{"chat", state}}, now), "s.json", now);
+    return states ? "no error" : states.error().message;
+  };
+  EXPECT_EQ(failure([](SeriesHistory&) {}), "no error");
+  EXPECT_NE(failure([](SeriesHistory& series) { series.points[0].totals.pop_back(); }).find("as long as raw"),
+            std::string::npos);
+  EXPECT_NE(failure([](SeriesHistory& series) { series.raw.push_back(3); }).find("as long as bounds"),
+            std::string::npos);
+  EXPECT_NE(failure([](SeriesHistory& series) { series.bounds.clear(); }).find("as long as bounds"), std::string::npos);
+  EXPECT_NE(failure([](SeriesHistory& series) {
+              series.bounds.clear();
+              series.raw.clear();
+            }).find("as long as raw"),
+            std::string::npos);
+}
+
 TEST_F(StateFileTest, is_replaced_as_a_whole_and_leaves_nothing_beside_it) {
   ASSERT_TRUE(save_states(path("s.json"), {{"a", full()}}, now));
   ASSERT_TRUE(save_states(path("s.json"), {{"b", full()}}, now));

@@ -32,6 +32,13 @@ Course run(const Policy& policy, const Scenario& scenario, int replicas) {
   return simulation.course();
 }
 
+TEST(World, begins_with_pods_that_have_served_for_long_however_long_a_start_takes) {
+  const Scenario scenario{.shape = Shape::step, .startup = std::chrono::hours(2)};
+  World world(scenario, {{.name = "streams"}}, 3);
+  EXPECT_EQ(world.ready(TimePoint{}), 3);
+  for (const Pod& pod : world.observe(TimePoint{}).seen.pods) EXPECT_EQ(pod.state, PodState::ready);
+}
+
 TEST(Simulation, follows_a_step_up_and_down) {
   const Scenario scenario{.shape = Shape::step, .low = 4, .high = 12};
   const Course course = run(per_pod(), scenario, 4);

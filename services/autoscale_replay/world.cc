@@ -81,7 +81,7 @@ World::World(const Scenario& scenario, std::vector<MadeUpMetric> metrics, int re
     : scenario_(scenario), metrics_(std::move(metrics)), replicas_(replicas) {
   // They have served for long when the story begins.
   const TimePoint long_ago = TimePoint{} - std::chrono::hours(1);
-  for (int i = 0; i < replicas; ++i) add_member(long_ago, long_ago + scenario.startup);
+  for (int i = 0; i < replicas; ++i) add_member(long_ago, long_ago);
 }
 
 void World::add_member(TimePoint now, TimePoint ready_at) {

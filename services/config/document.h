@@ -36,7 +36,7 @@ struct Node {
 bool same(const Node& a, const Node& b);
 
 struct Limits {
-  std::size_t bytes = 1 << 20;
+  std::size_t bytes = 1 << 20;  // of the document, and of the text that its aliases stand for
   int depth = 64;
   std::size_t nodes = 200'000;  // aliases count as what they stand for
 };

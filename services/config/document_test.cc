@@ -50,6 +50,16 @@ TEST(Document, stops_a_billion_laughs) {
   EXPECT_NE(failure(text).find("more than 200000 values"), std::string::npos) << failure(text);
 }
 
+TEST(Document, stops_few_aliases_of_much_text) {
+  const std::string much(512 << 10, 'x');
+  const std::string message = failure("a: &x \"" + much + "\"\nb: [*x, *x, *x]\n");
+  EXPECT_EQ(message, "f.yaml:2:9: the document's aliases stand for more than 1MiB of text");
+  std::string keys = "a: &x {";
+  for (int i = 0; i < 500; ++i) keys += "k" + std::to_string(i) + std::string(1000, 'y') + ": 1, ";
+  EXPECT_NE(failure(keys + "}\nb: [*x, *x, *x]\n").find("of text"), std::string::npos);
+  EXPECT_EQ(failure("a: &x some text\nb: [*x, *x, *x]\n"), "no error");
+}
+
 TEST(Document, names_the_place_of_what_it_refuses) {
   const struct {
     std::string_view text;

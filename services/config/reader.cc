@@ -74,6 +74,7 @@ const Node* Reader::take_list(std::string_view name, std::size_t most) {
 }
 
 void Reader::finish() {
+  if (takes_all_) return;
   for (const Node& child : node_.children) {
     if (std::find(asked_.begin(), asked_.end(), child.key) != asked_.end()) continue;
     const std::vector<std::string> known(asked_.begin(), asked_.end());
@@ -191,16 +192,19 @@ void Reader::quantity(std::string_view name, double& out, Range range) {
   }
 }
 
-void Reader::measured(std::string_view name, double& out) {
-  const Node* node = take(name);
-  if (!node) return;
-  auto value = read_number(node->text);
-  if (!value || (node->quoted && std::isfinite(*value))) value = read_quantity(node->text);
-  if (value && node->kind == Node::Kind::scalar) {
+bool Reader::measured(const Node& node, std::string_view name, double& out) {
+  auto value = read_number(node.text);
+  if (!value || (node.quoted && std::isfinite(*value))) value = read_quantity(node.text);
+  if (value && node.kind == Node::Kind::scalar) {
     out = *value;
-  } else {
-    wrong(*node, name, "a number");
+    return true;
   }
+  wrong(node, name, "a number");
+  return false;
+}
+
+void Reader::measured(std::string_view name, double& out) {
+  if (const Node* node = take(name)) measured(*node, name, out);
 }
 
 void Reader::seconds(std::string_view name, std::chrono::seconds& out) {

@@ -66,7 +66,11 @@ class Reader {
 
   Reader(const Node& node, Problems& problems) : Reader(node, problems, nullptr, {}, 0) {}
 
-  bool has(std::string_view name) const { return node_.find(name) != nullptr; }
+  // As take(): a field that says nothing is not there.
+  bool has(std::string_view name) const {
+    const Node* node = node_.find(name);
+    return node && node->kind != Node::Kind::null;
+  }
   const Node& node() const { return node_; }
 
   void text(std::string_view name, std::string& out);
@@ -77,6 +81,17 @@ class Reader {
   void number(std::string_view name, double& out, Range range = {});
   void quantity(std::string_view name, double& out, Range range = {});  // "250m" too
   void measured(std::string_view name, double& out);  // what a peer sent: any number, NaN, +Inf, or a quantity
+  // add(name, value) for each such number of a mapping, whatever the names; what says nothing is left out.
+  template <class F>
+  void measured_by_name(std::string_view name, F add) {
+    const Node* node = take(name);
+    if (!node || !is(*node, Node::Kind::map, name)) return;
+    Reader members(*node, problems_, this, name, 0);
+    for (const Node& child : node->children) {
+      double value = 0;
+      if (child.kind != Node::Kind::null && members.measured(child, child.key, value)) add(child.key, value);
+    }
+  }
   void seconds(std::string_view name, std::chrono::seconds& out);                  // "15s", whole seconds
   void whole_seconds(std::string_view name, std::chrono::seconds& out, int most);  // 15, as ...Seconds of Kubernetes
   void duration(std::string_view name, std::chrono::nanoseconds& out);             // decimal seconds
@@ -137,6 +152,7 @@ class Reader {
   void times(std::string_view name, std::vector<TimePoint>& out);
 
   void ignore(std::string_view name) { take(name); }
+  void ignore_others() { takes_all_ = true; }
   void require(bool holds, std::string_view name, std::string_view sentence);
   void problem(const Node& node, std::string_view name, std::string sentence);
 
@@ -162,6 +178,7 @@ class Reader {
   std::string path() const;
   std::string path_of(std::string_view field) const;
   bool is(const Node& node, Node::Kind kind, std::string_view name);
+  bool measured(const Node& node, std::string_view name, double& out);
   void wrong(const Node& node, std::string_view name, std::string_view expected);
   void not_one_of(const Node& node, std::string_view name, const std::vector<std::string>& known);
   void check(const Node& node, std::string_view name, double value, Range range, double& out);
@@ -172,6 +189,7 @@ class Reader {
   std::string_view name_;
   int index_;  // in a list, from 1; 0: not in one
   std::vector<std::string_view> asked_;
+  bool takes_all_ = false;
 };
 
 }  // namespace trunkline::config

@@ -96,6 +96,17 @@ TEST(Reader, leaves_the_default_where_nothing_is_said) {
   EXPECT_FALSE(thing.limit);
 }
 
+TEST(Reader, has_no_field_that_says_nothing) {
+  const auto document = parse_documents("a:\nb: ~\nc: \"\"\n", "f.yaml");
+  ASSERT_TRUE(document);
+  Problems problems("f.yaml");
+  const Reader in(document->front(), problems);
+  EXPECT_FALSE(in.has("a"));
+  EXPECT_FALSE(in.has("b"));
+  EXPECT_TRUE(in.has("c"));
+  EXPECT_FALSE(in.has("d"));
+}
+
 TEST(Writer, writes_what_reads_as_the_same) {
   Thing thing{.name = "1", .size = 7, .share = 0.1, .bytes = 1e30, .period = std::chrono::seconds(90), .on = true};
   thing.colour = Colour::green;

@@ -28,8 +28,14 @@ std::size_t count(const Node& node) {
   return sum;
 }
 
-// Puts nodes together. Aliases are copied, and a copy counts against the limit like what was written out, so that a few
-// lines cannot stand for billions.
+std::size_t count_bytes(const Node& node) {
+  std::size_t sum = node.text.size();
+  for (const Node& child : node.children) sum += child.key.size() + count_bytes(child);
+  return sum;
+}
+
+// Puts nodes together. Aliases are copied, and a copy counts against the limits like what was written out, its text as
+// well as its nodes, so that a few lines cannot stand for billions.
 class Builder final : public YAML::EventHandler {
  public:
   explicit Builder(const Limits& limits) : limits_(limits) {}
@@ -49,6 +55,7 @@ class Builder final : public YAML::EventHandler {
     if (found == anchors_.end()) throw Wrong{place_of(mark), "this alias stands for something that contains it"};
     if (wants_key()) throw Wrong{place_of(mark), "a key must be plain text, not an alias"};
     add_nodes(count(found->second) - 1, place_of(mark));
+    add_copied(count_bytes(found->second), place_of(mark));
     deepest_allowed(depth_of(found->second), place_of(mark));
     put(found->second, 0);
   }
@@ -109,6 +116,13 @@ class Builder final : public YAML::EventHandler {
                            " values, aliases counted as what they stand for"};
   }
 
+  // What was written out is within this limit already.
+  void add_copied(std::size_t bytes, Place place) {
+    copied_bytes_ += bytes;
+    if (copied_bytes_ <= limits_.bytes) return;
+    throw Wrong{place, "the document's aliases stand for more than " + print_size(limits_.bytes) + " of text"};
+  }
+
   [[noreturn]] static void refuse_tag(const YAML::Mark& mark, const std::string& tag) {
     throw Wrong{place_of(mark), "the tag " + printable(tag, 60) + " is not known here; leave it out"};
   }
@@ -130,6 +144,7 @@ class Builder final : public YAML::EventHandler {
     add_nodes(1, node.place);
     if (anchor != 0) {
       add_nodes(count(node), node.place);
+      add_copied(count_bytes(node), node.place);
       anchors_[anchor] = node;
     }
     if (open_.empty()) {
@@ -155,6 +170,7 @@ class Builder final : public YAML::EventHandler {
   std::vector<Open> open_;
   std::map<YAML::anchor_t, Node> anchors_;
   std::size_t nodes_ = 0;
+  std::size_t copied_bytes_ = 0;
 };
 
 }  // namespace

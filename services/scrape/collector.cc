@@ -90,7 +90,7 @@ void Collector::stop() {
 
 int Collector::subscribe(Wants wants, OnSnapshot on_snapshot) {
   const std::lock_guard lock(mutex_);
-  subscribers_[next_subscriber_] = {std::move(wants), std::move(on_snapshot)};
+  subscribers_[next_subscriber_] = {.wants = std::move(wants), .on_snapshot = std::move(on_snapshot)};
   return next_subscriber_++;
 }
 
@@ -121,9 +121,10 @@ std::string Collector::to_prometheus() const {
 
 void Collector::run() {
   bool new_cycle = true;
-  while (!stopping_) {
-    // Read first: what comes from here on wakes us, or we have seen it.
+  for (;;) {
+    // Read first: what comes from here on wakes us, or we have seen it; the wish to stop as well.
     const std::uint32_t word = inbox_->word.load();
+    if (stopping_) return;
     const TimePoint now = Clock::now();
     if (now >= discover_at_) discover(now);
     take_answers();
@@ -137,7 +138,10 @@ void Collector::run() {
       const std::lock_guard lock(mutex_);
       std::vector<Wants> wants;
       wants.reserve(subscribers_.size());
-      for (const auto& [id, subscriber] : subscribers_) wants.push_back(subscriber.wants);
+      for (auto& [id, subscriber] : subscribers_) {
+        wants.push_back(subscriber.wants);
+        subscriber.asked_for = true;
+      }
       wanted_ = union_of(wants);
     }
     for (const Fleet::Ask& ask : step.asks) put(ask, now);
@@ -187,7 +191,9 @@ void Collector::publish(const SnapshotPtr& snapshot) {
     callbacks.reserve(subscribers_.size());
     latest_ = snapshot;
     ++counters_.cycles;
-    for (const auto& [id, subscriber] : subscribers_) callbacks.push_back(subscriber.on_snapshot);
+    for (const auto& [id, subscriber] : subscribers_) {
+      if (subscriber.asked_for) callbacks.push_back(subscriber.on_snapshot);
+    }
   }
   for (const OnSnapshot& on_snapshot : callbacks) on_snapshot(snapshot);
 }

@@ -73,6 +73,7 @@ class Collector {
   // What is under way is cancelled; afterwards no subscriber is called any more. Not from a subscriber's call.
   void stop();
 
+  // Called from the first cycle on that is asked for what he wants: not of the one that is under way.
   int subscribe(Wants wants, OnSnapshot on_snapshot);
   void unsubscribe(int subscription);  // a call that is under way may still end afterwards
 
@@ -86,6 +87,7 @@ class Collector {
   struct Subscriber {
     Wants wants;
     OnSnapshot on_snapshot;
+    bool asked_for = false;  // this cycle's questions ask for what he wants
   };
 
   void run();

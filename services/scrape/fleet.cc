@@ -79,6 +79,7 @@ TargetSnapshot Fleet::seen(Member& member, TimePoint cut_off) {
   const bool asked = std::exchange(member.asked, false);
   if (answer) {
     seen.report = answer->report;
+    seen.report.second_try |= member.second_try;  // which may be silent still
   } else if (asked) {
     seen.report.outcome = Outcome::no_answer_yet;
     seen.report.reason = "it had not answered by the cut-off; an answer until its timeout counts next time";

@@ -104,6 +104,17 @@ TEST_F(FleetTest, drops_a_late_failure) {
   EXPECT_EQ(fleet_.advance(origin + seconds(30)).snapshot->targets[0].report.outcome, Outcome::no_answer_yet);
 }
 
+TEST_F(FleetTest, tells_of_a_second_try_that_is_silent) {
+  fleet_.set_targets(targets({"a:1"}), origin);
+  const TargetId id = fleet_.advance(origin + seconds(11)).asks.at(0).start.target;
+  fleet_.answered(id, bad(Outcome::unreachable));
+  ASSERT_EQ(fleet_.advance(origin + milliseconds(13'500)).asks.size(), 1U);
+  const SnapshotPtr snapshot = fleet_.advance(origin + seconds(15)).snapshot;
+  EXPECT_EQ(snapshot->targets[0].report.outcome, Outcome::unreachable);
+  EXPECT_TRUE(snapshot->targets[0].report.second_try);
+  EXPECT_EQ(snapshot->totals.second_tries, 1U);
+}
+
 TEST_F(FleetTest, says_that_a_second_try_helped) {
   fleet_.set_targets(targets({"a:1"}), origin);
   const TargetId id = fleet_.advance(origin + seconds(11)).asks.at(0).start.target;

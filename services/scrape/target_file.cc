@@ -13,6 +13,8 @@ namespace trunkline::scrape {
 namespace {
 
 constexpr std::size_t most_targets = 100'000;
+// Of all targets, each with its copy of what its group says.
+constexpr std::size_t most_label_bytes = 256 * 1024 * 1024;
 
 Error bad(const std::string& why) {
   return {ErrorCode::invalid_options, Phase::prepare, "the list of targets cannot be used: " + why};
@@ -26,6 +28,8 @@ class Reader {
   // False once something is wrong.
   bool add(std::size_t group, std::string_view address, const Labels& labels) {
     if (targets_.size() == most_targets) return fail(group, "there are more than 100,000 targets");
+    for (const auto& [name, value] : labels) label_bytes_ += name.size() + value.size();
+    if (label_bytes_ > most_label_bytes) return fail(group, "all targets' labels together are larger than 256 MiB");
     Result<TargetPtr> target = make_target(job_, address, labels);
     if (!target) return fail(group, target.error().message);
     targets_.push_back(std::move(*target));
@@ -43,6 +47,7 @@ class Reader {
  private:
   const std::shared_ptr<const Job>& job_;
   std::vector<TargetPtr> targets_;
+  std::size_t label_bytes_ = 0;
   std::optional<Error> error_;
 };
 

@@ -51,6 +51,14 @@ TEST(ScrapeTargetFile, bounds_what_aliases_can_multiply) {
   EXPECT_NE(many.error().message.find("100,000"), std::string::npos);
 }
 
+TEST(ScrapeTargetFile, bounds_the_labels_that_targets_share) {
+  std::string text = R"([{"labels": {"a": ")" + std::string(1 << 20, 'x') + R"("}, "targets": ["a:1")";
+  for (int i = 0; i < 300; ++i) text += R"(, "a:1")";
+  const auto many = parse_targets(text + "]}]", FileFormat::json, job);
+  ASSERT_FALSE(many);
+  EXPECT_NE(many.error().message.find("larger than 256 MiB"), std::string::npos) << many.error().message;
+}
+
 TEST(ScrapeTargetFile, knows_the_format_by_the_ending) {
   EXPECT_EQ(*file_format("a/b.json"), FileFormat::json);
   EXPECT_EQ(*file_format("b.yml"), FileFormat::yaml);

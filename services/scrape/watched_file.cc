@@ -49,7 +49,11 @@ bool WatchedFile::refresh() {
   const bool changed = seen_ != stamp;
   if (changed) {
     text_ = read_all(fd, path_, most_bytes_);
-    seen_ = stamp;
+    if (text_) {
+      seen_ = stamp;
+    } else {
+      seen_.reset();
+    }
   }
   close(fd);
   return changed;

@@ -58,7 +58,9 @@ void ExpositionRules::on_family(const Family& family) {
   next_.on_family(family);
 }
 
-void ExpositionRules::on_problem(const Problem& problem) { next_.on_problem(problem); }
+void ExpositionRules::on_problem(const Problem& problem) {
+  if (told_++ < most_told) next_.on_problem(problem);
+}
 
 void ExpositionRules::on_sample(const Sample& sample) {
   next_.on_sample(sample);
@@ -134,7 +136,7 @@ void ExpositionRules::check_quantile(const Sample& sample) {
 
 void ExpositionRules::broken(std::uint64_t line, std::string_view what) {
   ++problems_;
-  next_.on_problem({line, 1, what});
+  on_problem({line, 1, what});
 }
 
 }  // namespace trunkline::metrics

@@ -35,8 +35,11 @@ class ExpositionRules final : public Visitor {
   void end_buckets();
   void broken(std::uint64_t line, std::string_view what);
 
+  static constexpr std::uint64_t most_told = 100;
+
   const Format format_;
   Visitor& next_;
+  std::uint64_t told_ = 0;  // the parser's problems and ours
   std::uint64_t problems_ = 0;
   std::unique_ptr<Seen> seen_;
   std::unique_ptr<Buckets> buckets_;

@@ -38,6 +38,19 @@ TEST(ExpositionRules, have_nothing_to_say_about_what_is_right) {
       "");
 }
 
+TEST(ExpositionRules, tell_of_a_hundred_problems_and_count_the_others) {
+  std::string body;
+  for (int i = 0; i < 150; ++i) body += "a 1\n";
+  Transcript told(Format::text);
+  ExpositionRules rules(Format::text, told);
+  ASSERT_TRUE(parse_exposition(body, Format::text, rules));
+  rules.finish();
+  EXPECT_EQ(rules.problems(), 149u);
+  std::size_t lines = 0;
+  for (std::size_t at = 0; (at = told.text.find("problem ", at)) != std::string::npos; ++at) ++lines;
+  EXPECT_EQ(lines, 100u);
+}
+
 TEST(ExpositionRules, a_series_is_told_once) {
   const std::string twice = "problem 2:1 this series is there twice: its labels must tell it apart\n";
   EXPECT_EQ(problems("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1\n", Format::text), twice);
