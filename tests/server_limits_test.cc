@@ -211,14 +211,18 @@ TEST_F(ServerLimitsTest, closes_in_order_after_so_many_requests) {
 }
 
 TEST_F(ServerLimitsTest, drains_idle_connections_at_once_and_busy_ones_when_they_are_done) {
+  Settings settings = quick();
+  settings.loops = 1;  // so that both hear of the drain at once
   std::promise<std::shared_ptr<Exchange>> arrived;
-  serve([&](Request request, Exchange exchange) {
-    if (request.path == "/") {
-      say_hello(std::move(request), std::move(exchange));
-    } else {
-      arrived.set_value(std::make_shared<Exchange>(std::move(exchange)));
-    }
-  });
+  serve(
+      [&](Request request, Exchange exchange) {
+        if (request.path == "/") {
+          say_hello(std::move(request), std::move(exchange));
+        } else {
+          arrived.set_value(std::make_shared<Exchange>(std::move(exchange)));
+        }
+      },
+      settings);
   Raw idle(port());
   EXPECT_EQ(status_of(idle.ask(get)), 200);
   Raw busy(port());
