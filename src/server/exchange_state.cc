@@ -27,9 +27,17 @@ void ExchangeState::guarded(Call call) {
   try {
     call();
   } catch (const std::exception& error) {
-    if (carrier_ != nullptr) carrier_->handler_failed(std::string("a handler's callback threw: ") + error.what());
+    blame(std::string("a handler's callback threw: ") + error.what());
   } catch (...) {
-    if (carrier_ != nullptr) carrier_->handler_failed("a handler's callback threw what is no std::exception");
+    blame("a handler's callback threw what is no std::exception");
+  }
+}
+
+void ExchangeState::blame(const std::string& what) {
+  if (carrier_ != nullptr) {
+    carrier_->handler_failed(what);
+  } else if (left_ != nullptr) {
+    left_->report(what);
   }
 }
 
@@ -130,7 +138,7 @@ void ExchangeState::tell_cancelled() {
 void ExchangeState::leave(bool cancelled) {
   if (carrier_ == nullptr) return;
   const std::shared_ptr<ExchangeState> keep = shared_from_this();
-  carrier_ = nullptr;
+  left_ = std::exchange(carrier_, nullptr);
   bool writer_waits = false;  // though the response is complete: more was written than it could carry
   {
     const Guard guard(lock_);
@@ -141,6 +149,7 @@ void ExchangeState::leave(bool cancelled) {
   fail_body(peer_left());
   if (cancelled) tell_cancelled();
   if (cancelled || writer_waits) call_room();
+  left_ = nullptr;
   cancelled_.reset();
   Callback<void()> dropped;  // what it holds dies outside the lock
   const Guard guard(lock_);

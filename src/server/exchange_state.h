@@ -27,8 +27,9 @@ class Carrier {
   virtual void respond(Response&& response) = 0;
   virtual void start(int status, Headers&& headers, std::optional<std::uint64_t> length) = 0;
   virtual void accept_websocket(const std::shared_ptr<WebSocketState>& websocket) = 0;
-  virtual void response_ready() = 0;  // take_response() has more, or the end
-  // One of its callbacks threw: 500 if nothing was answered yet, or the response is cut off.
+  virtual void response_ready() = 0;                 // take_response() has more, or the end
+  virtual void report(const std::string& what) = 0;  // to the operator
+  // One of its callbacks threw: reported, and 500 if nothing was answered yet, or the response is cut off.
   virtual void handler_failed(const std::string& what) = 0;
   virtual void body_taken() = 0;  // the reader waits, or withheld() has become less, or nobody wants the rest
 
@@ -93,12 +94,14 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
   void answer_reader(Result<std::string> result);
   template <class Call>
   void guarded(Call call);
+  void blame(const std::string& what);
   void wake_carrier();
   void call_room();
 
   net::Loop* const loop_;  // only to be compared: it may have ended
   const net::Loop::Mailbox mailbox_;
   Carrier* carrier_;
+  Carrier* left_ = nullptr;  // while its leaving is told
 
   // The request's body.
   std::string in_;

@@ -17,8 +17,10 @@ class QuietCarrier final : public Carrier {
   void accept_websocket(const std::shared_ptr<WebSocketState>&) override {}
   void response_ready() override {}
   void body_taken() override {}
+  void report(const std::string& what) override { reported.set_value(what); }
   void handler_failed(const std::string& what) override { failed.set_value(what); }
 
+  std::promise<std::string> reported;
   std::promise<std::string> failed;
 };
 
@@ -88,6 +90,12 @@ TEST_F(ExchangeStateTest, what_a_callback_throws_is_the_carriers_to_answer) {
     state_->end_response();
   });
   EXPECT_EQ(carrier_.failed.get_future().get(), "a handler's callback threw: no room for it");
+}
+
+TEST_F(ExchangeStateTest, what_a_callback_throws_that_is_told_of_the_end_is_reported) {
+  state_->on_cancelled([] { throw std::runtime_error("too late"); });
+  on_loop([&] { state_->leave(true); });
+  EXPECT_EQ(carrier_.reported.get_future().get(), "a handler's callback threw: too late");
 }
 
 }  // namespace

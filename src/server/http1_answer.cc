@@ -174,8 +174,10 @@ void Http1::body_taken() {
   if (!decoding_) update_limits();
 }
 
+void Http1::report(const std::string& what) { connection_.worker().trouble(what); }
+
 void Http1::handler_failed(const std::string& what) {
-  connection_.worker().trouble(what);
+  report(what);
   if (!active_ || answered_) return;
   if (answering_) {
     cut_off();

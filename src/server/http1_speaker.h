@@ -37,6 +37,7 @@ class Http1 final : public Speaker, public Carrier {
   void accept_websocket(const std::shared_ptr<WebSocketState>& websocket) override;
   void response_ready() override;
   void body_taken() override;
+  void report(const std::string& what) override;
   void handler_failed(const std::string& what) override;
 
   const Limits& limits() const;

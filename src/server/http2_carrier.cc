@@ -92,8 +92,10 @@ void Http2Carrier::body_taken() {
   give_credit();
 }
 
+void Http2Carrier::report(const std::string& what) { owner_.connection().worker().trouble(what); }
+
 void Http2Carrier::handler_failed(const std::string& what) {
-  owner_.connection().worker().trouble(what);
+  report(what);
   if (!responded_here_) {
     respond(plain_response(500));
   } else if (!response_read_) {
