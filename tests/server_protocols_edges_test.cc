@@ -1,9 +1,12 @@
 // The server's HTTP/2, TLS and WebSockets where a peer or a handler does what nobody expects.
 #include <openssl/ssl.h>
 
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <thread>
 
+#include "net/tls_server.h"
 #include "support/certificates.h"
 #include "support/h2_test.h"
 #include "support/process.h"
@@ -156,6 +159,26 @@ TEST_F(ServerProtocolsEdgesTest, drains_without_waiting_for_who_is_silent_behind
   SSL_set_fd(tls.get(), client.fd());
   [[maybe_unused]] const int done = SSL_connect(tls.get());  // a slow machine may have come too late
   EXPECT_TRUE(drained.get());
+}
+
+TEST_F(ServerProtocolsEdgesTest, certificates_that_could_not_be_read_are_tried_again_though_no_file_has_changed) {
+  const TempDir folder;
+  const Certificate made = authority().issue({.common_name = "made"});
+  net::TlsServerSettings settings;
+  settings.certificates = {{folder.write("cert.pem", made.certificate), folder.write("key.pem", made.key)}};
+  const auto server = net::TlsServer::make(settings);
+  ASSERT_GOOD(server);
+  const auto put_key = [&](const std::string& key) {
+    const std::filesystem::path file = folder.path() / "key.pem";
+    std::ofstream(file) << key;  // the same file, of the same size and age
+    std::filesystem::last_write_time(file, std::filesystem::file_time_type() + std::chrono::hours(1));
+  };
+  put_key(std::string(made.key.size(), 'x'));
+  EXPECT_FALSE((*server)->reload_if_changed());
+  put_key(made.key);
+  const auto reloaded = (*server)->reload_if_changed();
+  ASSERT_GOOD(reloaded);
+  EXPECT_TRUE(*reloaded);
 }
 
 // --- WebSockets
