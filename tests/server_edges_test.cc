@@ -1,5 +1,5 @@
-// The server's HTTP/1.1 where two things come at once: answers that wait for each other, clients that leave in the middle
-// of something, handlers that throw.
+// The server's HTTP/1.1 where two things come at once: answers that wait for each other, clients that leave in the
+// middle of something, handlers that throw.
 #include <sys/socket.h>
 
 #include <future>
