@@ -165,7 +165,11 @@ TEST_F(ServerTest, streams_a_response_in_chunks_and_waits_for_a_slow_client) {
   constexpr std::size_t total = 8 * 1024 * 1024;
   std::atomic<std::size_t> written{0};
   std::atomic<int> waits{0};
-  serve([&](Request, Exchange exchange) {
+  serve([&](Request request, Exchange exchange) {
+    if (request.path == "/again") {  // its handler may still be at work when the test has ended
+      say_hello(std::move(request), std::move(exchange));
+      return;
+    }
     auto writer = std::make_shared<BodyWriter>(exchange.start(200, {{"Content-Type", "text/plain"}}));
     auto pump = std::make_shared<std::function<void()>>();
     *pump = [&, writer] {
@@ -195,7 +199,7 @@ TEST_F(ServerTest, streams_a_response_in_chunks_and_waits_for_a_slow_client) {
   }
   EXPECT_EQ(size, written);
   EXPECT_EQ(client.until("\r\n"), "\r\n");
-  EXPECT_EQ(status_of(client.send(get).until("\r\n\r\n")), 200);  // it is still good
+  EXPECT_EQ(status_of(client.ask("GET /again HTTP/1.1\r\nHost: x\r\n\r\n")), 200);  // it is still good
 }
 
 TEST_F(ServerTest, streams_to_http_1_0_until_the_connection_ends) {

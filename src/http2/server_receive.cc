@@ -169,7 +169,7 @@ void ServerSession::on_request_complete(std::int32_t id, bool end) {
   stream->open_ = true;
   stream->to_head_ = is_head;
   stream->body_left_ = length;
-  stream->window_ = std::min(limits_.stream_window, first_server_window);
+  stream->window_ = std::min(limits_.stream_window, limits_.first_window);
   stream->field_bytes_ = block_field_bytes_;
   stream->field_count_ = block_fields_;
   stream->next_ = streams_;

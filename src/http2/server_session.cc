@@ -31,7 +31,7 @@ ServerSession::ServerSession(const ServerLimits& limits, Observer& observer)
   }
   const std::array<nghttp2_settings_entry, 4> settings{
       {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.streams},
-       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::min(limits_.stream_window, first_server_window)},
+       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, std::min(limits_.stream_window, limits_.first_window)},
        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE,
         static_cast<std::uint32_t>(std::min<std::size_t>(limits_.header_bytes, 0xFFFFFFFF))},
        // The tree of RFC 7540 costs us more than it is worth to anybody (RFC 9113 section 5.3).

@@ -32,7 +32,8 @@ struct ServerLimits {
   // Of the head and trailers of one request, decoded, each field counted with 32 bytes more. Announced to the peer.
   std::size_t header_bytes = 64 * 1024;
   std::size_t header_count = 100;  // fields of the same
-  // Bytes of a request that the peer may send ahead of the handler. It begins with 64 KiB and grows while he keeps up.
+  // Bytes of a request that the peer may send ahead of the handler: at first, and at most while he keeps up.
+  std::uint32_t first_window = 64 * 1024;
   std::uint32_t stream_window = 1024 * 1024;
   std::uint32_t connection_window = 4 * 1024 * 1024;  // the same of all requests together
   // Frames without progress: at once, and in the long run. What makes progress gives some back.
@@ -43,8 +44,6 @@ struct ServerLimits {
   std::int64_t resets = 200;
   std::int64_t resets_per_second = 20;
 };
-
-inline constexpr std::uint32_t first_server_window = 64 * 1024;  // of a stream; grown while the handler keeps up
 
 class ServerSession {
  public:

@@ -169,8 +169,8 @@ void ListeningSocket::close() {
   ::close(std::exchange(fd_, -1));
 }
 
-Acceptor::Acceptor(Loop& loop, ListeningSocket socket, Taker taker)
-    : loop_(loop), socket_(std::move(socket)), taker_(std::move(taker)) {}
+Acceptor::Acceptor(Loop& loop, ListeningSocket socket, Taker taker, std::function<void()> paused)
+    : loop_(loop), socket_(std::move(socket)), taker_(std::move(taker)), paused_(std::move(paused)) {}
 
 Acceptor::~Acceptor() = default;
 
@@ -227,6 +227,7 @@ void Acceptor::take_waiting(int most) {
 
 void Acceptor::pause() {
   ++pauses_;
+  if (paused_) paused_();
   pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
   loop_.set_timer(*this, loop_.now() + pause_);
 }

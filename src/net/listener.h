@@ -59,7 +59,8 @@ class Acceptor final : public Watcher, public Timer {
   // The descriptor is non-blocking, noted, and the taker's from then on.
   using Taker = std::function<void(int fd, const Address& peer)>;
 
-  Acceptor(Loop& loop, ListeningSocket socket, Taker taker);
+  // `paused`: told of each pause for want of descriptors.
+  Acceptor(Loop& loop, ListeningSocket socket, Taker taker, std::function<void()> paused = {});
   ~Acceptor() override;  // on the loop's thread through Loop::retire, or when the loop has ended
 
   Result<void> start();
@@ -77,6 +78,7 @@ class Acceptor final : public Watcher, public Timer {
   Loop& loop_;
   ListeningSocket socket_;
   const Taker taker_;
+  const std::function<void()> paused_;
   Clock::duration pause_{0};
   std::uint64_t pauses_ = 0;
   bool stopped_ = false;

@@ -134,12 +134,15 @@ class Accepting {
   Accepting() {
     auto socket = ListeningSocket::open(address_of("127.0.0.1:0"), false, 512);
     port_ = port_of(socket->address());
-    acceptor_ = std::make_unique<Acceptor>(loop_, std::move(*socket), [this](int fd, const Address& peer) {
-      forget_descriptor(fd);
-      taken_.emplace_back(fd);
-      last_peer_ = peer.text();
-      if (taken_.size() == wanted_) enough_.set_value();
-    });
+    acceptor_ = std::make_unique<Acceptor>(
+        loop_, std::move(*socket),
+        [this](int fd, const Address& peer) {
+          forget_descriptor(fd);
+          taken_.emplace_back(fd);
+          last_peer_ = peer.text();
+          if (taken_.size() == wanted_) enough_.set_value();
+        },
+        [this] { ++told_of_pauses_; });
     on(loop_, [this] { EXPECT_TRUE(acceptor_->start()); });
   }
   ~Accepting() {
@@ -160,6 +163,7 @@ class Accepting {
   Loop& loop() { return loop_; }
   Acceptor& acceptor() { return *acceptor_; }
   std::uint16_t port() const { return port_; }
+  std::uint64_t told_of_pauses() const { return told_of_pauses_; }
   std::size_t taken() const { return taken_.size(); }
   const std::string& last_peer() const { return last_peer_; }
 
@@ -167,6 +171,7 @@ class Accepting {
   std::uint16_t port_ = 0;
   std::vector<Socket> taken_;
   std::string last_peer_;
+  std::uint64_t told_of_pauses_ = 0;
   std::size_t wanted_ = 0;
   std::promise<void> enough_;
   Loop loop_;
@@ -224,6 +229,7 @@ TEST(Acceptor, waits_while_the_process_has_no_descriptor_and_then_takes_all) {
   while (true) {
     std::uint64_t pauses = 0;
     on(accepting.loop(), [&] { pauses = accepting.acceptor().pauses(); });
+    on(accepting.loop(), [&] { EXPECT_EQ(accepting.told_of_pauses(), accepting.acceptor().pauses()); });
     if (pauses >= 2) break;
   }
   ::setrlimit(RLIMIT_NOFILE, &before);

@@ -152,7 +152,10 @@ Result<void> TlsServer::reload() {
   }
   for (const CertificateFiles& files : settings_.certificates) {
     auto context = make_context(settings_, files, *fresh);
-    if (!context) return context.error();
+    if (!context) {
+      stamps_.clear();  // the cause may lie elsewhere, as in who may read a file: to be tried again
+      return context.error();
+    }
     fresh->list.push_back(*std::move(context));
   }
   // With clients' certificates old tickets end: they would carry a client past an authority that is trusted no more.

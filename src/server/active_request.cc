@@ -60,12 +60,14 @@ void ActiveRequest::begin(IncomingHead head) {
         std::chrono::system_clock::now(), connection_.now(), request.protocol, request.method, request.authority,
         request.path, request.id, request.traceparent, std::string(request.headers.get("user-agent").value_or(""))});
   }
+  // A handler whose writer dies with it cuts the connection, and this request is gone before the handler has returned.
+  const Worker& worker = connection_.worker();
   try {
-    connection_.worker().handler()(std::move(request), Exchange(state_));
+    worker.handler()(std::move(request), Exchange(state_));
   } catch (const std::exception& error) {  // its exchange died with it, and that is a 500
-    if (connection_.worker().settings().on_trouble) {
-      connection_.worker().settings().on_trouble(std::string("a handler threw: ") + error.what());
-    }
+    worker.trouble(std::string("a handler threw: ") + error.what());
+  } catch (...) {
+    worker.trouble("a handler threw what is no std::exception");
   }
 }
 

@@ -52,6 +52,7 @@ void Connection::begin(net::TlsStream* handshake) {
 void Connection::on_events(std::uint32_t events) {
   if (shut_) return;
   if ((events & (net::readable | net::hung_up)) != 0) may_be_readable_ = true;
+  if ((events & net::hung_up) != 0) hung_up_ = true;
   if ((events & net::writable) != 0 && blocked_) flush();
   work();
 }
@@ -78,13 +79,15 @@ void Connection::work() {
   working_ = false;
   if (shut_) return;
   if (room_owed_) later();
-  if (write_broken_ && !read_ended_) later();
+  if (write_broken_) later();
   update_timer();
 }
 
 bool Connection::shake_hands() {
   using Step = net::TlsStream::Step;
-  const Step step = handshake_->handshake(read_buffer());
+  Step step = handshake_->handshake(read_buffer());
+  // Its last bytes and its end may have come as one event.
+  if (step == Step::again && std::exchange(hung_up_, false)) step = handshake_->handshake(read_buffer());
   if (step == Step::again) return false;
   if (step == Step::failed) {
     cut(ConnectionEnd::tls_failed);
@@ -93,7 +96,7 @@ bool Connection::shake_hands() {
   const net::TlsPeer peer = handshake_->peer();
   tls_ = std::make_shared<const TlsFacts>(
       TlsFacts{handshake_->description(), peer.server_name, peer.subject, peer.fingerprint});
-  deadline_ = after(now(), worker_.settings().timeouts.idle);
+  deadline_ = worker_.draining() ? now() + drain_grace : after(now(), worker_.settings().timeouts.idle);
   const bool http2 = std::exchange(handshake_, nullptr)->alpn() == "h2";
   may_be_readable_ = true;
   if (http2) {
@@ -119,14 +122,14 @@ void Connection::read_some() {
     }
     const net::ReadResult result = stream_->read(read_buffer());
     if (result.io == Io::again) {
-      may_be_readable_ = false;
-      return;
+      may_be_readable_ = std::exchange(hung_up_, false);
+      continue;
     }
     if (result.io != Io::ok) {
       take_read_end(result.io == Io::failed);
       return;
     }
-    if (result.drained) may_be_readable_ = false;
+    if (result.drained && !hung_up_) may_be_readable_ = false;
     received_ += result.bytes.size();
     if (!lingering_) take_bytes(result.bytes);
   }
@@ -201,7 +204,8 @@ void Connection::update_timer() { worker_.loop().set_timer(*this, std::min(deadl
 void Connection::send(std::initializer_list<std::string_view> parts) {
   if (shut_ || write_broken_ || closing_) return;
   std::size_t taken = 0;
-  if (!corked_ && waiting_bytes() == 0) {
+  const bool direct = !corked_ && waiting_bytes() == 0;
+  if (direct) {
     const net::WriteResult result = stream_->write({parts.begin(), parts.size()});
     if (result.io == Io::failed || result.io == Io::closed) {
       write_broken_ = true;
@@ -211,7 +215,11 @@ void Connection::send(std::initializer_list<std::string_view> parts) {
     taken = result.accepted;
   }
   append(parts, taken);
-  if (!corked_) watch_output();
+  if (direct) {
+    watch_output();
+  } else if (!corked_ && !blocked_) {
+    flush();  // behind what was put off: the socket has not been asked yet
+  }
 }
 
 void Connection::send_soon(std::initializer_list<std::string_view> parts) {
@@ -245,8 +253,8 @@ void Connection::watch_output() {
 }
 
 void Connection::uncork() {
-  corked_ = false;
-  if (waiting_bytes() == 0 || shut_) return;
+  // Not after close(): that has uncorked by itself, and sends what waits.
+  if (!std::exchange(corked_, false) || waiting_bytes() == 0 || shut_) return;
   const std::string out = std::exchange(out_, {});
   send({std::string_view(out).substr(std::exchange(out_offset_, 0))});
 }
@@ -338,6 +346,13 @@ void Connection::cut(ConnectionEnd why) {
   if (!closing_) token_.because(why);
   closing_ = true;
   shut();
+}
+
+void Connection::cut_with_reset(ConnectionEnd why) {
+  if (shut_) return;
+  const linger at_once{1, 0};
+  ::setsockopt(stream_->fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  cut(why);
 }
 
 void Connection::shut() {

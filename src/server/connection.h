@@ -94,7 +94,8 @@ class Connection final : public net::Watcher, public net::Timer {
   // Ends it when all that waits has been sent. `lingers`: the peer may still be sending, and must not lose our last
   // words to a reset.
   void close(ConnectionEnd why, bool lingers = false);
-  void cut(ConnectionEnd why);  // here and now
+  void cut(ConnectionEnd why);             // here and now
+  void cut_with_reset(ConnectionEnd why);  // so that the peer takes its end for none
   bool closing() const { return closing_; }
 
   // --- for the worker
@@ -138,6 +139,7 @@ class Connection final : public net::Watcher, public net::Timer {
   Connection* previous_ = nullptr;  // in the worker's list
   Connection* next_ = nullptr;
   bool may_be_readable_ = false;
+  bool hung_up_ = false;  // the end has come, perhaps behind bytes: no further event tells of it
   bool read_ended_ = false;
   bool paused_ = false;
   bool corked_ = false;

@@ -14,9 +14,30 @@ Error peer_left() { return {ErrorCode::cancelled, Phase::body, "the client left 
 template <class Action>
 void ExchangeState::on_loop(Action action) {
   if (net::Loop::current() == loop_) {
+    const std::shared_ptr<ExchangeState> keep = shared_from_this();  // it may end the handle that it came by
     action(*this);
   } else {
     mailbox_.post([self = shared_from_this(), action = std::move(action)]() mutable { action(*self); });
+  }
+}
+
+// What a handler's callback throws ends its request, not the loop.
+template <class Call>
+void ExchangeState::guarded(Call call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    blame(std::string("a handler's callback threw: ") + error.what());
+  } catch (...) {
+    blame("a handler's callback threw what is no std::exception");
+  }
+}
+
+void ExchangeState::blame(const std::string& what) {
+  if (carrier_ != nullptr) {
+    carrier_->handler_failed(what);
+  } else if (left_ != nullptr) {
+    left_->report(what);
   }
 }
 
@@ -73,7 +94,7 @@ bool ExchangeState::serve_reader() {
 // It may ask for the next piece from inside.
 void ExchangeState::answer_reader(Result<std::string> result) {
   Callback<void(Result<std::string>)> reader = std::move(reader_);
-  reader(std::move(result));
+  guarded([&] { reader(std::move(result)); });
 }
 
 void ExchangeState::drop_body() {
@@ -104,30 +125,31 @@ void ExchangeState::on_cancelled(Callback<void()> cancelled) {
     if (self.carrier_ != nullptr) {
       self.cancelled_ = std::move(cancelled);
     } else {
-      cancelled();  // it left while this was on its way
+      self.guarded([&] { cancelled(); });  // it left while this was on its way
     }
   });
 }
 
 void ExchangeState::tell_cancelled() {
   Callback<void()> cancelled = std::move(cancelled_);
-  if (cancelled) cancelled();
+  if (cancelled) guarded([&] { cancelled(); });
 }
 
 void ExchangeState::leave(bool cancelled) {
   if (carrier_ == nullptr) return;
   const std::shared_ptr<ExchangeState> keep = shared_from_this();
-  carrier_ = nullptr;
+  left_ = std::exchange(carrier_, nullptr);
+  bool writer_waits = false;  // though the response is complete: more was written than it could carry
   {
     const Guard guard(lock_);
     gone_ = true;
+    writer_waits = !finished_ && !cut_;
     std::string().swap(out_);
   }
   fail_body(peer_left());
-  if (cancelled) {
-    tell_cancelled();
-    call_room();
-  }
+  if (cancelled) tell_cancelled();
+  if (cancelled || writer_waits) call_room();
+  left_ = nullptr;
   cancelled_.reset();
   Callback<void()> dropped;  // what it holds dies outside the lock
   const Guard guard(lock_);
@@ -140,6 +162,7 @@ BodyWriter::Sent ExchangeState::write(std::string_view bytes) {
   {
     const Guard guard(lock_);
     if (gone_ || finished_ || cut_) return BodyWriter::Sent::gone;
+    room_missed_ = false;
     if (out_.size() >= ahead_limit_) {
       room_wanted_ = true;
       return BodyWriter::Sent::full;
@@ -172,8 +195,28 @@ void ExchangeState::cut() {
 
 void ExchangeState::on_room(Callback<void()> room) {
   Callback<void()> before;
+  {
+    const Guard guard(lock_);
+    before = std::exchange(room_, std::move(room));
+    if (!room_ || (!gone_ && !std::exchange(room_missed_, false))) return;
+  }
+  // There is nothing to wait for any more. Not from inside: the caller may not be ready for it.
+  mailbox_.post([self = shared_from_this()] { self->call_room(); });
+}
+
+void ExchangeState::end_response() {
+  const std::shared_ptr<ExchangeState> keep = shared_from_this();
+  {
+    const Guard guard(lock_);
+    gone_ = true;
+    std::string().swap(out_);
+  }
+  call_room();
+}
+
+bool ExchangeState::response_waits() {
   const Guard guard(lock_);
-  before = std::exchange(room_, std::move(room));
+  return !out_.empty();
 }
 
 // Once for all that is written until the carrier takes it.
@@ -210,9 +253,10 @@ void ExchangeState::call_room() {
   {
     const Guard guard(lock_);
     room = std::move(room_);
+    if (!room) room_missed_ = true;  // between a `full` and on_room
   }
   if (!room) return;
-  room();
+  guarded([&] { room(); });
   const Guard guard(lock_);
   if (!room_ && !gone_) room_ = std::move(room);
 }

@@ -27,8 +27,11 @@ class Carrier {
   virtual void respond(Response&& response) = 0;
   virtual void start(int status, Headers&& headers, std::optional<std::uint64_t> length) = 0;
   virtual void accept_websocket(const std::shared_ptr<WebSocketState>& websocket) = 0;
-  virtual void response_ready() = 0;  // take_response() has more, or the end
-  virtual void body_taken() = 0;      // the reader waits, or withheld() has become less, or nobody wants the rest
+  virtual void response_ready() = 0;                 // take_response() has more, or the end
+  virtual void report(const std::string& what) = 0;  // to the operator
+  // One of its callbacks threw: reported, and 500 if nothing was answered yet, or the response is cut off.
+  virtual void handler_failed(const std::string& what) = 0;
+  virtual void body_taken() = 0;  // the reader waits, or withheld() has become less, or nobody wants the rest
 
  protected:
   ~Carrier() = default;
@@ -59,6 +62,10 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
   // All that the writer has left here. Calls on_room when it waits, and what it writes then is for the next call.
   Piece take_response();
 
+  // It has no body (HEAD, 204, 304): what is written goes nowhere, and its writer hears so.
+  void end_response();
+  bool response_waits();  // bytes are left here
+
   // The response is complete, or the peer has left (`cancelled`): nothing more will come of this carrier.
   void leave(bool cancelled);
   // The peer will say nothing more and has perhaps left; the response goes on as far as it is taken.
@@ -85,12 +92,16 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
   void set_reader(Callback<void(Result<std::string>)> done, std::optional<std::size_t> all_within);
   bool serve_reader();
   void answer_reader(Result<std::string> result);
+  template <class Call>
+  void guarded(Call call);
+  void blame(const std::string& what);
   void wake_carrier();
   void call_room();
 
   net::Loop* const loop_;  // only to be compared: it may have ended
   const net::Loop::Mailbox mailbox_;
   Carrier* carrier_;
+  Carrier* left_ = nullptr;  // while its leaving is told
 
   // The request's body.
   std::string in_;
@@ -109,6 +120,7 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
   std::unique_ptr<Headers> trailers_;
   const std::size_t ahead_limit_;
   bool room_wanted_ = false;
+  bool room_missed_ = false;  // there was room, and nobody to be told
   bool woken_ = false;
   bool finished_ = false;
   bool cut_ = false;

@@ -37,9 +37,7 @@ std::optional<http1::ResponseFraming> Http1::send_head(const http1::OutgoingResp
   std::string& head = head_buffer();
   auto framing = http1::encode_response(out, context, head);
   if (!framing) {
-    if (connection_.worker().settings().on_trouble) {
-      connection_.worker().settings().on_trouble("a handler's response was not sent: " + framing.error().message);
-    }
+    connection_.worker().trouble("a handler's response was not sent: " + framing.error().message);
     return std::nullopt;
   }
   keep_alive_ = framing->keep_alive;
@@ -66,6 +64,7 @@ void Http1::respond(Response&& response) {
     return;
   }
   maybe_next();
+  if (active_ && !decoding_) update_limits();  // of a body that is now read for nobody
 }
 
 void Http1::start(int status, Headers&& headers, std::optional<std::uint64_t> length) {
@@ -80,6 +79,12 @@ void Http1::start(int status, Headers&& headers, std::optional<std::uint64_t> le
   }
   framing_ = framing->body;
   left_ = framing_ == Framing::Body::length ? length : std::nullopt;
+  if (framing_ == Framing::Body::none) {
+    const auto state = active_->state();
+    state->end_response();
+    if (active_) finish_response({});
+    return;
+  }
   streaming_ = true;
   response_ready();
 }
@@ -95,7 +100,7 @@ void Http1::response_ready() {
     if (!active_ || !streaming_) return;
     if (!piece.bytes.empty() && !write_piece(piece.bytes)) return;
     if (piece.cut) {
-      connection_.cut(ConnectionEnd::cut_off);
+      cut_off();
       return;
     }
     if (piece.end) {
@@ -103,6 +108,15 @@ void Http1::response_ready() {
       return;
     }
     if (!piece.more) return;
+  }
+}
+
+// Where the end of the connection is the end of the body, only a reset says that it is not whole.
+void Http1::cut_off() {
+  if (framing_ == Framing::Body::until_close) {
+    connection_.cut_with_reset(ConnectionEnd::cut_off);
+  } else {
+    connection_.cut(ConnectionEnd::cut_off);
   }
 }
 
@@ -114,7 +128,6 @@ bool Http1::write_piece(std::string_view bytes) {
     }
     *left_ -= bytes.size();
   }
-  if (framing_ == Framing::Body::none) return true;
   active_->sent(bytes.size());
   if (framing_ == Framing::Body::chunked) {
     std::string& prefix = head_buffer();
@@ -134,7 +147,8 @@ void Http1::finish_response(const Headers& trailers) {
   }
   if (framing_ == Framing::Body::chunked) {
     std::string& last = head_buffer();
-    if (!http1::encode_last_chunk(trailers, last)) {
+    if (auto sound = http1::encode_last_chunk(trailers, last); !sound) {
+      connection_.worker().trouble("a handler's trailers were not sent: " + sound.error().message);
       last.clear();
       [[maybe_unused]] const auto without = http1::encode_last_chunk({}, last);
     }
@@ -146,6 +160,7 @@ void Http1::finish_response(const Headers& trailers) {
     return;
   }
   maybe_next();
+  if (active_ && !decoding_) update_limits();  // of a body that is now read for nobody
 }
 
 void Http1::body_taken() {
@@ -157,6 +172,18 @@ void Http1::body_taken() {
     if (http1::encode_interim(100, {}, interim)) connection_.send({interim});
   }
   if (!decoding_) update_limits();
+}
+
+void Http1::report(const std::string& what) { connection_.worker().trouble(what); }
+
+void Http1::handler_failed(const std::string& what) {
+  report(what);
+  if (!active_ || answered_) return;
+  if (answering_) {
+    cut_off();
+  } else {
+    respond(plain_response(500));
+  }
 }
 
 void Http1::on_room() {

@@ -67,7 +67,10 @@ void Http1::decode(std::string_view input) {
     }
   }
   decoding_ = false;
-  if (std::exchange(corked_, false)) connection_.uncork();
+  if (std::exchange(corked_, false)) {
+    connection_.uncork();
+    if (streaming_) connection_.come_again();  // a writer that the cork has stopped
+  }
   if (active_ && answered_ && !request_done_ && !keep_alive_) give_up(ConnectionEnd::last_request);
   if (waits_for_room_ && connection_.has_room()) on_room();
   update_limits();
@@ -220,9 +223,12 @@ void Http1::update_limits() {
     const bool full = !answered_ && state->withheld() >= limits().body_ahead_bytes;
     if (full) {
       connection_.pause_reading();
-      receiving_.stop();  // it is the handler who is slow
     } else {
       connection_.resume_reading();
+    }
+    if (full || (continue_owed_ && !answering_)) {
+      receiving_.stop();  // it is the handler who is slow
+    } else {
       if (!receiving_.running()) {
         receiving_.start(connection_.bytes_received(), connection_.now(), timeouts().progress,
                          timeouts().progress_bytes);
@@ -251,7 +257,7 @@ void Http1::on_deadline() {
   } else if (decoder_.started()) {
     refuse(408, "its head came too slowly", ConnectionEnd::timed_out);
   } else {
-    connection_.close(ConnectionEnd::idle);
+    connection_.close(connection_.worker().draining() ? ConnectionEnd::drained : ConnectionEnd::idle);
   }
 }
 

@@ -37,6 +37,8 @@ class Http1 final : public Speaker, public Carrier {
   void accept_websocket(const std::shared_ptr<WebSocketState>& websocket) override;
   void response_ready() override;
   void body_taken() override;
+  void report(const std::string& what) override;
+  void handler_failed(const std::string& what) override;
 
   const Limits& limits() const;
   const Timeouts& timeouts() const;
@@ -46,6 +48,7 @@ class Http1 final : public Speaker, public Carrier {
   void end_request();
   std::optional<Framing> send_head(const http1::OutgoingResponse& response, std::string_view content, bool is_whole);
   bool write_piece(std::string_view bytes);
+  void cut_off();
   void finish_response(const Headers& trailers);
   void maybe_next();
   void refuse(int status, std::string_view what, ConnectionEnd why);

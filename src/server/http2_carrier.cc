@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "http1/request_encoder.h"
 #include "http1/response_encoder.h"
 #include "server/connection.h"
 #include "server/http2_speaker.h"
@@ -91,6 +92,18 @@ void Http2Carrier::body_taken() {
   give_credit();
 }
 
+void Http2Carrier::report(const std::string& what) { owner_.connection().worker().trouble(what); }
+
+void Http2Carrier::handler_failed(const std::string& what) {
+  report(what);
+  if (!responded_here_) {
+    respond(plain_response(500));
+  } else if (!response_read_) {
+    owner_.session().reset(*this, http2::Code::internal_error);
+    owner_.want_flush();
+  }
+}
+
 // --- the answer
 
 bool Http2Carrier::send_head(int status, std::optional<std::uint64_t> length, bool has_body) {
@@ -99,9 +112,7 @@ bool Http2Carrier::send_head(int status, std::optional<std::uint64_t> length, bo
   checked.has_body = !has_no_body(status);
   checked.content_length = length;
   if (auto sound = http1::check_response(checked); !sound) {
-    if (worker.settings().on_trouble) {
-      worker.settings().on_trouble("a handler's response was not sent: " + sound.error().message);
-    }
+    worker.trouble("a handler's response was not sent: " + sound.error().message);
     return false;
   }
   responded_here_ = true;
@@ -136,7 +147,12 @@ void Http2Carrier::start(int status, Headers&& headers, std::optional<std::uint6
   const bool none = has_no_body(status);
   streaming_ = true;
   left_ = none || is_head_ ? std::nullopt : length;
-  if (send_head(status, none ? std::nullopt : length, !none && !is_head_)) return;
+  if (send_head(status, none ? std::nullopt : length, !none && !is_head_)) {
+    if (!response_read_) return;
+    const auto state = active_.state();
+    state->end_response();
+    return;
+  }
   streaming_ = false;
   left_.reset();
   respond(plain_response(500));
@@ -148,13 +164,7 @@ void Http2Carrier::accept_websocket(const std::shared_ptr<WebSocketState>& webso
 }
 
 void Http2Carrier::response_ready() {
-  if (!streaming_) return;
-  if (response_read_) {  // the answer to HEAD: what is written goes nowhere
-    const auto state = active_.state();
-    while (state->take_response().more) {
-    }
-    return;
-  }
+  if (!streaming_ || response_read_) return;
   owner_.session().resume(*this);
   owner_.want_flush();
 }
@@ -192,7 +202,11 @@ Http2Carrier::Body Http2Carrier::read_stream(std::span<char> into) {
   }
   if (all && piece_.end) {
     body.end = response_read_ = true;
-    if (!piece_.trailers.empty()) body.trailers = &piece_.trailers;
+    if (auto sound = http1::check_trailers(piece_.trailers); !sound) {
+      owner_.connection().worker().trouble("a handler's trailers were not sent: " + sound.error().message);
+    } else if (!piece_.trailers.empty()) {
+      body.trailers = &piece_.trailers;
+    }
   } else if (body.size == 0) {
     body.kind = Body::later;
   }
@@ -209,9 +223,11 @@ void Http2Carrier::on_closed(const http2::ServerStreamEnd& end) {
 
 // For its bytes, or for it to take ours.
 bool Http2Carrier::waits_for_peer() const {
-  const Limits& limits = owner_.connection().worker().settings().limits;
-  if (!request_ended() && active_.state()->withheld() < limits.body_ahead_bytes) return true;
-  return responded_here_ && !response_read_ && (!streaming_ || offset_ < piece_.bytes.size());
+  // Bytes that nobody has asked for yet, or a 100 that is owed: it is the handler who is slow.
+  const auto state = active_.state();
+  if (!request_ended() && state->withheld() == 0 && (!continue_owed_ || responded_here_)) return true;
+  return responded_here_ && !response_read_ &&
+         (!streaming_ || offset_ < piece_.bytes.size() || state->response_waits());
 }
 
 bool Http2Carrier::check_progress(TimePoint now) {

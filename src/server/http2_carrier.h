@@ -42,6 +42,8 @@ class Http2Carrier final : public http2::ServerStream, public Carrier {
   void accept_websocket(const std::shared_ptr<WebSocketState>& websocket) override;
   void response_ready() override;
   void body_taken() override;
+  void report(const std::string& what) override;
+  void handler_failed(const std::string& what) override;
 
   bool send_head(int status, std::optional<std::uint64_t> length, bool has_body);
   void give_credit();

@@ -12,13 +12,18 @@ namespace trunkline::server {
 namespace {
 
 constexpr std::size_t write_size = 64 * 1024;
-constexpr int writes_in_a_row = 16;  // then others have their turn
+constexpr int writes_in_a_row = 16;              // then others have their turn
+constexpr std::size_t growth_of_ahead = 16;      // for a handler that keeps up: a long road needs more than a slow one
+constexpr std::size_t most_ahead = 1024 * 1024;  // the windows stay far from what HTTP/2 permits at most
 constexpr Clock::duration longest_round_trip = std::chrono::seconds(1);
 
 http2::ServerLimits session_limits(const Limits& limits) {
   http2::ServerLimits made;
   made.streams = static_cast<std::uint32_t>(std::clamp<std::size_t>(limits.streams_per_connection, 1, 1U << 20));
   made.header_bytes = limits.header_bytes;
+  const std::size_t ahead = std::clamp<std::size_t>(limits.body_ahead_bytes, 1, most_ahead);
+  made.first_window = static_cast<std::uint32_t>(ahead);
+  made.stream_window = static_cast<std::uint32_t>(ahead * growth_of_ahead);
   made.header_count = limits.header_count;
   return made;
 }
@@ -115,12 +120,12 @@ void Http2::after_session() {
     return;
   }
   stop_senders();
-  if (session_.over() && connection_.waiting_bytes() == 0 && !session_.wants_write()) {
-    connection_.close(end_, true);
-    return;
-  }
   if (session_.failed()) {
     connection_.close(ConnectionEnd::protocol_error, true);
+    return;
+  }
+  if (session_.over() && connection_.waiting_bytes() == 0 && !session_.wants_write()) {
+    connection_.close(end_, true);
     return;
   }
   update_deadline();
@@ -167,6 +172,7 @@ void Http2::on_gone() {
 // --- time
 
 void Http2::update_deadline() {
+  if (connection_.closing()) return;  // the connection's own deadline counts
   const Timeouts& timeouts = connection_.worker().settings().timeouts;
   TimePoint next = refuse_at_;
   if (carriers_.empty()) {

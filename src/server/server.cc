@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <mutex>
 #include <system_error>
 #include <thread>
 
+#include "http1/request_encoder.h"
 #include "net/tls_server.h"
 #include "net/workers.h"
 #include "server/worker.h"
@@ -33,12 +35,21 @@ net::TlsServerSettings tls_settings(const TlsSettings& settings) {
 class CertificateWatch final : public net::Timer {
  public:
   CertificateWatch(net::Loop& loop, std::shared_ptr<Shared> shared) : loop_(loop), shared_(std::move(shared)) {}
+  // Nobody is told anything after this, though a look at the files may still be under way.
+  ~CertificateWatch() override {
+    const std::lock_guard guard(said_->mutex);
+    said_->ended = true;
+  }
 
   void on_timer() override {
-    net::run_on_worker([shared = shared_] {
+    net::run_on_worker([shared = shared_, said = said_] {
       auto reloaded = shared->tls->reload_if_changed();
-      if (!reloaded && shared->settings.on_trouble) {
-        shared->settings.on_trouble("the old certificates stay in use: " + reloaded.error().message);
+      const std::lock_guard guard(said->mutex);
+      if (reloaded) {
+        if (*reloaded) said->last.clear();
+      } else if (!said->ended && shared->settings.on_trouble && said->last != reloaded.error().message) {
+        said->last = reloaded.error().message;  // once, however often it is tried again
+        shared->settings.on_trouble("the old certificates stay in use: " + said->last);
       }
     });
     set();
@@ -46,8 +57,15 @@ class CertificateWatch final : public net::Timer {
   void set() { loop_.set_timer(*this, after(loop_.now(), shared_->settings.tls.watch_every)); }
 
  private:
+  struct Said {
+    std::mutex mutex;
+    std::string last;
+    bool ended = false;
+  };
+
   net::Loop& loop_;
   const std::shared_ptr<Shared> shared_;
+  const std::shared_ptr<Said> said_ = std::make_shared<Said>();
 };
 
 template <class Action>
@@ -80,6 +98,9 @@ class Server::Impl {
 
   Result<void> start() {
     if (!shared_->handler) return Error(ErrorCode::invalid_options, Phase::prepare, "a server needs a handler");
+    if (!http1::is_field_value(shared_->settings.name)) {
+      return Error(ErrorCode::invalid_options, Phase::prepare, "the server's name has a control character in it");
+    }
     const std::vector<ListenSettings>& listen = shared_->settings.listen;
     if (std::any_of(listen.begin(), listen.end(), [](const ListenSettings& one) { return one.secure; })) {
       auto tls = net::TlsServer::make(tls_settings(shared_->settings.tls));

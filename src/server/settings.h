@@ -23,7 +23,8 @@ struct Limits {
   std::size_t header_bytes = 64 * 1024;           // of one request's fields, trailers too; beyond: 431
   std::size_t header_count = 200;                 // beyond: 431
   std::uint64_t body_bytes = 64 * 1024 * 1024;    // of one request's body; beyond: 413
-  // Of a request's body, received and not read by the handler yet. Beyond it the peer has to wait.
+  // Of a request's body, received and not read by the handler yet. Beyond it the peer has to wait. Over HTTP/2 at most
+  // 1 MiB, and it grows up to 16 times for a request whose handler keeps up with its client.
   std::size_t body_ahead_bytes = 64 * 1024;
   // Of a response's body, written by the handler and not taken by the socket yet. Beyond it the handler has to wait.
   std::size_t response_ahead_bytes = 256 * 1024;

@@ -29,6 +29,7 @@ class WebSocketSpeaker final : public Speaker, private WebSocketState::Driver {
  private:
   void output_waits() override;
   void reading_changed() override;
+  void handler_failed(const std::string& what) override;
   void begin();
   void update();
 
@@ -80,13 +81,13 @@ void WebSocketSpeaker::on_bytes(std::string_view bytes) {
     }
     output_waits();
     if (event == Event::need_more) return;
+    state_->ended(code, reason);  // first: what closes says 1006 to whoever has not been told
     // Ours to end: the client waits for it (RFC 6455 section 7.1.1).
     if (event == Event::closed) {
       connection_.close(draining_ ? ConnectionEnd::drained : ConnectionEnd::last_request);
     } else {
       connection_.close(ConnectionEnd::protocol_error, true);
     }
-    state_->ended(code, reason);
     return;
   }
 }
@@ -144,6 +145,16 @@ void WebSocketSpeaker::reading_changed() {
   if (!held_.empty()) connection_.put_back(std::exchange(held_, {}));
   connection_.resume_reading();
   update();
+}
+
+void WebSocketSpeaker::handler_failed(const std::string& what) {
+  connection_.worker().trouble(what);
+  if (connection_.closing()) return;
+  {
+    const Guard guard(state_->lock());
+    state_->protocol().close(1011, "", connection_.now());
+  }
+  output_waits();
 }
 
 void WebSocketSpeaker::drain() {

@@ -40,12 +40,25 @@ void WebSocketState::on_loop(Action action) {
   }
 }
 
+// What a handler's callback throws ends its WebSocket, not the loop.
+template <class Call>
+void WebSocketState::guarded(Call call) {
+  try {
+    call();
+  } catch (const std::exception& error) {
+    if (driver_ != nullptr) driver_->handler_failed(std::string("a WebSocket's callback threw: ") + error.what());
+  } catch (...) {
+    if (driver_ != nullptr) driver_->handler_failed("a WebSocket's callback threw what is no std::exception");
+  }
+}
+
 void WebSocketState::opened(Driver& driver) {
   driver_ = &driver;
+  if (paused_) driver.reading_changed();  // a handler that does so at once
   std::vector<std::string>().swap(subprotocols_);
   if (events_.on_open) {
     WebSocket handle(shared_from_this());
-    events_.on_open(handle);
+    guarded([&] { events_.on_open(handle); });
     if (!ended_) events_.on_open.reset();  // with what it holds
   }
 }
@@ -55,10 +68,12 @@ void WebSocketState::ended(std::uint16_t code, std::string_view reason) {
     const Guard guard(lock_);
     gone_ = true;
   }
-  driver_ = nullptr;
   if (std::exchange(ended_, true)) return;
   const std::shared_ptr<WebSocketState> keep = shared_from_this();
-  if (events_.on_closed) events_.on_closed(std::uint16_t{code}, std::string_view{reason});
+  if (events_.on_closed) {
+    guarded([&] { events_.on_closed(std::uint16_t{code}, std::string_view{reason}); });
+  }
+  driver_ = nullptr;
   // What the callbacks hold may be a handle of this very WebSocket. Not now: one of them may be calling us.
   mailbox_.post([keep] { keep->events_ = {}; });
 }
@@ -66,7 +81,7 @@ void WebSocketState::ended(std::uint16_t code, std::string_view reason) {
 void WebSocketState::message(std::string_view bytes, bool is_text) {
   if (ended_ || !events_.on_message) return;
   WebSocket handle(shared_from_this());
-  events_.on_message(handle, std::string_view{bytes}, bool{is_text});
+  guarded([&] { events_.on_message(handle, std::string_view{bytes}, bool{is_text}); });
 }
 
 bool WebSocketState::room_is_due() {
@@ -80,7 +95,9 @@ void WebSocketState::room_made() {
     if (!room_wanted_ || protocol_.queued_bytes() > queue_limit_ / 2) return;
     room_wanted_ = false;
   }
-  if (!ended_ && events_.on_room) events_.on_room();
+  if (!ended_ && events_.on_room) {
+    guarded([&] { events_.on_room(); });
+  }
 }
 
 WebSocket::Sent WebSocketState::send(websocket::Opcode opcode, std::string_view bytes) {

@@ -25,6 +25,7 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
    public:
     virtual void output_waits() = 0;
     virtual void reading_changed() = 0;
+    virtual void handler_failed(const std::string& what) = 0;  // one of its callbacks threw
 
    protected:
     ~Driver() = default;
@@ -55,6 +56,8 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
  private:
   template <class Action>
   void on_loop(Action action);
+  template <class Call>
+  void guarded(Call call);
   void wake();
 
   net::Loop* const loop_;  // only to be compared: it may have ended

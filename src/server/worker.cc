@@ -43,9 +43,11 @@ Gauges Worker::gauges() const {
 Result<void> Worker::listen(net::ListeningSocket socket, bool, std::function<void(int, std::string)> taker) {
   const bool is_unix = socket.address().is_unix();
   acceptors_.push_back(std::make_unique<net::Acceptor>(
-      loop_, std::move(socket), [taker = std::move(taker), is_unix](int fd, const net::Address& peer) {
+      loop_, std::move(socket),
+      [taker = std::move(taker), is_unix](int fd, const net::Address& peer) {
         taker(fd, is_unix ? std::string("unix") : peer.text());
-      }));
+      },
+      [this] { accept_pauses_.fetch_add(1, std::memory_order_relaxed); }));
   return acceptors_.back()->start();
 }
 

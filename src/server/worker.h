@@ -47,6 +47,10 @@ class Worker {
   Ledger& ledger() { return ledger_; }
   const Settings& settings() const { return shared_->settings; }
   const Handler& handler() const { return shared_->handler; }
+  // Says it to the operator, if he wants to know.
+  void trouble(const std::string& sentence) const {
+    if (settings().on_trouble) settings().on_trouble(sentence);
+  }
   bool draining() const { return shared_->draining.load(std::memory_order_relaxed); }
   Gauges gauges() const;
 
