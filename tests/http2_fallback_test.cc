@@ -89,8 +89,8 @@ TEST_F(FallbackTest, F8_a_herd_that_falls_back_is_answered) {
   const Client client =
       make_client(falling_back(h2c_options()).derive([](Options& o) { o.limits.open_per_host = 16; }));
   expect_all_good(all_at_once(client, 100, [&](int i) { return get(server.url(numbered(i))); }), numbered);
-  EXPECT_LE(server.log().accepts,
-            16 + 16);  // those that were begun in HTTP/2 before the first answer, and then as many
+  // Those that were begun in HTTP/2 before the first answer, and then as many.
+  EXPECT_LE(server.log().accepts, 16 + 16);
 }
 
 // --- HTTP_1_1_REQUIRED
