@@ -720,7 +720,7 @@ Result<std::size_t> Call::read(std::span<char> into) {
     into_ = into;
     if (read_held()) return read_result();
   }
-  if (carrier_ != nullptr && blocking_ && carrier_->in_caller_mode()) {
+  if (blocking_ && carrier_ != nullptr && carrier_->in_caller_mode()) {  // otherwise it is the loop's to look
     into_ = into;
     read_bytes_ = 0;
     satisfied_ = false;
