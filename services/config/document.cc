@@ -45,6 +45,11 @@ Result<std::vector<Node>> parse_documents(std::string_view text, std::string_vie
   if (text.size() > limits.bytes) {
     return error_at(name, {}, "is larger than " + print_size(limits.bytes) + ", which no such document needs to be");
   }
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t length = utf8_length(rest);
+    if (length == 0) return error_at(name, {}, "is not text in UTF-8");
+    rest.remove_prefix(length);
+  }
   // Our own reader first: it takes tabs and \u pairs as JSON has them. A flow mapping of YAML begins like JSON too.
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start != std::string_view::npos && (text[start] == '{' || text[start] == '[')) {
