@@ -87,9 +87,9 @@ void Http2::forget(Http2Carrier& carrier) {
   if (carriers_.empty()) idle_since_ = connection_.now();
 }
 
-// The client will open nothing more; what is open goes on.
+// The client will open nothing more; what is open goes on. Where it was told to go, this is only its goodbye.
 void Http2::on_goaway(http2::Code, std::string_view) {
-  end_ = ConnectionEnd::peer_closed;
+  if (!ending_) end_ = ConnectionEnd::peer_closed;
   want_flush();
 }
 
