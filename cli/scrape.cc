@@ -27,7 +27,7 @@ void on_interrupt(int signal) {
 
 Error misuse(std::string message) { return {ErrorCode::invalid_options, Phase::prepare, std::move(message)}; }
 
-struct Plan {
+struct ScrapePlan {
   scrape::CollectorSettings settings;
   std::vector<std::shared_ptr<scrape::Source>> sources;
   std::size_t cycles = 0;  // 0: until interrupted
@@ -47,12 +47,12 @@ Result<scrape::Job> job_from(const ScrapeFlags& flags, const Options& options) {
   return job;
 }
 
-Result<Plan> plan_from(const ScrapeFlags& flags) {
+Result<ScrapePlan> scrape_plan(const ScrapeFlags& flags) {
   const Result<Options> options = options_from(flags.transport);
   if (!options) return options.error();
   const auto interval = parse_duration(flags.interval);
   if (!interval) return misuse("--interval: " + interval.error().message);
-  Plan plan;
+  ScrapePlan plan;
   plan.settings.options = *options;
   plan.settings.schedule = scrape::settings_for(*interval);
   plan.settings.aligned = false;  // whoever looks on wants the first cycle to be a whole one
@@ -116,7 +116,7 @@ class Mail {
 }  // namespace
 
 int run_scrape(const ScrapeFlags& flags) {
-  Result<Plan> plan = plan_from(flags);
+  Result<ScrapePlan> plan = scrape_plan(flags);
   if (!plan) {
     std::fprintf(stderr, "trunkline scrape: %s\n", plan.error().message.c_str());
     return exit_misuse;

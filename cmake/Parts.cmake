@@ -5,6 +5,9 @@ set(trunkline_std_headers <algorithm> <array> <atomic> <chrono> <cstdint> <cstri
                           <memory> <mutex> <optional> <span> <string> <string_view> <thread> <unordered_map> <utility>
                           <variant> <vector>)
 
+# Quick to compile: it is the code under test that must be what users get, and that sanitizers must watch.
+set(trunkline_test_flags -O0 -fno-sanitize=undefined)
+
 # Flags of our own code. KIND names the precompiled header to share: `library`, `program`, or `test`, which has
 # GoogleTest in it. Sharing needs the very same flags, so programs leave -fPIE to the compiler's own default.
 function(trunkline_compile target kind)
@@ -12,12 +15,11 @@ function(trunkline_compile target kind)
   target_compile_definitions(${target} PRIVATE TRUNKLINE_VERSION="${PROJECT_VERSION}")
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   if(NOT kind STREQUAL library)
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    # Tests and commands stand apart, each with small helpers of the same names: never several in one unit.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF UNITY_BUILD OFF)
   endif()
   if(kind STREQUAL test)
-    # Quick to compile: it is the code under test that must be what users get. Their names may meet in one unit.
-    target_compile_options(${target} PRIVATE -O0)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+    target_compile_options(${target} PRIVATE ${trunkline_test_flags})
   endif()
   if(TRUNKLINE_PCH)
     if(NOT TARGET trunkline_pch_${kind})
@@ -25,9 +27,10 @@ function(trunkline_compile target kind)
       add_library(trunkline_pch_${kind} OBJECT ${PROJECT_BINARY_DIR}/pch_${kind}.cc)
       get_target_property(pic ${target} POSITION_INDEPENDENT_CODE)
       set_target_properties(trunkline_pch_${kind} PROPERTIES POSITION_INDEPENDENT_CODE ${pic})
-      target_compile_options(trunkline_pch_${kind} PRIVATE ${trunkline_warnings} $<$<STREQUAL:${kind},test>:-O0>)
+      target_compile_options(trunkline_pch_${kind} PRIVATE ${trunkline_warnings})
       target_precompile_headers(trunkline_pch_${kind} PRIVATE ${trunkline_std_headers})
       if(kind STREQUAL test)
+        target_compile_options(trunkline_pch_${kind} PRIVATE ${trunkline_test_flags})
         target_precompile_headers(trunkline_pch_${kind} PRIVATE <gtest/gtest.h>)
         target_link_libraries(trunkline_pch_${kind} PRIVATE GTest::gtest)
       endif()

@@ -28,4 +28,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     # The instrumentation hides from the optimiser that these cannot happen. Fences: Asio has one, TSan cannot follow it.
     list(APPEND trunkline_warnings -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-tsan)
   endif()
+  if(CMAKE_UNITY_BUILD)
+    list(APPEND trunkline_warnings -Wno-subobject-linkage)  # takes the files of a unit for headers
+  endif()
 endif()

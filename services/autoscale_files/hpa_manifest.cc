@@ -8,33 +8,33 @@ namespace {
 using config::Named;
 using config::not_negative;
 using config::positive;
-using Type = HpaMetric::Type;
+using MetricType = HpaMetric::Type;
 using TargetType = HpaMetric::TargetType;
 
-constexpr Named<Type> types[] = {{"Resource", Type::resource},
-                                 {"ContainerResource", Type::container_resource},
-                                 {"Pods", Type::pods},
-                                 {"Object", Type::object},
-                                 {"External", Type::external}};
+constexpr Named<MetricType> types[] = {{"Resource", MetricType::resource},
+                                       {"ContainerResource", MetricType::container_resource},
+                                       {"Pods", MetricType::pods},
+                                       {"Object", MetricType::object},
+                                       {"External", MetricType::external}};
 constexpr Named<TargetType> target_types[] = {{"Utilization", TargetType::utilization},
                                               {"AverageValue", TargetType::average_value},
                                               {"Value", TargetType::value}};
-constexpr Named<HpaSelect> selects[] = {
+constexpr Named<HpaSelect> hpa_selects[] = {
     {"Max", HpaSelect::max}, {"Min", HpaSelect::min}, {"Disabled", HpaSelect::disabled}};
 constexpr Named<HpaScalingPolicy::Type> policy_types[] = {{"Pods", HpaScalingPolicy::Type::pods},
                                                           {"Percent", HpaScalingPolicy::Type::percent}};
 
-std::string_view block_of(Type type) {
+std::string_view block_of(MetricType type) {
   switch (type) {
-    case Type::resource:
+    case MetricType::resource:
       return "resource";
-    case Type::container_resource:
+    case MetricType::container_resource:
       return "containerResource";
-    case Type::pods:
+    case MetricType::pods:
       return "pods";
-    case Type::object:
+    case MetricType::object:
       return "object";
-    case Type::external:
+    case MetricType::external:
       break;
   }
   return "external";
@@ -52,11 +52,11 @@ std::string_view value_of(TargetType type) {
   return "value";
 }
 
-bool is_resource(Type type) { return type == Type::resource || type == Type::container_resource; }
+bool is_resource(MetricType type) { return type == MetricType::resource || type == MetricType::container_resource; }
 
-bool fits(Type type, TargetType target) {
+bool fits(MetricType type, TargetType target) {
   if (is_resource(type)) return target != TargetType::value;
-  if (type == Type::pods) return target == TargetType::average_value;
+  if (type == MetricType::pods) return target == TargetType::average_value;
   return target != TargetType::utilization;
 }
 
@@ -70,9 +70,9 @@ void metric_target(Io& io, HpaMetric& metric) {
     io.require(io.has(name), "", "this type of target needs " + std::string(name));
   }
   io.require(fits(metric.type, metric.target), "type",
-             is_resource(metric.type)    ? "a resource's target is Utilization or AverageValue"
-             : metric.type == Type::pods ? "the target of a pods metric is AverageValue"
-                                         : "this metric's target is Value or AverageValue");
+             is_resource(metric.type)          ? "a resource's target is Utilization or AverageValue"
+             : metric.type == MetricType::pods ? "the target of a pods metric is AverageValue"
+                                               : "this metric's target is Value or AverageValue");
 }
 
 template <class Io>
@@ -86,7 +86,7 @@ void metric_fields(Io& io, HpaMetric& metric) {
   io.object(block, [&](auto& in) {
     if (is_resource(metric.type)) {
       in.text("name", metric.name);
-      if (metric.type == Type::container_resource) {
+      if (metric.type == MetricType::container_resource) {
         in.text("container", metric.container);
         in.require(!metric.container.empty(), "container", "is needed");
       }
@@ -95,7 +95,7 @@ void metric_fields(Io& io, HpaMetric& metric) {
         name.text("name", metric.name);
         name.ignore("selector");  // whoever reads the metric has applied it
       });
-      if (metric.type == Type::object) in.ignore("describedObject");
+      if (metric.type == MetricType::object) in.ignore("describedObject");
     }
     in.require(!metric.name.empty(), "", "the metric's name is missing");
     in.object("target", [&](auto& target) { metric_target(target, metric); });
@@ -112,7 +112,7 @@ void rules_fields(Io& io, HpaRules& rules) {
       if (io.has("stabilizationWindowSeconds")) rules.stabilization = window;
     }
   }
-  io.choice("selectPolicy", rules.select, selects);
+  io.choice("selectPolicy", rules.select, hpa_selects);
   io.list("policies", rules.policies, [](auto& in, HpaScalingPolicy& policy) {
     in.choice("type", policy.type, policy_types);
     in.integer("value", policy.value, 1, replicas_limit);

@@ -12,7 +12,7 @@ using config::not_negative;
 using config::positive;
 using std::chrono::seconds;
 
-constexpr Named<KthenaSelect> selects[] = {{"Or", KthenaSelect::any}, {"And", KthenaSelect::both}};
+constexpr Named<KthenaSelect> kthena_selects[] = {{"Or", KthenaSelect::any}, {"And", KthenaSelect::both}};
 constexpr Named<KthenaMetric::Kind> kinds[] = {{"gauge", KthenaMetric::Kind::gauge},
                                                {"counter", KthenaMetric::Kind::counter},
                                                {"histogram", KthenaMetric::Kind::histogram}};
@@ -27,7 +27,7 @@ void stable_fields(Io& io, KthenaStable& stable) {
   io.integer("instances", stable.instances, 0, replicas_limit);
   io.integer("percent", stable.percent, 0, 1000);
   io.seconds("period", stable.period);
-  io.choice("selectPolicy", stable.select, selects);
+  io.choice("selectPolicy", stable.select, kthena_selects);
   io.seconds("stabilizationWindow", stable.stabilization);
 }
 

@@ -19,7 +19,7 @@ constexpr int most_replicas_seen = 10'000'000;
 // Of one line: 100,000 pods with a dozen values each.
 constexpr config::Limits line_limits = {.bytes = 256 << 20, .depth = 16, .nodes = 10'000'000};
 
-constexpr Named<PodState> states[] = {
+constexpr Named<PodState> pod_states[] = {
     {"ready", PodState::ready},       {"unready", PodState::unready},         {"starting", PodState::starting},
     {"missing", PodState::missing},   {"terminating", PodState::terminating}, {"finished", PodState::finished},
     {"excluded", PodState::excluded},
@@ -43,7 +43,7 @@ void phase_field(Io& io, std::optional<PodPhase>& phase) {
 template <class Io>
 void pod_fields(Io& io, Pod& pod, TimePoint now) {
   io.text("name", pod.name);
-  io.choice("state", pod.state, states);
+  io.choice("state", pod.state, pod_states);
   if (Io::reading || !pod.target.empty()) io.text("target", pod.target);
   samples_fields(io, pod.samples, now);
   io.time("started", pod.started);
@@ -57,15 +57,16 @@ void pod_fields(Io& io, Pod& pod, TimePoint now) {
 }
 
 template <class Io>
-void replicas_at(Io& io, ReplicasAt& entry) {
+void recorded_replicas(Io& io, ReplicasAt& entry) {
   io.time("t", entry.at);
   io.integer("replicas", entry.replicas, 0, most_replicas_seen);
 }
 
 template <class Io>
 void history_fields(Io& io, History& history) {
-  io.list("recommendations", history.recommendations, [](auto& in, ReplicasAt& entry) { replicas_at(in, entry); });
-  io.list("replicas", history.replicas, [](auto& in, ReplicasAt& entry) { replicas_at(in, entry); });
+  io.list("recommendations", history.recommendations,
+          [](auto& in, ReplicasAt& entry) { recorded_replicas(in, entry); });
+  io.list("replicas", history.replicas, [](auto& in, ReplicasAt& entry) { recorded_replicas(in, entry); });
   io.list("events", history.events, [](auto& in, ScaleEvent& event) {
     in.time("t", event.at);
     in.integer("change", event.change, -most_replicas_seen, most_replicas_seen);

@@ -13,7 +13,7 @@ constexpr int any_count = 2'000'000'000;
 constexpr config::Limits state_limits = {.bytes = 256 << 20, .depth = 24, .nodes = 20'000'000};
 
 template <class Io>
-void replicas_at(Io& io, ReplicasAt& entry) {
+void saved_replicas(Io& io, ReplicasAt& entry) {
   io.time("t", entry.at);
   io.integer("replicas", entry.replicas, 0, any_count);
 }
@@ -66,8 +66,8 @@ struct NamedHistograms {
 
 template <class Io>
 void kthena_fields(Io& io, KthenaState& kthena) {
-  io.list("recommendations", kthena.recommendations, [](auto& in, ReplicasAt& entry) { replicas_at(in, entry); });
-  io.list("corrected", kthena.corrected, [](auto& in, ReplicasAt& entry) { replicas_at(in, entry); });
+  io.list("recommendations", kthena.recommendations, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
+  io.list("corrected", kthena.corrected, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
   io.time("panicUntil", kthena.panic_until);
   std::vector<NamedHistograms> histograms;
   histograms.reserve(kthena.histograms.size());
@@ -95,7 +95,7 @@ void hpa_fields(Io& io, HpaState& hpa) {
     in.time("t", one.at);
     in.integer("change", one.change, 0, any_count);
   };
-  io.list("recommendations", hpa.recommendations, [](auto& in, ReplicasAt& entry) { replicas_at(in, entry); });
+  io.list("recommendations", hpa.recommendations, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
   io.list("ups", hpa.ups, event);
   io.list("downs", hpa.downs, event);
 }
@@ -103,8 +103,8 @@ void hpa_fields(Io& io, HpaState& hpa) {
 template <class Io>
 void state_fields(Io& io, State& state) {
   io.time("lastDecision", state.last_decision);
-  io.list("recommendations", state.recommendations, [](auto& in, ReplicasAt& entry) { replicas_at(in, entry); });
-  io.list("replicas", state.replicas, [](auto& in, ReplicasAt& entry) { replicas_at(in, entry); });
+  io.list("recommendations", state.recommendations, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
+  io.list("replicas", state.replicas, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
   io.time("panicUntil", state.panic_until);
   io.integer("panicFloor", state.panic_floor, 0, any_count);
   io.time("noDataSince", state.no_data_since);

@@ -4,10 +4,10 @@
 #include <limits>
 #include <utility>
 
+#include "base/characters.h"
+
 namespace trunkline {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_space(char c) { return c == ' ' || c == '\t'; }
 
@@ -289,6 +289,12 @@ std::string printable(std::string_view bytes, std::size_t limit_bytes) {
     }
   }
   if (shown.size() < bytes.size()) out += "...";
+  return out;
+}
+
+std::string in_small_letters(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = lower(c);
   return out;
 }
 

@@ -36,6 +36,9 @@ void append_json_string(std::string& out, std::string_view bytes);
 // or add lines to a log. Cut with "..." after `limit_bytes` of input.
 std::string printable(std::string_view bytes, std::size_t limit_bytes = 256);
 
+// A to Z made small, all else as it is.
+std::string in_small_letters(std::string_view text);
+
 // The length of the UTF-8 character at the start of `bytes`: 1 to 4, or 0 when it is not valid (RFC 3629).
 std::size_t utf8_length(std::string_view bytes);
 

@@ -10,7 +10,7 @@
 
 namespace trunkline {
 
-using Guard = std::lock_guard<Lock>;
+using Held = std::lock_guard<Lock>;
 
 namespace {
 
@@ -38,7 +38,7 @@ class Event {
 Result<void> WebSocket::Impl::send(Opcode opcode, std::string_view data) {
   if (opcode == Opcode::text && !websocket::is_utf8(data)) return refused("the text is not UTF-8: use send_binary()");
   {
-    Guard guard(lock_);
+    Held guard(lock_);
     if ((protocol_.has_room() && waiting_sends_.empty()) || end_) return accept(opcode, data);
     if (net::Loop::current() != nullptr) {
       return Error(ErrorCode::queue_full, Phase::send,
@@ -61,7 +61,7 @@ void WebSocket::Impl::start_send(Opcode opcode, std::string data, Callback<void(
   if (opcode == Opcode::text && !websocket::is_utf8(data)) {
     result = refused("the text is not UTF-8: use start_send_binary()");
   } else {
-    Guard guard(lock_);
+    Held guard(lock_);
     if ((protocol_.has_room() && waiting_sends_.empty()) || end_) {
       result = accept(opcode, data);
     } else if (waiting_sends_.size() < most_waiting_sends) {
@@ -78,7 +78,7 @@ void WebSocket::Impl::start_send(Opcode opcode, std::string data, Callback<void(
 
 void WebSocket::Impl::start_receive(Callback<void(Result<WebSocketMessage>)> done) {
   {
-    Guard guard(lock_);
+    Held guard(lock_);
     if (!receiver_) {
       receiver_ = std::move(done);
       if (!inbox_.empty() || end_) wake_loop();
@@ -94,7 +94,7 @@ Result<WebSocketMessage> WebSocket::Impl::receive(Duration limit) {
   std::optional<Result<WebSocketMessage>> result;
   Event event;
   {
-    Guard guard(lock_);
+    Held guard(lock_);
     if (receiver_) return refused("another receive is under way: one at a time");
     if (!inbox_.empty() || end_) return take_next();
     if (net::Loop::current() != nullptr) {
@@ -107,7 +107,7 @@ Result<WebSocketMessage> WebSocket::Impl::receive(Duration limit) {
   }
   for (bool may_leave = until != never; !event.is_set();) {
     if (may_leave && Clock::now() >= until) {
-      Guard guard(lock_);
+      Held guard(lock_);
       if (receiver_) {
         receiver_.reset();
         return Error(ErrorCode::timeout_idle_read, Phase::body, "the peer has sent no message in time");
@@ -130,7 +130,7 @@ void WebSocket::Impl::start_close(std::uint16_t code, std::string_view reason, C
     loop_.post([done = std::move(done), error = std::move(*bad)]() mutable { done(std::move(error)); });
     return;
   }
-  Guard guard(lock_);
+  Held guard(lock_);
   closers_.push_back(std::move(done));
   say_close(code, reason);
   wake_loop();
@@ -140,7 +140,7 @@ void WebSocket::Impl::drop() {
   Callback<void(Result<WebSocketMessage>)> receiver;
   std::list<WebSocketMessage> unread;
   {
-    Guard guard(lock_);
+    Held guard(lock_);
     receiver = std::move(receiver_);
     unread.swap(inbox_);
     say_close(websocket::going_away, {});

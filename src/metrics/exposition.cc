@@ -4,20 +4,13 @@
 #include <string>
 
 #include "base/characters.h"
+#include "base/text.h"
 
 namespace trunkline::metrics {
 namespace {
 
 constexpr std::array<std::string_view, 8> words = {"untyped", "counter",        "gauge", "histogram",
                                                    "summary", "gaugehistogram", "info",  "stateset"};
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-  }
-  return out;
-}
 
 bool is_one_of(std::string_view suffix, std::initializer_list<std::string_view> allowed) {
   for (const std::string_view one : allowed) {
@@ -35,7 +28,7 @@ std::string_view to_string(Type type, Format format) {
 
 std::optional<Type> type_of(std::string_view word, Format format) {
   // Go's parser takes the words of the text format in any case, and exporters live on that.
-  const std::string small = format == Format::text ? lower(word) : std::string(word);
+  const std::string small = format == Format::text ? in_small_letters(word) : std::string(word);
   const std::size_t known = format == Format::text ? 5 : words.size();
   if (format == Format::openmetrics && small == "unknown") return Type::untyped;
   for (std::size_t i = format == Format::text ? 0 : 1; i < known; ++i) {
@@ -48,7 +41,7 @@ std::optional<Format> format_of(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
   while (type.starts_with(' ') || type.starts_with('\t')) type.remove_prefix(1);
-  const std::string small = lower(type);
+  const std::string small = in_small_letters(type);
   if (small == "application/openmetrics-text") return Format::openmetrics;
   if (small == "text/plain") return Format::text;
   return std::nullopt;

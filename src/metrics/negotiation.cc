@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/characters.h"
+#include "base/text.h"
 #include "metrics/registry.h"
 
 namespace trunkline::metrics {
@@ -14,14 +15,6 @@ namespace {
 
 // Below this, coding costs more than it saves: a packet is a packet.
 constexpr std::size_t least_bytes_for_gzip = 1024;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c | 0x20);
-  }
-  return out;
-}
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -40,7 +33,7 @@ Choice parse_choice(std::string_view element) {
   Choice choice;
   for (bool is_first = true; !element.empty(); is_first = false) {
     const std::size_t end = std::min(element.find(';'), element.size());
-    const std::string part = lower(trimmed(element.substr(0, end)));
+    const std::string part = in_small_letters(trimmed(element.substr(0, end)));
     element.remove_prefix(std::min(end + 1, element.size()));
     if (is_first) choice.name = part;
     if (part.starts_with("version=")) choice.version = part.substr(8);

@@ -20,7 +20,7 @@ namespace {
 // At load time, because it counts its callers without a lock.
 [[maybe_unused]] const int initialised = ares_library_init(ARES_LIB_INIT_ALL);
 
-constexpr int class_internet = 1;
+constexpr int asked_class = 1;
 
 // The sockets are opened here so that they are close-on-exec from the start and known to the fork handler.
 ares_socket_t open_socket(int family, int type, int protocol, void*) {
@@ -202,7 +202,7 @@ void DnsChannel::ask(const std::string& name, RecordType type, Callback<void(Dns
     return done(std::move(reply));
   }
   auto question = std::make_unique<Question>(Question{type, std::move(done)});
-  ares_query(impl_->channel, name.c_str(), class_internet, static_cast<int>(type), on_reply, question.release());
+  ares_query(impl_->channel, name.c_str(), asked_class, static_cast<int>(type), on_reply, question.release());
   impl_->set_alarm();
 }
 

@@ -6,7 +6,7 @@
 namespace trunkline::net {
 namespace {
 
-constexpr std::size_t name_length_limit = 253;
+constexpr std::size_t longest_name = 253;
 constexpr std::size_t label_length_limit = 63;
 constexpr std::size_t domain_limit = 16;  // glibc stops at 6 or 32, depending on its age
 
@@ -40,7 +40,7 @@ bool is_number(std::string_view label) {
 
 NameKind kind_of_name(std::string_view name) {
   name = without_last_dot(name);
-  if (name.empty() || name.size() > name_length_limit) return NameKind::not_a_name;
+  if (name.empty() || name.size() > longest_name) return NameKind::not_a_name;
   std::string_view last;
   for (std::size_t start = 0; start <= name.size();) {
     const std::size_t end = std::min(name.find('.', start), name.size());
@@ -63,7 +63,7 @@ std::vector<std::string> search_list(std::string_view name, const std::vector<st
     const std::string_view domain = without_last_dot(domains[i]);
     if (domain.empty()) continue;
     std::string full = std::string(name) + "." + std::string(domain);
-    if (full.size() <= name_length_limit) list.push_back(std::move(full));
+    if (full.size() <= longest_name) list.push_back(std::move(full));
   }
   if (!as_it_is_first) list.emplace_back(name);
   return list;

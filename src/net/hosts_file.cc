@@ -10,7 +10,7 @@ namespace trunkline::net {
 namespace {
 
 constexpr std::size_t text_limit = 4 << 20;
-constexpr std::size_t address_limit = 64;
+constexpr std::size_t addresses_of_a_name = 64;
 
 std::string_view next_word(std::string_view& line) {
   constexpr std::string_view blanks = " \t\r\f\v";
@@ -38,7 +38,7 @@ bool names(std::string_view line, std::string_view name) {
 
 std::vector<Address> find_in_hosts(std::string_view text, std::string_view name) {
   std::vector<Address> found;
-  while (!text.empty() && found.size() < address_limit) {
+  while (!text.empty() && found.size() < addresses_of_a_name) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));

@@ -37,6 +37,15 @@ inline void clear_errors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
 
+// A file or a setting that cannot be used. The queue is emptied.
+inline Error tls_misuse(std::string message) {
+  clear_errors();
+  return {ErrorCode::invalid_options, Phase::tls, std::move(message)};
+}
+
+// OpenSSL's own callback would ask on the terminal.
+inline int no_password(char*, int, int, void*) { return -1; }
+
 // The reason of the oldest error in the queue, in OpenSSL's words, or "unknown error". Empties the queue.
 std::string take_error_text();
 

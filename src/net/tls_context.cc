@@ -40,11 +40,6 @@ class Shared {
   std::map<std::string, std::weak_ptr<T>> values_;
 };
 
-Error invalid(std::string message) {
-  clear_errors();
-  return {ErrorCode::invalid_options, Phase::tls, std::move(message)};
-}
-
 // Lengths between the fields, so that bytes moved from one field to the next make another key.
 std::string digest_of(std::initializer_list<std::string_view> fields) {
   Sha256 hash;
@@ -57,9 +52,6 @@ std::string digest_of(std::initializer_list<std::string_view> fields) {
 
 BioPtr view_of(std::string_view pem) { return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
 
-// OpenSSL's own callback would ask on the terminal.
-int no_password(char*, int, int, void*) { return -1; }
-
 // All certificates of a PEM text, first to last. `what` starts the sentence when there is something wrong.
 Result<std::vector<CertificatePtr>> read_certificates(std::string_view pem, const std::string& what) {
   std::vector<CertificatePtr> certificates;
@@ -70,11 +62,11 @@ Result<std::vector<CertificatePtr>> read_certificates(std::string_view pem, cons
   }
   const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   if (!at_end) {
-    return invalid(what + ": certificate number " + std::to_string(certificates.size() + 1) + " cannot be read (" +
-                   take_error_text() + ")");
+    return tls_misuse(what + ": certificate number " + std::to_string(certificates.size() + 1) + " cannot be read (" +
+                      take_error_text() + ")");
   }
   clear_errors();
-  if (certificates.empty()) return invalid(what + " holds no certificate in PEM form");
+  if (certificates.empty()) return tls_misuse(what + " holds no certificate in PEM form");
   return certificates;
 }
 
@@ -92,13 +84,13 @@ bool exists(const std::string& path) {
 Result<void> add_system_roots(X509_STORE* store, const std::string& file, const std::string& directory) {
   const bool has_file = exists(file);
   if (has_file && !X509_STORE_load_file(store, file.c_str())) {
-    return invalid("the system's certificates in " + file + " cannot be read: " + take_error_text());
+    return tls_misuse("the system's certificates in " + file + " cannot be read: " + take_error_text());
   }
   const bool has_directory = exists(directory);
   if (has_directory) X509_STORE_load_path(store, directory.c_str());
   if (!has_file && !has_directory) {
-    return invalid("the system has no certificates: neither " + file + " nor " + directory +
-                   " exists (install ca-certificates, or set tls.ca_file)");
+    return tls_misuse("the system has no certificates: neither " + file + " nor " + directory +
+                      " exists (install ca-certificates, or set tls.ca_file)");
   }
   clear_errors();
   return {};
@@ -122,14 +114,14 @@ Result<std::shared_ptr<X509_STORE>> make_store(const TlsMaterial& material) {
     auto added = add_system_roots(store.get(), file, directory);
     if (!added) return added.error();
   } else {
-    if (material.ca_pem.empty() && directory.empty()) return invalid("no certificate authority is trusted");
+    if (material.ca_pem.empty() && directory.empty()) return tls_misuse("no certificate authority is trusted");
     if (!material.ca_pem.empty()) {
       auto certificates = read_certificates(material.ca_pem, "the CA file");
       if (!certificates) return certificates.error();
       for (const CertificatePtr& certificate : *certificates) X509_STORE_add_cert(store.get(), certificate.get());
     }
     if (!directory.empty() && (!exists(directory) || !X509_STORE_load_path(store.get(), directory.c_str()))) {
-      return invalid("the CA directory " + directory + " cannot be read");
+      return tls_misuse("the CA directory " + directory + " cannot be read");
     }
   }
   return shared.insert(key, std::move(store));
@@ -138,7 +130,7 @@ Result<std::shared_ptr<X509_STORE>> make_store(const TlsMaterial& material) {
 Result<void> use_client_certificate(SSL_CTX* context, const TlsMaterial& material) {
   if (material.certificate_pem.empty()) {
     if (material.key_pem.empty()) return {};
-    return invalid("a private key was given without a client certificate");
+    return tls_misuse("a private key was given without a client certificate");
   }
   auto chain = read_certificates(material.certificate_pem, "the client certificate");
   if (!chain) return chain.error();
@@ -148,20 +140,20 @@ Result<void> use_client_certificate(SSL_CTX* context, const TlsMaterial& materia
   KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr));
   if (!key) {
     if (key_pem.find("ENCRYPTED") != std::string::npos) {
-      return invalid("the private key is protected by a password; give it unencrypted");
+      return tls_misuse("the private key is protected by a password; give it unencrypted");
     }
-    return invalid("the private key cannot be read as PEM: " + take_error_text());
+    return tls_misuse("the private key cannot be read as PEM: " + take_error_text());
   }
   if (X509_check_private_key(chain->front().get(), key.get()) != 1) {
-    return invalid("the private key does not belong to the client certificate");
+    return tls_misuse("the private key does not belong to the client certificate");
   }
   clear_errors();
   if (SSL_CTX_use_certificate(context, chain->front().get()) != 1 || SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
-    return invalid("the client certificate was refused: " + take_error_text());
+    return tls_misuse("the client certificate was refused: " + take_error_text());
   }
   for (auto link = std::next(chain->begin()); link != chain->end(); ++link) {
     if (SSL_CTX_add1_chain_cert(context, link->get()) != 1) {
-      return invalid("the client certificate's chain was refused: " + take_error_text());
+      return tls_misuse("the client certificate's chain was refused: " + take_error_text());
     }
   }
   return {};

@@ -19,14 +19,6 @@ namespace {
 
 constexpr std::size_t ticket_keys_size = 80;  // of OpenSSL 3: a name, a key and a key
 
-Error invalid(std::string message) {
-  clear_errors();
-  return {ErrorCode::invalid_options, Phase::tls, std::move(message)};
-}
-
-// OpenSSL's own callback would ask on the terminal.
-int no_password(char*, int, int, void*) { return -1; }
-
 bool fits(const TlsContext& context, const std::string& name) {
   X509* certificate = SSL_CTX_get0_certificate(context.get());
   return X509_check_host(certificate, name.data(), name.size(), name_check_flags, nullptr) == 1;
@@ -61,8 +53,8 @@ Result<void> ask_for_certificates(SSL_CTX* context, const TlsServerSettings& set
   STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(file);
   if (names == nullptr || SSL_CTX_load_verify_file(context, file) != 1) {
     sk_X509_NAME_pop_free(names, X509_NAME_free);
-    return invalid("the file of clients' authorities, " + settings.client_ca_file +
-                   ", cannot be used: " + take_error_text());
+    return tls_misuse("the file of clients' authorities, " + settings.client_ca_file +
+                      ", cannot be used: " + take_error_text());
   }
   SSL_CTX_set_client_CA_list(context, names);
   SSL_CTX_set_verify(context,
@@ -74,13 +66,14 @@ Result<void> ask_for_certificates(SSL_CTX* context, const TlsServerSettings& set
 Result<void> use_certificate(SSL_CTX* context, const CertificateFiles& files) {
   SSL_CTX_set_default_passwd_cb(context, no_password);
   if (SSL_CTX_use_certificate_chain_file(context, files.certificate_file.c_str()) != 1) {
-    return invalid("the server's certificate in " + files.certificate_file + " cannot be used: " + take_error_text());
+    return tls_misuse("the server's certificate in " + files.certificate_file +
+                      " cannot be used: " + take_error_text());
   }
   const std::string& key = files.key_file.empty() ? files.certificate_file : files.key_file;
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(context) != 1) {
-    return invalid("the server's private key in " + key + " cannot be used with " + files.certificate_file + ": " +
-                   take_error_text());
+    return tls_misuse("the server's private key in " + key + " cannot be used with " + files.certificate_file + ": " +
+                      take_error_text());
   }
   return {};
 }
@@ -125,9 +118,9 @@ void share_ticket_keys(SSL_CTX* from, TlsServer::Contexts& to) {
 }  // namespace
 
 Result<std::shared_ptr<TlsServer>> TlsServer::make(const TlsServerSettings& settings) {
-  if (settings.certificates.empty()) return invalid("a server of TLS needs a certificate");
+  if (settings.certificates.empty()) return tls_misuse("a server of TLS needs a certificate");
   for (const std::string& protocol : settings.alpn) {
-    if (protocol.empty() || protocol.size() > 255) return invalid("an ALPN protocol has 1 to 255 bytes");
+    if (protocol.empty() || protocol.size() > 255) return tls_misuse("an ALPN protocol has 1 to 255 bytes");
   }
   std::shared_ptr<TlsServer> server(new TlsServer(settings));
   auto loaded = server->reload();

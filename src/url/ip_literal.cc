@@ -1,9 +1,9 @@
 #include "url/ip_literal.h"
 
+#include "base/characters.h"
+
 namespace trunkline {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Negative when it is none.
 int hex_value(char c) {

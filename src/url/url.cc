@@ -9,6 +9,7 @@
 
 #include <trunkline/headers.hpp>
 
+#include "base/characters.h"
 #include "base/text.h"
 #include "url/ip_literal.h"
 
@@ -70,13 +71,11 @@ std::size_t skip(std::string_view text, std::size_t i, unsigned flags) {
   return i;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
-unsigned hex_value(char c) {
+unsigned value_of_hex(char c) {
   return is_digit(c) ? static_cast<unsigned>(c - '0') : static_cast<unsigned>(lower(c) - 'a') + 10;
 }
 
@@ -327,7 +326,7 @@ bool Url::Parser::decode_userinfo(std::size_t begin, std::size_t end) {
       if (end - i < 3 || !is(text_[i + 1], hex_digit) || !is(text_[i + 2], hex_digit)) {
         return fail(i, "bad percent-encoding in user or password");
       }
-      c = static_cast<char>(hex_value(text_[i + 1]) << 4 | hex_value(text_[i + 2]));
+      c = static_cast<char>(value_of_hex(text_[i + 1]) << 4 | value_of_hex(text_[i + 2]));
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
         return fail(i, "an encoded control character in user or password");
       }

@@ -8,9 +8,7 @@
 namespace trunkline::websocket {
 namespace {
 
-constexpr unsigned last_bit = 0x80;
 constexpr unsigned compressed_bit = 0x40;
-constexpr unsigned mask_bit = 0x80;
 
 void append_header(std::string& out, const FrameStart& start, std::size_t size, bool masked) {
   char header[10];

@@ -14,6 +14,8 @@ enum class Role : unsigned char { client, server };
 enum class Opcode : unsigned char { continuation = 0, text = 1, binary = 2, close = 8, ping = 9, pong = 10 };
 inline bool is_control(Opcode opcode) { return static_cast<unsigned>(opcode) >= 8; }
 
+inline constexpr unsigned last_bit = 0x80;  // of the first byte
+inline constexpr unsigned mask_bit = 0x80;  // of the second
 inline constexpr std::size_t largest_control_payload = 125;
 
 struct FrameStart {

@@ -6,10 +6,8 @@
 namespace trunkline::websocket {
 namespace {
 
-constexpr unsigned last_bit = 0x80;
 constexpr unsigned rsv1_bit = 0x40;
 constexpr unsigned rsv_bits = 0x70;
-constexpr unsigned mask_bit = 0x80;
 // Memory is set aside for a frame only as far as this before its bytes have come.
 constexpr std::size_t trusted_size = 64 * 1024;
 
