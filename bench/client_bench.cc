@@ -6,9 +6,10 @@
 //   isolated           blocking; a transport of its own for each request: the mistake that sharing prevents
 //   idle               TOTAL idle connections, and the memory they take
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
-// (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; UNREAD=url: a response from there stays open and
-// unread beside the requests; APART=n: callback's requests go over n transports in turn, so that with OPEN=1 there are
-// exactly n connections; DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
+// (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; DECOMPRESS=1: coded bodies are asked for; UNREAD=url:
+// a response from there stays open and unread beside the requests; APART=n: callback's requests go over n transports in
+// turn, so that with OPEN=1 there are exactly n connections; DEFAULTS=1 leaves the limits at the library's own; STATS=1
+// prints the counters on stderr.
 #include <malloc.h>
 
 #include <atomic>
@@ -40,6 +41,7 @@ struct Settings {
   bool keep_defaults = false;
   bool fresh_connections = false;
   bool h2c = false;
+  bool decompress = false;  // nor do most peers ask for coded bodies
   int open = 0;
   std::chrono::milliseconds idle{0};
 
@@ -51,6 +53,7 @@ struct Settings {
         key(bench::setting("KEY")),
         keep_defaults(bench::setting("DEFAULTS", 0) != 0),
         h2c(bench::setting("H2C", 0) != 0),
+        decompress(bench::setting("DECOMPRESS", 0) != 0),
         open(static_cast<int>(bench::setting("OPEN", arguments.concurrency))),
         idle(bench::setting("IDLE_MS", 0)) {}
 
@@ -59,7 +62,7 @@ struct Settings {
     options.tls.ca_file = ca;
     options.tls.certificate_file = certificate;
     options.tls.key_file = key;
-    options.decompress = false;  // nor do most peers ask for coded bodies
+    options.decompress = decompress;
     if (h2c) options.protocol = trunkline::Protocol::h2c;
     if (idle.count() > 0) options.limits.idle_timeout = idle;
     if (keep_defaults) return options;

@@ -14,7 +14,7 @@ import server
 import versions
 from report import table
 
-LIMITS = {"trunkline": 6_000, "trunkline-http2": 13_000}
+LIMITS = {"trunkline": 6_000, "trunkline-decompress": 6_000, "trunkline-http2": 13_000}
 SHOWN_FUNCTIONS = 45
 
 

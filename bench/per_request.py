@@ -12,6 +12,8 @@ from workloads import Run
 FEW, MANY = 2_000, 6_000
 
 PEERS = [("floor", "floor", "epoll", 64, "plain"), ("trunkline", "client_bench", "callback", 64, "plain"),
+         # It asks for coded bodies; the server codes none.
+         ("trunkline-decompress", "client_bench", "callback", 64, "plain"),
          ("curl-multi", "curl_bench", "multi", 64, "plain"),
          ("floor-http2", "floor_http2", "epoll", 200, "nghttpd"),
          ("trunkline-http2", "client_bench", "callback", 200, "nghttpd"),
@@ -48,6 +50,8 @@ def chosen(names):
     """Runs of FEW and of MANY requests for each peer whose program is there."""
     for peer, program, mode, concurrency, wire in PEERS:
         environment = {"H2C": "1", "OPEN": "1"} if wire in ("h2c", "nghttpd") else {}
+        if peer.endswith("-decompress"):
+            environment["DECOMPRESS"] = "1"
         runs = [Run(peer, program, mode, concurrency, total, wire, environment) for total in (FEW, MANY)]
         if names and peer not in names:
             continue

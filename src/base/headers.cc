@@ -1,6 +1,7 @@
 #include <trunkline/headers.hpp>
 
 #include <cassert>
+#include <cstddef>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -105,12 +106,14 @@ void Headers::clear() {
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {
-  for (std::size_t i = 0; i < count_; ++i) {
-    const Slot field = slot(i);
-    if (field.name_length != name.size()) continue;
-    if (equals_ignore_case({bytes_.data() + field.name, field.name_length}, name)) {
-      return std::string_view(bytes_.data() + field.value, field.value_length);
-    }
+  // Of most fields only the length is looked at: this is asked once for every response.
+  const char* length = bytes_.data() + text_size_ + offsetof(Slot, name_length);
+  for (std::size_t i = 0; i < count_; ++i, length += sizeof(Slot)) {
+    std::uint32_t name_length;
+    std::memcpy(&name_length, length, sizeof name_length);
+    if (name_length != name.size()) continue;
+    const Field field = (*this)[i];
+    if (equals_ignore_case(field.name, name)) return field.value;
   }
   return std::nullopt;
 }

@@ -480,7 +480,11 @@ bool Call::on_data(std::string_view data) {
     if (data.size() > body_limit_ - response_.body.size()) return false;
     // When the first of it is here: of hundreds of responses on one connection, most have only a head. Never on the
     // peer's word alone: a large body grows as it comes.
-    if (response_.body.empty() && announced_ > data.size()) {
+    if (response_.body.empty()) {
+      if (announced_ <= data.size()) {
+        response_.body = std::string(data);
+        return true;
+      }
       response_.body.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(announced_, 256 * 1024)));
     }
     response_.body.append(data);
