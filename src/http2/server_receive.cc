@@ -29,6 +29,7 @@ std::int64_t cost_of(const FrameHead& frame) {
 
 bool ServerSession::receive(std::string_view bytes, TimePoint now) {
   if (failed_) return false;
+  if (is_deaf()) return true;
   now_ = std::max(now_, now);
   bucket_.refill(now_);
   resets_.refill(now_);
@@ -44,6 +45,13 @@ bool ServerSession::receive(std::string_view bytes, TimePoint now) {
     const std::size_t kept = scanner_.kept();
     if (!scanner_.next(rest)) break;
     const std::size_t before = unfed.size() - rest.size() - (frame_head_size - kept);
+    if (ends_) {
+      feed(unfed.substr(0, before));
+      unfed.remove_prefix(before);
+      if (failed_) return false;
+      if (is_deaf()) return true;
+    }
+    ends_ = ends_ || scanner_.frame().type == FrameType::goaway;
     const std::int64_t cost = cost_of(scanner_.frame());
     bool paid = bucket_.take(cost);
     const std::string_view wrong = problem(scanner_.frame());
@@ -68,6 +76,10 @@ bool ServerSession::receive(std::string_view bytes, TimePoint now) {
   feed(unfed);
   return !failed_;
 }
+
+// Behind either side's GOAWAY and the end of the last stream the session is over, and what comes is ignored. nghttp2
+// asks so only when it is given bytes, so it is given no more than a frame at a time once a GOAWAY is under way.
+bool ServerSession::is_deaf() const { return ends_ && nghttp2_session_want_read(session_) == 0; }
 
 // Of a frame that nghttp2 would let pass.
 std::string_view ServerSession::problem(const FrameHead& frame) {

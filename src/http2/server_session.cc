@@ -218,6 +218,7 @@ void ServerSession::announce_end() {
 void ServerSession::refuse_new() {
   end_announced_ = true;
   if (failed_ || std::exchange(refusing_, true)) return;
+  ends_ = true;
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
                         NGHTTP2_NO_ERROR, nullptr, 0);
 }

@@ -67,7 +67,7 @@ class ServerSession {
 
   // False: the session has failed, failure() says why; what produce() still gives should be sent, and then the
   // connection closed. All open streams must then be ended with lost(). Some failures show in produce() only, when the
-  // GOAWAY is made; whatever comes behind what broke the session is ignored.
+  // GOAWAY is made; whatever comes behind what broke the session is ignored, and so is what comes when it is over().
   bool receive(std::string_view bytes, TimePoint now);
   // Fills the buffer with what is to be sent: control frames, heads, then bodies in turn, in frames of up to 16 KiB.
   // 0: nothing, for now. At least 4 KiB.
@@ -108,6 +108,7 @@ class ServerSession {
   friend struct Callbacks;
 
   // Receiving, in server_receive.cc.
+  bool is_deaf() const;
   std::string_view problem(const FrameHead& frame);
   void feed(std::string_view bytes);
   void begin_block(std::int32_t id, bool is_request);
@@ -171,6 +172,7 @@ class ServerSession {
   bool ping_out_ = false;
   bool settings_acknowledged_ = false;
   bool goaway_seen_ = false;
+  bool ends_ = false;  // a GOAWAY has begun to come, or was asked for here
   bool end_announced_ = false;
   bool refusing_ = false;
   bool failed_ = false;
