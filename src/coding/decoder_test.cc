@@ -271,6 +271,18 @@ std::size_t bytes_in_use() {
   return info.uordblks + info.hblkhd;
 }
 
+// The zstd of HTTP is that of RFC 8878. What its beginnings wrote had other numbers in front, and decoders without limits.
+TEST(Decoder, refuses_the_formats_that_zstd_had_before_its_standard_however_they_are_cut) {
+  for (const char first : {'\x1E', '\x22', '\x23', '\x24', '\x25', '\x26', '\x27'}) {
+    for (const Cut cut : {Cut{}, Cut{1, 1}, Cut{2, 100}}) {
+      const Outcome alone = decode_all("zstd", first + std::string("\xB5\x2F\xFD\x50\x2A\x4D\x18\0\x3A", 9), cut);
+      EXPECT_EQ(code_of(alone), ErrorCode::invalid_response) << static_cast<int>(first) << " by " << cut.in;
+      const Outcome behind = decode_all("zstd", zstded("one") + first + "\xB5\x2F\xFD\x50\x2A", cut);
+      EXPECT_EQ(code_of(behind), ErrorCode::invalid_response) << static_cast<int>(first) << " by " << cut.in;
+    }
+  }
+}
+
 TEST(Decoder, needs_no_more_memory_than_its_comment_says) {
   const std::string text = prose(18 << 20);
   struct Case {

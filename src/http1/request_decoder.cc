@@ -1,7 +1,4 @@
-// As in the response decoder, a block (the head, or the trailers) is parsed line by line. When all of it is in the
-// input, it is parsed there and copied once, into its Headers; otherwise its bytes gather in partial_ and parsing goes
-// on at the line that was incomplete. A line is judged only when its LF is there, or when it is too long without, so
-// the verdict does not depend on how the bytes were cut. What a head says is judged in request_head.cc.
+// What a head says is judged in request_head.cc.
 #include "http1/request_decoder.h"
 
 #include <algorithm>
@@ -9,9 +6,7 @@
 #include <utility>
 
 #include "base/characters.h"
-#include "base/per_thread.h"
 #include "base/text.h"
-#include "http1/chunk_line.h"
 #include "http1/field_line.h"
 
 namespace trunkline::http1 {
@@ -43,17 +38,16 @@ void RequestDecoder::begin() {
   trailers_.clear();
   data_ = {};
   refusal_.reset();
-  partial_.clear();
-  slots_.clear();
+  block_.begin();
+  chunks_ = {};
   noted_ = {};
-  line_start_ = 0;
   fields_start_ = 0;
   field_bytes_used_ = 0;
   fields_used_ = 0;
-  extension_bytes_used_ = 0;
   content_length_ = 0;
   remaining_ = 0;
-  body_limit_ = body_room_ = limits_.body_bytes;
+  body_limit_ = limits_.body_bytes;
+  chunks_.limit(body_limit_);
   state_ = State::start;
   body_ = Body::none;
   line_seen_ = false;
@@ -71,23 +65,18 @@ RequestDecoder::Event RequestDecoder::next(std::string_view& input) {
         return Event::end;
       case State::failed:
         return Event::error;
-      case State::length_body:
-      case State::chunk_data:
-        if (remaining_ != 0) return input.empty() ? Event::need_more : next_data(input);
-        if (state_ == State::length_body) return complete_message();
-        state_ = State::chunk_cr;
-        break;
       case State::start:
       case State::start_lf:
-      case State::chunk_cr:
-      case State::chunk_lf:
         if (input.empty()) return Event::need_more;
-        if (!next_delimiter(input)) return Event::error;
+        if (!skip_empty_line(input)) return Event::error;
         break;
-      case State::chunk_size:
+      case State::length_body:
+        if (remaining_ == 0) return complete_message();
         if (input.empty()) return Event::need_more;
-        if (!next_chunk_size(input)) return state_ == State::failed ? Event::error : Event::need_more;
-        break;
+        data_ = take_data(input, remaining_);
+        return Event::data;
+      case State::chunked_body:
+        return next_of_chunks(input);
       case State::head:
       case State::trailers:
         if (input.empty()) return Event::need_more;
@@ -96,84 +85,32 @@ RequestDecoder::Event RequestDecoder::next(std::string_view& input) {
   }
 }
 
-// CR LF where it must stand, or may: some clients send one too many behind a body (RFC 9112 section 2.2).
-bool RequestDecoder::next_delimiter(std::string_view& input) {
-  const bool is_cr = input.front() == '\r';
-  const bool is_lf = input.front() == '\n';
-  switch (state_) {
-    case State::start:
-      state_ = is_cr ? State::start_lf : State::head;
-      if (!is_cr) return true;
-      break;
-    case State::start_lf:
-      if (!is_lf) return fail(400, "a CR without LF stands before the request"), false;
-      state_ = State::head;
-      break;
-    case State::chunk_cr:
-      if (!is_cr) return fail(400, "a chunk is longer than its size says, or CR LF is missing after it"), false;
-      state_ = State::chunk_lf;
-      break;
-    default:
-      if (!is_lf) return fail(400, "a chunk is longer than its size says, or CR LF is missing after it"), false;
-      state_ = State::chunk_size;
-      break;
+// One may stand before a request: some clients send one too many behind a body (RFC 9112 section 2.2).
+bool RequestDecoder::skip_empty_line(std::string_view& input) {
+  const char c = input.front();
+  if (state_ == State::start_lf) {
+    if (c != '\n') return fail(400, "a CR without LF stands before the request"), false;
+    state_ = State::head;
+  } else if (c == '\r') {
+    state_ = State::start_lf;
+  } else {
+    state_ = State::head;
+    return true;
   }
   input.remove_prefix(1);
   return true;
 }
 
-RequestDecoder::Event RequestDecoder::next_data(std::string_view& input) {
-  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size()));
-  data_ = input.substr(0, size);
-  input.remove_prefix(size);
-  remaining_ -= size;
-  return Event::data;
-}
-
 RequestDecoder::Event RequestDecoder::next_block(std::string_view& input) {
-  Step step = Step::incomplete;
-  // An idle connection owns no buffer: the slots are the thread's, but for a block that comes in pieces.
-  struct SpareSlots;
-  auto& spare_slots = per_thread<std::vector<Headers::Slot>, SpareSlots>();
-  const bool whole = partial_.empty();
-  std::vector<Headers::Slot>& slots = whole ? spare_slots : slots_;
-  if (whole) {
-    slots.clear();
-    step = parse_block(input, slots);
-    if (step == Step::incomplete) {
-      slots_ = slots;
-      partial_ = input;
-      input = {};
-    }
-  } else {
-    while (step == Step::incomplete && !input.empty()) {
-      const void* const lf = std::memchr(input.data(), '\n', input.size());
-      const std::size_t size =
-          lf == nullptr ? input.size() : static_cast<std::size_t>(static_cast<const char*>(lf) - input.data()) + 1;
-      partial_.append(input, 0, size);
-      input.remove_prefix(size);
-      step = parse_block(partial_, slots);
-    }
-  }
+  const bool is_trailers = state_ == State::trailers;
+  const Step step = block_.next(input, is_trailers ? trailers_ : head_.headers,
+                                [this](std::string_view block, auto& slots) { return parse_block(block, slots); });
   if (step == Step::failed) return Event::error;
   if (step == Step::incomplete) return Event::need_more;
-
-  field_bytes_used_ += block_size_ - fields_start_;
-  fields_used_ += slots.size();
-  Headers& fields = state_ == State::trailers ? trailers_ : head_.headers;
-  if (slots.empty()) {
-    fields.clear();
-  } else {
-    fields = Headers::adopt(whole ? input.substr(0, block_size_) : partial_, slots);
-  }
-  if (whole) {
-    input.remove_prefix(block_size_);
-  } else {
-    std::string().swap(partial_);
-    std::vector<Headers::Slot>().swap(slots_);
-  }
-  line_start_ = fields_start_ = 0;
-  return state_ == State::trailers ? complete_message() : complete_head();
+  field_bytes_used_ += block_.size() - fields_start_;
+  fields_used_ += block_.field_count();
+  fields_start_ = 0;
+  return is_trailers ? complete_message() : complete_head();
 }
 
 RequestDecoder::Step RequestDecoder::parse_block(std::string_view block, std::vector<Headers::Slot>& slots) {
@@ -182,7 +119,7 @@ RequestDecoder::Step RequestDecoder::parse_block(std::string_view block, std::ve
   const bool is_trailers = state_ == State::trailers;
   const std::size_t field_budget = limits_.field_count - std::min(limits_.field_count, fields_used_);
 
-  const char* line = begin + line_start_;
+  const char* line = begin + block_.line_start();
   if (!is_trailers && !line_seen_) {
     if (!check_start(block)) return Step::failed;
     const char* const next = parse_request_line(line, end);
@@ -193,32 +130,20 @@ RequestDecoder::Step RequestDecoder::parse_block(std::string_view block, std::ve
   }
   const char* const fields = begin + fields_start_;
   const std::size_t budget = limits_.field_bytes - std::min(limits_.field_bytes, field_bytes_used_);
-  for (;;) {
-    const bool is_last = end - line >= 2 && line[0] == '\r' && line[1] == '\n';
-    FieldLine field;
-    const char* const next = is_last ? line + 2 : scan_field_line(line, end, field);
-    if (next == nullptr || static_cast<std::size_t>(next - fields) > budget) return judge_line(begin, line, end);
-    if (is_last) {
-      block_size_ = static_cast<std::size_t>(next - begin);
-      return Step::complete;
-    }
-    if (slots.size() == field_budget) {
-      fail(431, "it has more fields than the limit of " + std::to_string(limits_.field_count));
-      return Step::failed;
-    }
-    const auto offset = [begin](const char* at) { return static_cast<std::uint32_t>(at - begin); };
-    const std::string_view name(line, field.name_length);
-    slots.push_back({offset(line), field.name_length, offset(field.value), field.value_length});
-    if (is_trailers) {
-      if (is_forbidden_trailer(name)) {
-        fail_field(name, "is not allowed in a trailer");
-        return Step::failed;
-      }
-    } else if (may_matter(name) && !note_field(name, {field.value, field.value_length}, slots.size() - 1)) {
-      return Step::failed;
-    }
-    line = next;
+  const auto is_too_long = [&](const char*, const char* next) {
+    return static_cast<std::size_t>(next - fields) > budget;
+  };
+  const FieldLines lines = read_field_lines(
+      begin, line, end, slots, field_budget, is_too_long, [&](std::string_view name, std::string_view value) {
+        if (!is_trailers) return !may_matter(name) || note_field(name, value, slots.size() - 1);
+        return !is_forbidden_trailer(name) || (fail_field(name, "is not allowed in a trailer"), false);
+      });
+  if (lines.end == FieldLines::complete) return block_.complete_at(static_cast<std::size_t>(lines.at - begin));
+  if (lines.end == FieldLines::judge) return judge_line(begin, lines.at, end);
+  if (lines.end == FieldLines::count) {
+    fail(431, "it has more fields than the limit of " + std::to_string(limits_.field_count));
   }
+  return Step::failed;
 }
 
 // A line that is not right, too long, or only not complete yet.
@@ -232,8 +157,7 @@ RequestDecoder::Step RequestDecoder::judge_line(const char* begin, const char* l
   } else if (!is_request_line && size + field_bytes_used_ > limits_.field_bytes) {
     fail(431, "its fields are larger than the limit of " + std::to_string(limits_.field_bytes) + " bytes");
   } else if (lf == nullptr) {
-    line_start_ = static_cast<std::size_t>(line - begin);
-    return Step::incomplete;
+    return block_.wait_at(static_cast<std::size_t>(line - begin));
   } else if (is_request_line) {
     fail(400, "its request line is not a method, a target, \"HTTP/1.1\" and CR LF with one space between them");
   } else {
@@ -242,35 +166,27 @@ RequestDecoder::Step RequestDecoder::judge_line(const char* begin, const char* l
   return Step::failed;
 }
 
-// Returns true when a chunk-size line was taken, and the state after it is set.
-bool RequestDecoder::next_chunk_size(std::string_view& input) {
-  std::string_view line;
-  const LineStep step = take_line(input, partial_, limits_.chunk_line_bytes, line);
-  if (step == LineStep::too_long) {
-    fail(400, "a chunk-size line is longer than the limit of " + std::to_string(limits_.chunk_line_bytes) + " bytes");
+RequestDecoder::Event RequestDecoder::next_of_chunks(std::string_view& input) {
+  const ChunkLimits limits{limits_.chunk_line_bytes, limits_.chunk_extension_bytes};
+  const ChunkedBody::Event event = chunks_.next(input, block_.kept(), limits);
+  switch (event) {
+    case ChunkedBody::Event::need_more:
+      return Event::need_more;
+    case ChunkedBody::Event::data:
+      data_ = chunks_.data();
+      return Event::data;
+    case ChunkedBody::Event::end:
+      state_ = State::trailers;
+      return input.empty() ? Event::need_more : next_block(input);
+    case ChunkedBody::Event::malformed:
+    case ChunkedBody::Event::line_limit:
+      return fail(400, chunks_.problem(event, limits));
+    case ChunkedBody::Event::extension_limit:
+      return fail(413, chunks_.problem(event, limits));
+    case ChunkedBody::Event::body_limit:
+      break;
   }
-  if (step != LineStep::complete) return false;
-  ChunkLine read;
-  if (const std::string_view wrong = read_chunk_line(line, read); !wrong.empty()) {
-    fail(400, wrong);
-    return false;
-  }
-  // Nobody uses extensions; many small chunks with long ones only cost us (Go CVE-2023-39326).
-  extension_bytes_used_ += read.extension_bytes;
-  if (extension_bytes_used_ > limits_.chunk_extension_bytes) {
-    fail(413, "its chunk extensions are larger than the limit of " + std::to_string(limits_.chunk_extension_bytes) +
-                  " bytes");
-    return false;
-  }
-  if (read.size > body_room_) {
-    fail_body();
-    return false;
-  }
-  partial_.clear();
-  body_room_ -= read.size;
-  remaining_ = read.size;
-  state_ = remaining_ == 0 ? State::trailers : State::chunk_data;
-  return true;
+  return fail_body();
 }
 
 RequestDecoder::Event RequestDecoder::complete_message() {
@@ -291,7 +207,7 @@ RequestDecoder::Event RequestDecoder::finish() {
       if (remaining_ == 0) return complete_message();
       return fail(400, "the client closed the connection within the body");
     case State::head:
-      if (partial_.empty()) return complete_message();
+      if (!block_.keeps_any()) return complete_message();
       return fail(400, "the client closed the connection within the head");
     default:
       return fail(400, "the client closed the connection within a chunked body");
@@ -307,7 +223,7 @@ RequestDecoder::Event RequestDecoder::fail(int status, std::string_view what) {
   expects_continue_ = false;
   wants_upgrade_ = false;
   data_ = {};
-  std::string().swap(partial_);
+  block_.release();
   return Event::error;
 }
 

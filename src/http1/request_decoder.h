@@ -11,6 +11,9 @@
 
 #include <trunkline/headers.hpp>
 
+#include "http1/block_reader.h"
+#include "http1/chunked_body.h"
+
 namespace trunkline::http1 {
 
 // Bounds on what a client may send. The status says what it hears when it sends more.
@@ -74,7 +77,7 @@ class RequestDecoder {
   Body body() const { return body_; }
   std::uint64_t content_length() const { return content_length_; }  // when body() is `length`
   // Any byte of this request was seen. An empty line before it does not count.
-  bool started() const { return head_done_ || !partial_.empty() || state_ == State::failed; }
+  bool started() const { return head_done_ || block_.keeps_any() || state_ == State::failed; }
   bool head_seen() const { return head_done_; }            // `head` was returned
   bool complete() const { return state_ == State::done; }  // `end` was returned
   // The client waits for "100 Continue" before it sends the body.
@@ -90,15 +93,12 @@ class RequestDecoder {
     start_lf,  // its LF
     head,
     length_body,
-    chunk_size,
-    chunk_data,
-    chunk_cr,  // CR after the data of a chunk
-    chunk_lf,
+    chunked_body,
     trailers,
     done,
     failed,
   };
-  enum class Step : unsigned char { complete, incomplete, failed };
+  using Step = BlockReader::Step;
 
   // What the fields of the head say, before they are judged together.
   struct Noted {
@@ -114,7 +114,7 @@ class RequestDecoder {
     std::size_t host_index = 0;  // among the fields
   };
 
-  bool next_delimiter(std::string_view& input);
+  bool skip_empty_line(std::string_view& input);
   Event next_block(std::string_view& input);
   Step parse_block(std::string_view block, std::vector<Headers::Slot>& slots);
   Step judge_line(const char* begin, const char* line, const char* end);
@@ -124,8 +124,7 @@ class RequestDecoder {
   void note_connection(std::string_view options);
   std::string_view target_problem() const;
   Event complete_head();
-  Event next_data(std::string_view& input);
-  bool next_chunk_size(std::string_view& input);
+  Event next_of_chunks(std::string_view& input);
   Event complete_message();
   Event fail(int status, std::string_view what);
   Event fail_body();
@@ -136,19 +135,15 @@ class RequestDecoder {
   Headers trailers_;
   std::string_view data_;
   std::unique_ptr<RequestRefusal> refusal_;
-  std::string partial_;               // a head, trailer section or chunk line that came in pieces, as far as it came
-  std::vector<Headers::Slot> slots_;  // its fields, as far as they came
+  BlockReader block_;  // the head or the trailers
+  ChunkedBody chunks_;
   Noted noted_;
-  std::size_t line_start_ = 0;    // in the block being read: the lines before it are parsed
-  std::size_t fields_start_ = 0;  // where the request line ends
-  std::size_t block_size_ = 0;    // of the block that is complete
+  std::size_t fields_start_ = 0;  // in the block: where the request line ends
   std::size_t field_bytes_used_ = 0;
   std::size_t fields_used_ = 0;
-  std::size_t extension_bytes_used_ = 0;
   std::uint64_t content_length_ = 0;
-  std::uint64_t remaining_ = 0;  // of the body or of the chunk
+  std::uint64_t remaining_ = 0;  // of a `length` body
   std::uint64_t body_limit_ = 0;
-  std::uint64_t body_room_ = 0;  // what the limit still permits of a chunked body
   State state_ = State::start;
   Body body_ = Body::none;
   bool line_seen_ = false;  // the request line

@@ -152,7 +152,7 @@ RequestDecoder::Event RequestDecoder::complete_head() {
   wants_upgrade_ = noted_.upgrade_field && noted_.upgrade_option && is_new;
   if (noted_.chunked) {
     body_ = Body::chunked;
-    state_ = State::chunk_size;
+    state_ = State::chunked_body;
   } else {
     if (has_body) body_ = Body::length;
     content_length_ = remaining_ = noted_.length;
@@ -179,7 +179,8 @@ std::string_view RequestDecoder::target_problem() const {
 bool RequestDecoder::limit_body(std::uint64_t bytes) {
   assert(head_done_ && data_.empty());
   if (state_ == State::failed) return false;
-  body_limit_ = body_room_ = std::min(bytes, limits_.body_bytes);
+  body_limit_ = std::min(bytes, limits_.body_bytes);
+  chunks_.limit(body_limit_);
   if (content_length_ <= body_limit_) return true;
   fail_body();
   return false;

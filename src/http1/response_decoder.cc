@@ -1,6 +1,3 @@
-// A block (a head, or the trailers) is parsed line by line. When all of it is in the input, it is parsed there and
-// copied once, into its Headers; otherwise its bytes gather in partial_ and parsing goes on at the line that was
-// incomplete. A line is judged only when its LF is there, so the verdict does not depend on how the bytes were cut.
 #include "http1/response_decoder.h"
 
 #include <algorithm>
@@ -10,9 +7,7 @@
 #include <utility>
 
 #include "base/characters.h"
-#include "base/per_thread.h"
 #include "base/text.h"
-#include "http1/chunk_line.h"
 #include "http1/field_line.h"
 
 namespace trunkline::http1 {
@@ -63,13 +58,11 @@ void ResponseDecoder::begin(const RequestFraming& request) {
   trailers_.clear();
   data_ = {};
   error_.reset();
-  partial_.clear();
-  slots_.clear();
+  block_.begin();
+  chunks_ = {};
   framing_ = {};
-  line_start_ = 0;
   head_bytes_used_ = 0;
   fields_used_ = 0;
-  extension_bytes_used_ = 0;
   informational_seen_ = 0;
   content_length_ = 0;
   remaining_ = 0;
@@ -93,31 +86,16 @@ ResponseDecoder::Event ResponseDecoder::next(std::string_view& input) {
       case State::failed:
         return Event::error;
       case State::length_body:
-      case State::chunk_data:
-        if (remaining_ != 0) return input.empty() ? Event::need_more : next_data(input);
-        if (state_ == State::length_body) return complete();
-        state_ = State::chunk_cr;
-        break;
+        if (remaining_ == 0) return complete();
+        if (input.empty()) return Event::need_more;
+        data_ = take_data(input, remaining_);
+        return Event::data;
       case State::close_body:
         if (input.empty()) return Event::need_more;
         data_ = std::exchange(input, {});
         return Event::data;
-      case State::chunk_cr:
-      case State::chunk_lf: {
-        if (input.empty()) return Event::need_more;
-        const bool is_cr = state_ == State::chunk_cr;
-        if (input.front() != (is_cr ? '\r' : '\n')) {
-          return fail(ErrorCode::invalid_response,
-                      "a chunk is longer than its size says, or CR LF is missing after it");
-        }
-        input.remove_prefix(1);
-        state_ = is_cr ? State::chunk_lf : State::chunk_size;
-        break;
-      }
-      case State::chunk_size:
-        if (input.empty()) return Event::need_more;
-        if (!next_chunk_size(input)) return state_ == State::failed ? Event::error : Event::need_more;
-        break;
+      case State::chunked_body:
+        return next_of_chunks(input);
       case State::head:
       case State::trailers:
         if (input.empty()) return Event::need_more;
@@ -126,59 +104,16 @@ ResponseDecoder::Event ResponseDecoder::next(std::string_view& input) {
   }
 }
 
-ResponseDecoder::Event ResponseDecoder::next_data(std::string_view& input) {
-  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, input.size()));
-  data_ = input.substr(0, size);
-  input.remove_prefix(size);
-  remaining_ -= size;
-  return Event::data;
-}
-
 ResponseDecoder::Event ResponseDecoder::next_block(std::string_view& input) {
   started_ = true;
-  Step step = Step::incomplete;
-  // An idle connection owns no buffer: the slots are the thread's, but for a block that comes in pieces.
-  struct SpareSlots;
-  auto& spare_slots = per_thread<std::vector<Headers::Slot>, SpareSlots>();
-  const bool whole = partial_.empty();
-  std::vector<Headers::Slot>& slots = whole ? spare_slots : slots_;
-  if (whole) {
-    slots.clear();
-    step = parse_block(input, slots);
-    if (step == Step::incomplete) {
-      slots_ = slots;
-      partial_ = input;
-      input = {};
-    }
-  } else {
-    while (step == Step::incomplete && !input.empty()) {
-      const void* const lf = std::memchr(input.data(), '\n', input.size());
-      const std::size_t size =
-          lf == nullptr ? input.size() : static_cast<std::size_t>(static_cast<const char*>(lf) - input.data()) + 1;
-      partial_.append(input, 0, size);
-      input.remove_prefix(size);
-      step = parse_block(partial_, slots);
-    }
-  }
+  const bool is_trailers = state_ == State::trailers;
+  const Step step = block_.next(input, is_trailers ? trailers_ : head_.headers,
+                                [this](std::string_view block, auto& slots) { return parse_block(block, slots); });
   if (step == Step::failed) return Event::error;
   if (step == Step::incomplete) return Event::need_more;
-
-  head_bytes_used_ += block_size_;
-  fields_used_ += slots.size();
-  Headers& fields = state_ == State::trailers ? trailers_ : head_.headers;
-  if (slots.empty()) {
-    fields.clear();
-  } else {
-    fields = Headers::adopt(whole ? input.substr(0, block_size_) : partial_, slots);
-  }
-  if (whole) {
-    input.remove_prefix(block_size_);
-  } else {
-    std::string().swap(partial_);
-    std::vector<Headers::Slot>().swap(slots_);
-  }
-  line_start_ = 0;
-  return state_ == State::trailers ? complete() : complete_head();
+  head_bytes_used_ += block_.size();
+  fields_used_ += block_.field_count();
+  return is_trailers ? complete() : complete_head();
 }
 
 ResponseDecoder::Step ResponseDecoder::parse_block(std::string_view block, std::vector<Headers::Slot>& slots) {
@@ -193,7 +128,7 @@ ResponseDecoder::Step ResponseDecoder::parse_block(std::string_view block, std::
                       static_cast<std::size_t>(next - line) > limits_.line_bytes);
   };
 
-  const char* line = begin + line_start_;
+  const char* line = begin + block_.line_start();
   if (!is_trailers && !status_line_seen_) {
     if (!check_start(block)) return Step::failed;
     const char* const next = parse_status_line(line, end);
@@ -201,26 +136,15 @@ ResponseDecoder::Step ResponseDecoder::parse_block(std::string_view block, std::
     status_line_seen_ = true;
     line = next;
   }
-  for (;;) {
-    const bool is_last = end - line >= 2 && line[0] == '\r' && line[1] == '\n';
-    FieldLine field;
-    const char* const next = is_last ? line + 2 : scan_field_line(line, end, field);
-    if (next == nullptr || is_too_long(line, next)) return judge_line(begin, line, end);
-    if (is_last) {
-      block_size_ = static_cast<std::size_t>(next - begin);
-      return Step::complete;
-    }
-    if (slots.size() == field_budget) return refuse_field_count();
-    const auto offset = [begin](const char* at) { return static_cast<std::uint32_t>(at - begin); };
-    slots.push_back({offset(line), field.name_length, offset(field.value), field.value_length});
-    const std::string_view name(line, field.name_length);
-    if (is_trailers) {
-      if (is_forbidden_trailer(name)) return refuse_trailer(name);
-    } else if (may_frame(name) && !note_field(name, {field.value, field.value_length})) {
-      return Step::failed;
-    }
-    line = next;
-  }
+  const FieldLines lines = read_field_lines(begin, line, end, slots, field_budget, is_too_long,
+                                            [&](std::string_view name, std::string_view value) {
+                                              if (!is_trailers) return !may_frame(name) || note_field(name, value);
+                                              return !is_forbidden_trailer(name) || refuse_trailer(name);
+                                            });
+  if (lines.end == FieldLines::complete) return block_.complete_at(static_cast<std::size_t>(lines.at - begin));
+  if (lines.end == FieldLines::judge) return judge_line(begin, lines.at, end);
+  if (lines.end == FieldLines::count) refuse_field_count();
+  return Step::failed;
 }
 
 // A line that is not right, too long, or only not complete yet.
@@ -234,8 +158,7 @@ ResponseDecoder::Step ResponseDecoder::judge_line(const char* begin, const char*
     fail(ErrorCode::limit_exceeded,
          "a line of its head is longer than the limit of " + std::to_string(limits_.line_bytes) + " bytes");
   } else if (lf == nullptr) {
-    line_start_ = static_cast<std::size_t>(line - begin);
-    return Step::incomplete;
+    return block_.wait_at(static_cast<std::size_t>(line - begin));
   } else {
     fail(ErrorCode::invalid_response, status_line_seen_ || state_ == State::trailers ? field_line_problem(line, end)
                                                                                      : status_line_problem(line, end));
@@ -243,14 +166,13 @@ ResponseDecoder::Step ResponseDecoder::judge_line(const char* begin, const char*
   return Step::failed;
 }
 
-ResponseDecoder::Step ResponseDecoder::refuse_field_count() {
+void ResponseDecoder::refuse_field_count() {
   fail(ErrorCode::limit_exceeded, "it has more fields than the limit of " + std::to_string(limits_.field_count));
-  return Step::failed;
 }
 
-ResponseDecoder::Step ResponseDecoder::refuse_trailer(std::string_view name) {
+bool ResponseDecoder::refuse_trailer(std::string_view name) {
   fail_field(name, "is not allowed in a trailer");
-  return Step::failed;
+  return false;
 }
 
 // Refused as soon as the first wrong byte is there: a server of another protocol may never send an LF.
@@ -378,7 +300,7 @@ ResponseDecoder::Event ResponseDecoder::complete_final_head() {
     state_ = State::length_body;
   } else if (framing_.chunked) {
     body_ = Body::chunked;
-    state_ = State::chunk_size;
+    state_ = State::chunked_body;
   } else if (framing_.has_length) {
     body_ = Body::length;
     content_length_ = remaining_ = framing_.length;
@@ -391,31 +313,23 @@ ResponseDecoder::Event ResponseDecoder::complete_final_head() {
   return Event::head;
 }
 
-// Returns true when a chunk-size line was taken, and the state after it is set.
-bool ResponseDecoder::next_chunk_size(std::string_view& input) {
-  std::string_view line;
-  const LineStep step = take_line(input, partial_, limits_.chunk_line_bytes, line);
-  if (step == LineStep::too_long) {
-    fail(ErrorCode::limit_exceeded,
-         "a chunk-size line is longer than the limit of " + std::to_string(limits_.chunk_line_bytes) + " bytes");
+ResponseDecoder::Event ResponseDecoder::next_of_chunks(std::string_view& input) {
+  const ChunkLimits limits{limits_.chunk_line_bytes, limits_.chunk_extension_bytes};
+  const ChunkedBody::Event event = chunks_.next(input, block_.kept(), limits);
+  switch (event) {
+    case ChunkedBody::Event::need_more:
+      return Event::need_more;
+    case ChunkedBody::Event::data:
+      data_ = chunks_.data();
+      return Event::data;
+    case ChunkedBody::Event::end:
+      state_ = State::trailers;
+      return input.empty() ? Event::need_more : next_block(input);
+    case ChunkedBody::Event::malformed:
+      return fail(ErrorCode::invalid_response, chunks_.problem(event, limits));
+    default:
+      return fail(ErrorCode::limit_exceeded, chunks_.problem(event, limits));
   }
-  if (step != LineStep::complete) return false;
-  ChunkLine read;
-  if (const std::string_view wrong = read_chunk_line(line, read); !wrong.empty()) {
-    fail(ErrorCode::invalid_response, wrong);
-    return false;
-  }
-  // Nobody uses extensions; many small chunks with long ones only cost us (Go CVE-2023-39326).
-  extension_bytes_used_ += read.extension_bytes;
-  if (extension_bytes_used_ > limits_.chunk_extension_bytes) {
-    fail(ErrorCode::limit_exceeded, "its chunk extensions are larger than the limit of " +
-                                        std::to_string(limits_.chunk_extension_bytes) + " bytes");
-    return false;
-  }
-  partial_.clear();
-  remaining_ = read.size;
-  state_ = remaining_ == 0 ? State::trailers : State::chunk_data;
-  return true;
 }
 
 ResponseDecoder::Event ResponseDecoder::complete() {

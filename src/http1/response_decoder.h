@@ -11,6 +11,9 @@
 #include <trunkline/headers.hpp>
 #include <trunkline/result.hpp>
 
+#include "http1/block_reader.h"
+#include "http1/chunked_body.h"
+
 namespace trunkline::http1 {
 
 // Bounds on what a peer may send before we stop listening to it.
@@ -71,10 +74,11 @@ class ResponseDecoder {
   enum class Body : unsigned char { none, length, chunked, until_close };
   Body body() const { return body_; }
   std::uint64_t content_length() const { return content_length_; }  // when body() is `length`
-  std::uint64_t remaining() const { return remaining_; }            // of a `length` body (or chunk), still to come
-  bool started() const { return started_; }                         // any byte of this response was seen
-  bool head_seen() const { return head_done_; }                     // the final head was delivered
-  bool upgraded() const { return upgraded_; }                       // 101, or 2xx to CONNECT: what follows is not HTTP
+  // Of a `length` body or of a chunk, still to come.
+  std::uint64_t remaining() const { return body_ == Body::chunked ? chunks_.remaining() : remaining_; }
+  bool started() const { return started_; }      // any byte of this response was seen
+  bool head_seen() const { return head_done_; }  // the final head was delivered
+  bool upgraded() const { return upgraded_; }    // 101, or 2xx to CONNECT: what follows is not HTTP
   // After `end`: the connection may carry another request (HTTP/1.1, no Connection: close, delimited body, ...).
   bool keep_alive() const { return keep_alive_; }
   // Seconds of a "Keep-Alive: timeout=N" hint, or -1.
@@ -85,15 +89,12 @@ class ResponseDecoder {
     head,  // status line and fields, of an informational or the final response
     length_body,
     close_body,
-    chunk_size,
-    chunk_data,
-    chunk_cr,  // CR after the data of a chunk
-    chunk_lf,
+    chunked_body,
     trailers,
     done,
     failed,
   };
-  enum class Step : unsigned char { complete, incomplete, failed };
+  using Step = BlockReader::Step;
 
   // What the fields of one head say about framing and reuse.
   struct Framing {
@@ -108,15 +109,14 @@ class ResponseDecoder {
   Event next_block(std::string_view& input);
   Step parse_block(std::string_view block, std::vector<Headers::Slot>& slots);
   Step judge_line(const char* begin, const char* line, const char* end);
-  Step refuse_field_count();
-  Step refuse_trailer(std::string_view name);
+  void refuse_field_count();
+  bool refuse_trailer(std::string_view name);
   const char* parse_status_line(const char* p, const char* end);
   bool note_field(std::string_view name, std::string_view value);
   bool check_start(std::string_view block);
   Event complete_head();
   Event complete_final_head();
-  Event next_data(std::string_view& input);
-  bool next_chunk_size(std::string_view& input);
+  Event next_of_chunks(std::string_view& input);
   Event complete();
   Event fail(ErrorCode code, std::string_view what);
   Event fail_field(std::string_view name, std::string_view what);
@@ -127,18 +127,14 @@ class ResponseDecoder {
   Headers trailers_;
   std::string_view data_;
   std::unique_ptr<Error> error_;
-  // A head, trailer section or chunk line that came in pieces, as far as it came.
-  std::string partial_;
-  std::vector<Headers::Slot> slots_;  // its fields, as far as they came
+  BlockReader block_;  // a head or the trailers
+  ChunkedBody chunks_;
   Framing framing_;
-  std::size_t line_start_ = 0;       // in the block being read: the lines before it are parsed
-  std::size_t block_size_ = 0;       // of the block that is complete
   std::size_t head_bytes_used_ = 0;  // by the blocks before
   std::size_t fields_used_ = 0;
-  std::size_t extension_bytes_used_ = 0;
   int informational_seen_ = 0;
   std::uint64_t content_length_ = 0;
-  std::uint64_t remaining_ = 0;  // of the body or of the chunk
+  std::uint64_t remaining_ = 0;  // of a `length` body
   int keep_alive_timeout_ = -1;
   State state_ = State::head;
   Body body_ = Body::none;

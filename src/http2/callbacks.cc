@@ -1,28 +1,13 @@
 #include "http2/callbacks.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
-#include <new>
 #include <string>
 
-#include "base/text.h"
+#include "http2/callback_set.h"
 #include "http2/request_fields.h"
 
 namespace trunkline::http2 {
-
-namespace {
-
-constexpr std::size_t shown_debug_bytes = 200;
-// What progress earns. A response may come with a PING and window updates; an upload is answered with window updates,
-// by some servers two for each 4 KiB.
-constexpr std::int64_t progress_gain = 4;
-constexpr std::size_t upload_bytes_per_token = 1024;
-constexpr std::size_t least_slice = 1024;  // of a body, before the buffer is called full
-// Answers to PING and SETTINGS that wait because the peer does not read.
-constexpr std::size_t most_queued_answers = 1000;
-
-}  // namespace
 
 // --- receiving
 
@@ -57,7 +42,7 @@ int Session::Callbacks::on_frame_received(nghttp2_session* session, const nghttp
     case NGHTTP2_RST_STREAM:
       if (Stream* stream = self.find(frame->hd.stream_id)) {
         stream->reset_by_peer_ = true;
-        self.bucket_.earn(1);  // an answer, if not the one we wanted
+        self.intake_.earn_answer();
       }
       break;
     case NGHTTP2_SETTINGS: {
@@ -68,18 +53,16 @@ int Session::Callbacks::on_frame_received(nghttp2_session* session, const nghttp
       self.settings_seen_ = true;
       self.peer_limit_ = limit;
       self.observer_.on_stream_limit(limit);
-      if (static_cast<std::uint32_t>(self.open_) > limit) self.pull_back_unsent();
+      if (static_cast<std::uint32_t>(self.open_streams()) > limit) self.pull_back_unsent();
       break;
     }
     case NGHTTP2_PING:
-      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 || !self.resets_.ping_out()) break;
-      if (std::memcmp(frame->ping.opaque_data, &self.ping_number_, sizeof self.ping_number_) != 0) break;
+      if (!self.resets_.ping_out() || !self.ping_.is_answered_by(*frame)) break;
       self.freed(self.resets_.on_ping_answered());
       break;
     case NGHTTP2_GOAWAY: {
       self.goaway_seen_ = true;
-      const std::string_view debug = view(frame->goaway.opaque_data, frame->goaway.opaque_data_len);
-      self.observer_.on_goaway(static_cast<Code>(frame->goaway.error_code), printable(debug, shown_debug_bytes));
+      self.observer_.on_goaway(static_cast<Code>(frame->goaway.error_code), debug_of(frame->goaway));
       break;
     }
     default:
@@ -100,16 +83,16 @@ int Session::Callbacks::on_data(nghttp2_session*, std::uint8_t, std::int32_t id,
   auto& self = *static_cast<Session*>(user);
   Stream* const stream = self.find(id);
   if (stream == nullptr || stream->reset_by_us_ || stream->malformed_) {
-    self.owe(size);  // nobody will
+    self.flow_.ignored(size);  // nobody will
     return 0;
   }
-  self.bucket_.earn(progress_gain);
+  self.intake_.earn_data();
   self.resets_.on_data();
   if (!self.take_of_body(*stream, size)) {
-    self.owe(size);
+    self.flow_.ignored(size);
     return 0;
   }
-  stream->unconsumed_ += size;
+  stream->window_.unconsumed += size;
   stream->on_data(view(bytes, size));
   return 0;
 }
@@ -130,7 +113,7 @@ int Session::Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_fr
       if (Stream* stream = self.find(frame->hd.stream_id)) stream->sent_ = true;
       break;
     case NGHTTP2_DATA:
-      self.bucket_.earn(1 + static_cast<std::int64_t>(frame->hd.length / upload_bytes_per_token));
+      self.intake_.earn_sent_data(frame->hd.length);
       break;
     case NGHTTP2_RST_STREAM:
       if (Stream* stream = self.find(frame->hd.stream_id); stream != nullptr && stream->reset_by_us_) {
@@ -143,11 +126,8 @@ int Session::Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_fr
     case NGHTTP2_GOAWAY:
       self.goaway_said_ = true;
       if (frame->goaway.error_code != NGHTTP2_NO_ERROR) {
-        std::string why(view(frame->goaway.opaque_data, frame->goaway.opaque_data_len));
-        if (why.empty() && self.invalid_frame_ != 0) why = nghttp2_strerror(self.invalid_frame_);
-        const auto code = static_cast<Code>(frame->goaway.error_code);
-        if (why.empty()) why = to_string(code);
-        self.note_failure(code, "the server broke HTTP/2: " + why);
+        self.note_failure(static_cast<Code>(frame->goaway.error_code),
+                          "the server broke HTTP/2: " + reason_of(frame->goaway, self.invalid_frame_));
       }
       break;
     default:
@@ -166,73 +146,28 @@ int Session::Callbacks::on_frame_not_sent(nghttp2_session*, const nghttp2_frame*
 // Straight into the caller's buffer, behind the room for the frame's head, which send_data fills in at once.
 ssize_t Session::Callbacks::read_body(nghttp2_session* session, std::int32_t id, std::uint8_t*, std::size_t size,
                                       std::uint32_t* flags, nghttp2_data_source* source, void* user) {
-  auto& self = *static_cast<Session*>(user);
-  if (self.room_.size() < frame_head_size + least_slice) return NGHTTP2_ERR_PAUSE;
+  const auto into = static_cast<Session*>(user)->outlet_.body_room(size);
+  if (into.empty()) return NGHTTP2_ERR_PAUSE;
   auto& stream = *static_cast<Stream*>(source->ptr);
-  const auto into = self.room_.subspan(frame_head_size, std::min(size, self.room_.size() - frame_head_size));
   const Stream::Body body = stream.read_body(into);
-  switch (body.kind) {
-    case Stream::Body::later:
-      return NGHTTP2_ERR_DEFERRED;
-    case Stream::Body::failed:
-      stream.body_failed_ = true;
-      nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
-      return NGHTTP2_ERR_DEFERRED;
-    case Stream::Body::bytes:
-      break;
-  }
-  if (body.size == 0 && !body.end) return NGHTTP2_ERR_DEFERRED;
-  if (body.size > 0) *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-  if (body.end) {
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (body.trailers != nullptr && !body.trailers->empty()) {
-      const auto fields = trailer_fields(*body.trailers);
-      if (nghttp2_submit_trailer(session, id, fields.data(), fields.size()) == 0) {
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      }
-    }
-  }
-  return static_cast<ssize_t>(body.size);
+  if (body.kind != Stream::Body::failed) return give_body(session, id, body, flags);
+  stream.body_failed_ = true;
+  return give_up_body(session, id, Code::cancel);
 }
 
 int Session::Callbacks::send_data(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head, std::size_t size,
                                   nghttp2_data_source*, void* user) {
-  auto& room = static_cast<Session*>(user)->room_;
-  std::memcpy(room.data(), head, frame_head_size);
-  room = room.subspan(frame_head_size + size);
+  static_cast<Session*>(user)->outlet_.put_body_head(head, size);
   return 0;
 }
 
-// --- shared
-
-const nghttp2_session_callbacks* Session::Callbacks::all() {
-  static const nghttp2_session_callbacks* const made = [] {
-    nghttp2_session_callbacks* callbacks = nullptr;
-    if (nghttp2_session_callbacks_new(&callbacks) != 0) throw std::bad_alloc();
-    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_received);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_closed);
-    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
-    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
-    nghttp2_session_callbacks_set_send_data_callback(callbacks, send_data);
-    return callbacks;
-  }();
-  return made;
-}
+// --- once
 
 const nghttp2_option* Session::Callbacks::options() {
   static const nghttp2_option* const made = [] {
-    nghttp2_option* option = nullptr;
-    if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_no_http_messaging(option, 1);  // FieldBlock and Session look at what it would
+    nghttp2_option* const option = session_options(2 * most_request_field_bytes);
     // The pool minds the limit; until SETTINGS come it asks for one stream, or as many as the peer once permitted.
     nghttp2_option_set_peer_max_concurrent_streams(option, 1U << 30);
-    nghttp2_option_set_max_send_header_block_length(option, 2 * most_request_field_bytes);
-    nghttp2_option_set_max_outbound_ack(option, most_queued_answers);
     return option;
   }();
   return made;

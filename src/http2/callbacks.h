@@ -5,14 +5,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 #include "http2/session.h"
 
 namespace trunkline::http2 {
 
 struct Session::Callbacks {
-  static const nghttp2_session_callbacks* all();
   static const nghttp2_option* options();
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user);
@@ -30,9 +28,5 @@ struct Session::Callbacks {
   static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t size,
                        nghttp2_data_source* source, void* user);
 };
-
-inline std::string_view view(const std::uint8_t* bytes, std::size_t size) {
-  return {reinterpret_cast<const char*>(bytes), size};
-}
 
 }  // namespace trunkline::http2

@@ -11,7 +11,6 @@
 namespace trunkline::http2 {
 
 struct ServerSession::Callbacks {
-  static const nghttp2_session_callbacks* all();
   static const nghttp2_option* options();
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user);

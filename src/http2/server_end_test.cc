@@ -53,6 +53,34 @@ TEST(Http2ServerEnd, is_over_at_once_when_nothing_is_open) {
   EXPECT_TRUE(server.session.over());
 }
 
+// A frame that is too long breaks a session, and a request opens a stream, but not here.
+TEST(Http2ServerEnd, ignores_what_comes_when_it_is_over_however_it_is_cut) {
+  for (const std::size_t piece : {SIZE_MAX, std::size_t{1}, std::size_t{10}, std::size_t{22}}) {
+    for (const bool by_client : {true, false}) {
+      Server server;
+      std::string bytes;
+      if (by_client) {
+        bytes += goaway(0, Code::no_error);
+      } else {
+        server.get(1);
+        server.session.refuse_new();
+        server.sends();
+        bytes += rst_stream(1, Code::cancel);
+      }
+      const std::size_t before = server.order.size();
+      bytes += server.hpack.headers(3, Server::fields(), end_stream);
+      bytes += std::string("\xFF\xFF\xFF\0\0\0\0\0\x05too long", 17);
+      for (std::size_t at = 0; at < bytes.size(); at += std::min(piece, bytes.size() - at)) {
+        EXPECT_TRUE(server.hears(std::string_view(bytes).substr(at, piece))) << "in pieces of " << piece;
+      }
+      EXPECT_EQ(server.order.size(), before) << "in pieces of " << piece;
+      EXPECT_EQ(count(server.sends(), FrameType::goaway), 0U) << "in pieces of " << piece;
+      EXPECT_FALSE(server.session.failed());
+      EXPECT_TRUE(server.session.over());
+    }
+  }
+}
+
 TEST(Http2ServerEnd, says_each_thing_once) {
   Server server;
   server.session.announce_end();

@@ -13,7 +13,11 @@
 #include <trunkline/headers.hpp>
 
 #include "base/clock.h"
-#include "http2/frame_scanner.h"
+#include "http2/flow_control.h"
+#include "http2/intake.h"
+#include "http2/open_streams.h"
+#include "http2/outlet.h"
+#include "http2/ping.h"
 #include "http2/request_block.h"
 #include "http2/server_stream.h"
 #include "http2/token_bucket.h"
@@ -67,7 +71,7 @@ class ServerSession {
 
   // False: the session has failed, failure() says why; what produce() still gives should be sent, and then the
   // connection closed. All open streams must then be ended with lost(). Some failures show in produce() only, when the
-  // GOAWAY is made; whatever comes behind what broke the session is ignored.
+  // GOAWAY is made; whatever comes behind what broke the session is ignored, and so is what comes when it is over().
   bool receive(std::string_view bytes, TimePoint now);
   // Fills the buffer with what is to be sent: control frames, heads, then bodies in turn, in frames of up to 16 KiB.
   // 0: nothing, for now. At least 4 KiB.
@@ -97,7 +101,7 @@ class ServerSession {
   void ping(TimePoint now);  // asks whether the peer lives, unless it is being asked
   bool ping_out() const { return ping_out_; }
 
-  int open_streams() const { return open_; }
+  int open_streams() const { return streams_.count(); }
   bool settings_acknowledged() const { return settings_acknowledged_; }  // a client that never does is broken
   bool failed() const { return failed_; }
   const std::string& failure() const { return failure_; }  // for people and logs; printable
@@ -106,17 +110,18 @@ class ServerSession {
  private:
   struct Callbacks;  // nghttp2's, in server_callbacks.h
   friend struct Callbacks;
+  friend class Intake;
 
   // Receiving, in server_receive.cc.
-  std::string_view problem(const FrameHead& frame);
+  static Objection object(const FrameHead&, std::string_view) { return {}; }
   void feed(std::string_view bytes);
+  bool is_deaf() const { return intake_.is_over(session_); }
   void begin_block(std::int32_t id, bool is_request);
   void add_field(std::string_view name, std::string_view value);
   void on_block_complete(std::int32_t id, bool end);
   void on_request_complete(std::int32_t id, bool end);
   void on_trailers_complete(ServerStream& stream, bool end);
   bool take_of_body(ServerStream& stream, std::size_t size);
-  static bool is_whole(const ServerStream& stream);
   void end_request(ServerStream& stream);
   void refuse(std::int32_t id, Code code);
   void refuse_malformed(std::int32_t id);
@@ -125,49 +130,36 @@ class ServerSession {
   void close(ServerStream& stream, Code code);
   static ServerStreamEnd end_of(const ServerStream& stream, Code code);
 
-  ServerStream* find(std::int32_t id);
-  void forget(ServerStream& stream);
-  void grow(ServerStream& stream, std::size_t bytes);
-  void owe(std::size_t bytes);
-  void pay();
-  void send_early();
-  void keep_unsent();
+  ServerStream* find(std::int32_t id) { return streams_.find(session_, id); }
+  bool may_answer(const ServerStream& stream) const;
+  std::string_view make_frame();
+  void blame(Code code, std::string_view why);
   void fail(Code code, std::string message);
   void note_failure(Code code, std::string message);
 
   const ServerLimits limits_;
   Observer& observer_;
   nghttp2_session* session_ = nullptr;
-  ServerStream* streams_ = nullptr;  // open
-  ServerStream* found_ = nullptr;    // the last one looked up
-  int open_ = 0;
+  OpenStreams<ServerStream> streams_;
 
   // Receiving.
-  FrameScanner scanner_;
-  TokenBucket bucket_;
+  Intake intake_;
+  FlowControl flow_;
   TokenBucket resets_;
   RequestBlock block_;
-  std::int32_t block_id_ = 0;          // whose fields are coming
-  bool block_is_request_ = false;      // and not trailers
-  std::size_t block_fields_ = 0;       // so many, with those of the head that trailers stand behind
-  std::size_t block_field_bytes_ = 0;  // the same, decoded
-  std::size_t block_bytes_ = 0;        // as they come
-  int continuations_ = 0;
+  std::int32_t block_id_ = 0;      // whose fields are coming
+  bool block_is_request_ = false;  // and not trailers
+  FieldCount block_fields_;        // with those of the head that trailers stand behind
   enum class BlockState : unsigned char { sound, malformed, too_large, ignored };
   BlockState block_state_ = BlockState::ignored;
   std::size_t preface_left_ = client_preface.size();
   int invalid_frame_ = 0;  // nghttp2's number for what was wrong with the last one it refused
-  bool receiving_ = false;
-  std::size_t owed_ = 0;  // of the connection's credit
   TimePoint now_{};
 
   // Sending.
-  std::span<char> room_;     // what is left of produce()'s buffer
-  std::string_view unsent_;  // of a frame that did not fit into the last one; nghttp2's memory
-  std::string early_;        // made before it was asked for; goes out first
-  std::size_t early_sent_ = 0;
+  Outlet outlet_;
 
-  std::uint64_t ping_number_ = 0;
+  Ping ping_;
   bool ping_out_ = false;
   bool settings_acknowledged_ = false;
   bool goaway_seen_ = false;

@@ -76,6 +76,7 @@ class ServerStream {
 
  private:
   friend class ServerSession;
+  friend class OpenStreams<ServerStream>;
   std::int32_t id_ = 0;
   int interims_ = 0;      // of its HEADERS under way, that are not the response's
   bool open_ = false;     // the session knows it
@@ -88,13 +89,9 @@ class ServerStream {
   bool reset_by_peer_ = false;
   bool body_failed_ = false;
   bool malformed_ = false;
-  std::uint64_t body_left_ = 0;   // of the length announced
-  std::uint32_t window_ = 0;      // what the peer may send ahead
-  std::size_t unconsumed_ = 0;    // of what it has sent
-  std::size_t owed_ = 0;          // consumed, and not told to nghttp2 yet
-  std::size_t since_growth_ = 0;  // consumed since the window grew
-  std::size_t field_bytes_ = 0;   // of head and trailers
-  std::size_t field_count_ = 0;
+  BodyLength body_left_;
+  Window window_;
+  FieldCount fields_;
   ServerStream* previous_ = nullptr;  // among the open ones
   ServerStream* next_ = nullptr;
 };

@@ -14,11 +14,14 @@
 
 #include "base/clock.h"
 #include "http2/field_block.h"
-#include "http2/frame_scanner.h"
+#include "http2/flow_control.h"
+#include "http2/intake.h"
+#include "http2/open_streams.h"
+#include "http2/outlet.h"
+#include "http2/ping.h"
 #include "http2/request.h"
 #include "http2/reset_ledger.h"
 #include "http2/stream.h"
-#include "http2/token_bucket.h"
 
 struct nghttp2_session;
 
@@ -68,7 +71,7 @@ class Session {
   bool wants_write() const;
 
   // Whether the peer permits one more stream at present. Before its SETTINGS it is the caller's to know.
-  bool may_open() const { return !settings_seen_ || static_cast<std::uint32_t>(open_) < peer_limit_; }
+  bool may_open() const { return !settings_seen_ || static_cast<std::uint32_t>(streams_.count()) < peer_limit_; }
   // Opens a stream. False: no stream can be opened any more.
   bool submit(Stream& stream, const RequestHead& head, bool has_body);
   void resume(Stream& stream);                       // read_body has more
@@ -88,7 +91,7 @@ class Session {
 
   void say_goodbye();  // GOAWAY; open streams end with it
 
-  int open_streams() const { return open_; }
+  int open_streams() const { return streams_.count(); }
   int slots_kept() const { return resets_.kept(); }  // of streams that we have reset
   bool failed() const { return failed_; }
   bool answered_in_http1() const { return http1_; }  // the peer speaks HTTP/1 only
@@ -101,31 +104,30 @@ class Session {
  private:
   struct Callbacks;  // nghttp2's, in callbacks.h
   friend struct Callbacks;
+  friend class Intake;
 
   // Receiving, in session_receive.cc.
-  std::string_view problem(const FrameHead& frame);
+  Objection object(const FrameHead& frame, std::string_view head);
   void feed(std::string_view bytes);
+  bool is_deaf() const { return intake_.is_over(session_); }
   void settle();
   bool admit(Stream& stream, std::string_view name, std::string_view value);
   void refuse(Stream& stream, Code code);
   void on_fields_complete(Stream& stream, bool end);
   void on_trailers_complete(Stream& stream, bool end);
   bool take_of_body(Stream& stream, std::size_t size);
-  static bool is_whole(const Stream& stream);
   void end_response(Stream& stream);
   void close(Stream& stream, Code code);
   StreamEnd end_of(const Stream& stream, Code code) const;
 
-  Stream* find(std::int32_t id);
+  Stream* find(std::int32_t id) { return streams_.find(session_, id); }
   void forget(Stream& stream);
   void pull_back_unsent();
   void close_dropped();
-  void grow(Stream& stream, std::size_t bytes);
-  void owe(std::size_t bytes);
-  void pay();
   void submit_ping(TimePoint now);
-  void send_early();
-  void keep_unsent();
+  std::string_view next_frame();
+  std::string_view make_frame();
+  void blame(Code code, std::string_view why);
   void fail(Code code, std::string message);
   void note_failure(Code code, std::string message);
   void freed(int slots) {
@@ -135,34 +137,25 @@ class Session {
   const Limits limits_;
   Observer& observer_;
   nghttp2_session* session_ = nullptr;
-  Stream* streams_ = nullptr;  // open
+  OpenStreams<Stream> streams_;
   Stream* dropped_ = nullptr;  // reset before they were sent, and still to be told
-  Stream* found_ = nullptr;    // the last one looked up
-  int open_ = 0;
 
   // Receiving.
-  FrameScanner scanner_;
-  TokenBucket bucket_;
+  Intake intake_;
+  FlowControl flow_;
   FieldBlock block_;
-  Stream* block_of_ = nullptr;   // whose fields are coming
-  std::size_t block_bytes_ = 0;  // of the header block under way, as they come
-  int continuations_ = 0;
-  int invalid_frame_ = 0;  // nghttp2's number for what was wrong with the last one it refused
+  Stream* block_of_ = nullptr;  // whose fields are coming
+  int invalid_frame_ = 0;       // nghttp2's number for what was wrong with the last one it refused
   bool first_frame_ = true;
-  bool receiving_ = false;
-  std::size_t owed_ = 0;  // of the connection's credit
   TimePoint now_{};
 
   // Sending.
-  std::span<char> room_;     // what is left of produce()'s buffer
-  std::string_view unsent_;  // of a frame that did not fit into the last one; nghttp2's memory
-  std::string early_;        // made before it was asked for; goes out first
-  std::size_t early_sent_ = 0;
+  Outlet outlet_;
   bool preface_sent_ = false;
 
   std::uint32_t peer_limit_ = 0;
   ResetLedger resets_;
-  std::uint64_t ping_number_ = 0;
+  Ping ping_;
 
   bool settings_seen_ = false;
   bool goaway_seen_ = false;

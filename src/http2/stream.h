@@ -10,26 +10,14 @@
 
 #include <trunkline/headers.hpp>
 
+#include "http2/error_code.h"
+#include "http2/flow_control.h"
+#include "http2/message_bounds.h"
+
 namespace trunkline::http2 {
 
-// RFC 9113 section 7.
-enum class Code : std::uint32_t {
-  no_error = 0,
-  protocol_error = 1,
-  internal_error = 2,
-  flow_control_error = 3,
-  settings_timeout = 4,
-  stream_closed = 5,
-  frame_size_error = 6,
-  refused_stream = 7,
-  cancel = 8,
-  compression_error = 9,
-  connect_error = 10,
-  enhance_your_calm = 11,
-  inadequate_security = 12,
-  http_1_1_required = 13,
-};
-std::string_view to_string(Code code);  // "NO_ERROR", ...; "unknown" for what the peer made up
+template <class Stream>
+class OpenStreams;
 
 // How a stream ended, other than by a complete response.
 struct StreamEnd {
@@ -82,6 +70,7 @@ class Stream {
 
  private:
   friend class Session;
+  friend class OpenStreams<Stream>;
   std::int32_t id_ = 0;
   int informational_ = 0;
   bool open_ = false;  // the session knows it
@@ -97,13 +86,9 @@ class Stream {
   bool over_limit_ = false;
   bool to_head_ = false;           // the response to HEAD has no body
   Code refusal_ = Code::no_error;  // why its response is malformed, if it was we who saw it
-  std::uint64_t body_left_ = 0;    // of the length announced
-  std::uint32_t window_ = 0;       // what the peer may send ahead
-  std::size_t unconsumed_ = 0;     // of what it has sent
-  std::size_t owed_ = 0;           // consumed, and not told to nghttp2 yet
-  std::size_t since_growth_ = 0;   // consumed since the window grew
-  std::size_t field_bytes_ = 0;    // of all heads and trailers so far
-  std::size_t field_count_ = 0;
+  BodyLength body_left_;
+  Window window_;
+  FieldCount fields_;
   Stream* previous_ = nullptr;  // among the open ones
   Stream* next_ = nullptr;
 };
