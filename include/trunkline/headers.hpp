@@ -53,7 +53,7 @@ class Headers {
   void clear();
 
   std::optional<std::string_view> get(std::string_view name) const;  // the first of that name
-  bool contains(std::string_view name) const { return get(name).has_value(); }
+  bool contains(std::string_view name) const;
   std::vector<std::string_view> get_all(std::string_view name) const;
 
   std::size_t size() const { return count_; }

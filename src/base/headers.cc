@@ -105,15 +105,20 @@ void Headers::clear() {
   text_size_ = count_ = 0;
 }
 
-std::optional<std::string_view> Headers::get(std::string_view name) const {
-  // Of most fields only the length is looked at: this is asked once for every response.
+bool Headers::contains(std::string_view name) const {
+  // Asked once for every response, and nearly always no name is as long.
   const char* length = bytes_.data() + text_size_ + offsetof(Slot, name_length);
-  for (std::size_t i = 0; i < count_; ++i, length += sizeof(Slot)) {
+  for (const char* const end = length + count_ * sizeof(Slot); length != end; length += sizeof(Slot)) {
     std::uint32_t name_length;
     std::memcpy(&name_length, length, sizeof name_length);
-    if (name_length != name.size()) continue;
-    const Field field = (*this)[i];
-    if (equals_ignore_case(field.name, name)) return field.value;
+    if (name_length == name.size()) return get(name).has_value();
+  }
+  return false;
+}
+
+std::optional<std::string_view> Headers::get(std::string_view name) const {
+  for (const Field field : *this) {
+    if (field.name.size() == name.size() && equals_ignore_case(field.name, name)) return field.value;
   }
   return std::nullopt;
 }

@@ -196,6 +196,15 @@ bool ResponseDecoder::check_start(std::string_view block) {
 const char* ResponseDecoder::parse_status_line(const char* p, const char* end) {
   if (end - p < 14) return nullptr;
   p += version_prefix.size();  // check_start has seen it
+  // What nearly all responses say, and 70 instructions less than the long way.
+  constexpr std::string_view usual = "1 200 OK\r\n";
+  if (static_cast<std::size_t>(end - p) >= usual.size() && std::memcmp(p, usual.data(), usual.size()) == 0) {
+    head_.minor_version = 1;
+    head_.status = 200;
+    head_.reason = std::string("OK");
+    framing_ = {};
+    return p + usual.size();
+  }
   if ((p[0] != '0' && p[0] != '1') || p[1] != ' ') return nullptr;
   if (p[2] < '1' || p[2] > '9' || !is_digit(p[3]) || !is_digit(p[4])) return nullptr;
   if (p[5] != ' ' && p[5] != '\r') return nullptr;
@@ -204,7 +213,7 @@ const char* ResponseDecoder::parse_status_line(const char* p, const char* end) {
   if (end - cr < 2 || cr[0] != '\r' || cr[1] != '\n') return nullptr;
   head_.minor_version = p[0] - '0';
   head_.status = (p[2] - '0') * 100 + (p[3] - '0') * 10 + (p[4] - '0');
-  head_.reason.assign(reason, cr);
+  head_.reason = std::string(reason, cr);
   framing_ = {};
   return cr + 2;
 }
