@@ -1,5 +1,5 @@
-// TRUNKLINE_SOCKETS, by which whoever runs a program bounds its sockets. It is read once, when the library is first used:
-// it stands before main begins, and other values are tried in processes of their own.
+// TRUNKLINE_SOCKETS, by which whoever runs a program bounds its sockets. It is read once, when the library is first
+// used: it stands before main begins, and other values are tried in processes of their own.
 #include <cstdlib>
 
 #include "support/h2_test.h"
