@@ -156,21 +156,25 @@ TEST_F(ServerEdgesTest, an_end_that_comes_together_with_the_request_is_noticed) 
 
 TEST_F(ServerEdgesTest, a_handler_that_asks_for_the_body_late_is_not_held_against_a_client_that_waits_for_100) {
   Settings settings = quick();
-  settings.timeouts.progress = milliseconds(50);
+  settings.loops = 1;
+  settings.timeouts.progress = settings.timeouts.header = milliseconds(50);
+  std::promise<std::function<void()>> arrived;
   serve(
-      [](Request request, Exchange exchange) {
+      [&](Request request, Exchange exchange) {
         auto body = std::make_shared<server::RequestBody>(std::move(request.body));
         auto answer = std::make_shared<Exchange>(std::move(exchange));
-        std::thread([body, answer] {
-          std::this_thread::sleep_for(milliseconds(250));
+        arrived.set_value([body, answer] {
           body->read_all(1000, [body, answer](Result<std::string> all) {
             answer->respond(all ? server::Response(200, "text/plain", *std::move(all)) : server::plain_response(400));
           });
-        }).detach();
+        });
       },
       settings);
   Raw client(port());
   client.send("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  const auto ask_for_the_body = arrived.get_future().get();
+  EXPECT_TRUE(header_time_runs_out());
+  ask_for_the_body();
   EXPECT_EQ(client.until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
   EXPECT_EQ(body_of(client.ask("abc")), "abc");
 }

@@ -86,7 +86,8 @@ TEST_F(ServerProtocolsEdgesTest, a_client_with_a_window_of_nothing_does_not_esca
 
 TEST_F(ServerProtocolsEdgesTest, a_handler_that_pauses_in_a_body_is_not_held_against_its_client) {
   Settings settings = quick();
-  settings.timeouts.progress = milliseconds(50);
+  settings.loops = 1;
+  settings.timeouts.progress = settings.timeouts.header = milliseconds(50);
   std::promise<std::shared_ptr<server::RequestBody>> body;
   std::promise<int> read;
   std::shared_ptr<Exchange> kept;
@@ -100,7 +101,7 @@ TEST_F(ServerProtocolsEdgesTest, a_handler_that_pauses_in_a_body_is_not_held_aga
   client.send(preface).send(settings_frame()).send(frame(1, end_headers, 1, head_of_post));
   client.send(frame(0, 0, 1, "0123456789"));
   const auto paused = body.get_future().get();
-  std::this_thread::sleep_for(milliseconds(250));
+  EXPECT_TRUE(header_time_runs_out());
   paused->read([&](Result<std::string> piece) { read.set_value(piece ? static_cast<int>(piece->size()) : -1); });
   EXPECT_EQ(read.get_future().get(), 10);
   kept->respond({200, "text/plain", "in his own time"});

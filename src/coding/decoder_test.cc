@@ -271,7 +271,8 @@ std::size_t bytes_in_use() {
   return info.uordblks + info.hblkhd;
 }
 
-// The zstd of HTTP is that of RFC 8878. What its beginnings wrote had other numbers in front, and decoders without limits.
+// The zstd of HTTP is that of RFC 8878. What its beginnings wrote had other numbers in front, and decoders without
+// limits.
 TEST(Decoder, refuses_the_formats_that_zstd_had_before_its_standard_however_they_are_cut) {
   for (const char first : {'\x1E', '\x22', '\x23', '\x24', '\x25', '\x26', '\x27'}) {
     for (const Cut cut : {Cut{}, Cut{1, 1}, Cut{2, 100}}) {

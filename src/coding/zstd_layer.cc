@@ -9,8 +9,9 @@ namespace {
 // RFC 9659: with HTTP a window of more than 8 MiB is refused. Frames may follow each other (RFC 8878 section 3).
 constexpr int window_log_limit = 23;
 
-// Frames and skippable frames begin with 28 or 5x. The library as distributions build it also reads what zstd wrote before
-// version 0.8, with decoders that mind no limit of the window, and only where the first four bytes come in one piece.
+// Frames and skippable frames begin with 28 or 5x. The library as distributions build it also reads what zstd wrote
+// before version 0.8, with decoders that do not know of that limit, and only where the first four bytes come in one
+// piece.
 bool begins_frame(char first) {
   const auto byte = static_cast<unsigned char>(first);
   return byte == 0x28 || (byte & 0xF0) == 0x50;

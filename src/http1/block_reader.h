@@ -1,7 +1,7 @@
-// A head or the trailers of a message, for both sides' decoders. A block is parsed line by line. When all of it is in the
-// input, it is parsed there and copied once, into its Headers; otherwise its bytes gather here, and parsing goes on at the
-// line that was incomplete. A line is judged only when its LF is there, or when it is too long without, so the verdict
-// does not depend on how the bytes were cut.
+// A head or the trailers of a message, for both sides' decoders. A block is parsed line by line. When all of it is in
+// the input, it is parsed there and copied once, into its Headers; otherwise its bytes gather here, and parsing goes
+// on at the line that was incomplete. A line is judged only when its LF is there, or when it is too long without, so
+// the verdict does not depend on how the bytes were cut.
 #pragma once
 
 #include <cstddef>
@@ -29,8 +29,8 @@ class BlockReader {
     slots_.clear();
     line_start_ = 0;
   }
-  // `parse(block, slots)` parses what is there of the block, from line_start() on, and ends with complete_at, wait_at or
-  // a failure. The rest of the block comes in the next input. When it is complete, `fields` holds it.
+  // `parse(block, slots)` parses what is there of the block, from line_start() on, and ends with complete_at, wait_at
+  // or a failure. The rest of the block comes in the next input. When it is complete, `fields` holds it.
   template <class Parse>
   Step next(std::string_view& input, Headers& fields, const Parse& parse);
 
@@ -105,8 +105,8 @@ BlockReader::Step BlockReader::next(std::string_view& input, Headers& fields, co
   return Step::complete;
 }
 
-// The field lines of a block from `line` on, up to the empty one. `is_too_long(line, next)` and `note(name, value, index)`
-// have a say in each.
+// The field lines of a block from `line` on, up to the empty one. `is_too_long(line, next)` and `note(name, value,
+// index)` have a say in each.
 struct FieldLines {
   enum End : unsigned char {
     complete,  // `at` is behind the empty line

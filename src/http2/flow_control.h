@@ -1,5 +1,5 @@
-// How much the peer may send ahead of those who read: a window for each stream, which grows while its reader keeps up, and
-// one for the connection. Whatever comes is credited again once, when it is consumed or when nobody will.
+// How much the peer may send ahead of those who read: a window for each stream, which grows while its reader keeps up,
+// and one for the connection. Whatever comes is credited again once, when it is consumed or when nobody will.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ class FlowControl {
  public:
   FlowControl(std::uint32_t first_window, std::uint32_t stream_window);
 
-  // The connection's window is whole from the start: streams that nobody reads would otherwise stop the others, who alone
-  // could make it grow.
+  // The connection's window is whole from the start: streams that nobody reads would otherwise stop the others, who
+  // alone could make it grow.
   void start(nghttp2_session* session, std::uint32_t connection_window);
   std::uint32_t first_window() const { return first_window_; }  // of each stream; it is for SETTINGS to say
   Window new_window() const { return {.size = first_window_}; }

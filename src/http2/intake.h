@@ -1,8 +1,8 @@
-// What a peer sends, on its way to nghttp2: every frame is counted before anybody looks into it. A flood is made of frames
-// that bring nothing, whatever their type, and of header blocks that do not end.
+// What a peer sends, on its way to nghttp2: every frame is counted before anybody looks into it. A flood is made of
+// frames that bring nothing, whatever their type, and of header blocks that do not end.
 //
-// Every frame costs one but DATA of some size, which costs the peer more than us. If it turns out to be progress it earns
-// more than it cost: then one can tell a flood from a lively connection, which needs to be seen from behind.
+// Every frame costs one but DATA of some size, which costs the peer more than us. If it turns out to be progress it
+// earns more than it cost: then one can tell a flood from a lively connection, which needs to be seen from behind.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -31,13 +31,14 @@ class Intake {
   Intake(std::int64_t idle_frames, std::int64_t idle_frames_per_second, std::size_t header_bytes)
       : allowance_(idle_frames, idle_frames_per_second), most_block_bytes_(4 * header_bytes) {}
 
-  // Gives all of it to session.feed(), a piece at a time. session.object() has a say in every frame, session.blame() hears
-  // what is wrong. What comes behind a failure, or when the session is over, goes nowhere.
+  // Gives all of it to session.feed(), a piece at a time. session.object() has a say in every frame, session.blame()
+  // hears what is wrong. What comes behind a failure, or when the session is over, goes nowhere.
   template <class Session>
   void take(Session& session, std::string_view bytes, TimePoint now);
 
-  // Either side says GOAWAY. With the last stream the session is over, and what comes then is ignored. nghttp2 asks whether
-  // it is so only when it is given bytes: from here on it is given a frame at a time, so that cuts make no difference.
+  // Either side says GOAWAY. With the last stream the session is over, and what comes then is ignored. nghttp2 asks
+  // whether it is so only when it is given bytes: from here on it is given a frame at a time, so that cuts make no
+  // difference.
   void begin_end() { ends_ = true; }
   bool is_over(nghttp2_session* session) const { return ends_ && nghttp2_session_want_read(session) == 0; }
 
@@ -47,7 +48,8 @@ class Intake {
   void earn_data() { allowance_.earn(4); }
   void earn_end() { allowance_.earn(1); }     // of a message: the frame that said so
   void earn_answer() { allowance_.earn(1); }  // if not the one we wanted
-  // What the peer sends to a stream before it hears of our reset costs it nothing: fields, a small piece, its own reset.
+  // What the peer sends to a stream before it hears of our reset costs it nothing: fields, a small piece, its own
+  // reset.
   void earn_reset() { allowance_.earn(4); }
   void earn_sent_data(std::size_t bytes) {
     constexpr std::size_t bytes_per_frame = 1024;
@@ -59,8 +61,8 @@ class Intake {
     constexpr std::uint32_t most_padding = 256;  // and its length
     return frame.type == FrameType::data && frame.length > most_padding ? 0 : 1;
   }
-  // nghttp2 would let them pass. Encoded, fields are hardly ever longer than decoded, but a peer that knows our limit may
-  // still try.
+  // nghttp2 would let them pass. Encoded, fields are hardly ever longer than decoded, but a peer that knows our limit
+  // may still try.
   bool is_endless_block(const FrameHead& frame) {
     constexpr int most_continuations = 8;  // of one header block; nghttp2 may have a limit of its own
     if (frame.type == FrameType::headers) {

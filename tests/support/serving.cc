@@ -131,6 +131,12 @@ std::string ServingTest::url(std::string_view path) const {
   return ::testing::AssertionFailure() << gauges().describe();
 }
 
+::testing::AssertionResult ServingTest::header_time_runs_out() const {
+  const std::string answer = Raw(port()).send("GET / HTTP/1.1\r\nHo").rest();
+  if (status_of(answer) == 408) return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << "a head that does not come was not given up: " << answer;
+}
+
 ::testing::AssertionResult ServingTest::at_rest() const {
   if (eventually([&] { return gauges().quiet(); })) return ::testing::AssertionSuccess();
   return ::testing::AssertionFailure() << gauges().describe();

@@ -64,6 +64,9 @@ class ServingTest : public ::testing::Test {
   server::Gauges gauges() const { return server_->gauges(); }
   // So many connections have ended for that reason, or soon have.
   ::testing::AssertionResult ended_for(server::ConnectionEnd reason, std::uint64_t count) const;
+  // Returns when Timeouts::header, counted from now, has run out by the server's own clock. With one loop, whatever had
+  // its time limit before that has met it too: a limit that must not strike has had its chance.
+  ::testing::AssertionResult header_time_runs_out() const;
   // Nothing is open, or soon will be.
   ::testing::AssertionResult at_rest() const;
 
