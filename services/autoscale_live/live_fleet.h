@@ -1,5 +1,5 @@
-// One fleet that is being scaled: its policy, what the engine remembers of it, and the decisions that were made. All but
-// the threads: whoever calls has the clock, the target and the collector.
+// One fleet that is being scaled: its policy, what the engine remembers of it, and the decisions that were made. All
+// but the threads: whoever calls has the clock, the target and the collector.
 #pragma once
 
 #include <deque>
@@ -42,7 +42,7 @@ class LiveFleet {
   // Any thread.
   void pause(const Pause& pause);  // instead of the policy's own
   void resume();                   // likewise: none
-  Policy policy() const;                          // with the pause that is in force
+  Policy policy() const;           // with the pause that is in force
   FleetStatus status(const TargetView& view, std::string_view kind, const EngineTime& time) const;
   std::vector<DecisionPtr> decisions(std::uint64_t after, std::size_t most) const;
   FleetCounters counters() const;
