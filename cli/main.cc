@@ -8,6 +8,7 @@
 
 #include "autoscale.h"
 #include "backend.h"
+#include "demo.h"
 #include "exit_code.h"
 #include "fetch.h"
 #include "flags.h"
@@ -34,6 +35,7 @@ int run(const ScrapeFlags& flags) { return run_scrape(flags); }
 int run(const MetricsCheckFlags& flags) { return run_metrics_check(flags); }
 int run(const AutoscaleFlags& flags) { return run_autoscale(flags); }
 int run(const BackendFlags& flags) { return run_backend(flags); }
+int run(const DemoFlags& flags) { return run_demo(flags); }
 
 }  // namespace
 }  // namespace trunkline::cli

@@ -8,7 +8,7 @@
 namespace trunkline::traffic {
 namespace {
 
-constexpr Duration turn_length = std::chrono::milliseconds(50);
+constexpr Duration turn_length = std::chrono::milliseconds(20);
 
 std::string time_as_text(TimePoint now) { return std::to_string(now.time_since_epoch().count()); }
 

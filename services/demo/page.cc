@@ -1,0 +1,73 @@
+#include "services/demo/page.h"
+
+#include <utility>
+
+#include "metrics/negotiation.h"
+#include "metrics/process_metrics.h"
+#include "metrics/registry.h"
+#include "metrics/stats_metrics.h"
+#include "server/router.h"
+#include "server/server.h"
+
+namespace trunkline::demo {
+
+class Page::Impl {
+ public:
+  explicit Impl(PageSources sources)
+      : sources_(std::move(sources)), collector_(registry_.collect([this](metrics::ExpositionWriter& writer) {
+          metrics::write_process_metrics(writer);
+          metrics::write_stats(writer, sources_.transport());
+        })) {}
+
+  Result<void> start(const std::string& listen) {
+    server::Router router;
+    router.get("/healthz", [](const server::Request&, server::Exchange exchange) {
+      exchange.respond({200, "text/plain", "ok\n"});
+    });
+    router.get("/metrics", [this](const server::Request& request, server::Exchange exchange) {
+      metrics::Page page = metrics::serve_page(registry_, request.headers.get("Accept").value_or(""),
+                                               request.headers.get("Accept-Encoding").value_or(""));
+      server::Response response{200, page.content_type, std::move(page.body)};
+      response.headers.add("Vary", "Accept, Accept-Encoding");
+      if (!page.content_encoding.empty()) response.headers.add("Content-Encoding", page.content_encoding);
+      exchange.respond(std::move(response));
+    });
+    Result<server::Handler> handler = std::move(router).handler();
+    if (!handler) return std::move(handler).error();
+    server::Settings settings;
+    settings.listen = {{.address = listen}};
+    settings.loops = 1;
+    Result<std::unique_ptr<server::Server>> server = server::Server::start(std::move(settings), *std::move(handler));
+    if (!server) return std::move(server).error();
+    server_ = *std::move(server);
+    return {};
+  }
+
+  const std::string& address() const { return server_->addresses().front(); }
+
+  void stop(Duration limit) {
+    server_->drain(limit);
+    server_.reset();
+  }
+
+ private:
+  const PageSources sources_;
+  metrics::Registry registry_;
+  metrics::Registry::Collector collector_;
+  std::unique_ptr<server::Server> server_;
+};
+
+Page::Page(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Page::~Page() = default;
+
+Result<std::unique_ptr<Page>> Page::start(const std::string& listen, PageSources sources) {
+  auto impl = std::make_unique<Impl>(std::move(sources));
+  if (Result<void> started = impl->start(listen); !started) return started.error();
+  return std::unique_ptr<Page>(new Page(std::move(impl)));
+}
+
+const std::string& Page::address() const { return impl_->address(); }
+
+void Page::stop(Duration limit) { impl_->stop(limit); }
+
+}  // namespace trunkline::demo
