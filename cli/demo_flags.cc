@@ -6,10 +6,10 @@ namespace trunkline::cli {
 namespace {
 
 constexpr const char* demo_help =
-    R"(A fleet of `trunkline backend` processes on loopback, of which each is for 20 WebSockets, grows and shrinks with the
-traffic; four collectors scrape it over one transport; now and then a backend falls silent, which must move nothing.
-Backends that leave send their clients away, and these come back elsewhere. It ends after --seconds, or at Ctrl-C, with a
-summary, and leaves nothing behind.
+    R"(A fleet of `trunkline backend` processes on loopback, of which each is for 20 WebSockets, grows and shrinks with
+the traffic; four collectors scrape it over one transport; now and then a backend falls silent, which must move
+nothing. Backends that leave send their clients away, and these come back elsewhere. It ends after --seconds, or
+at Ctrl-C, with a summary, and leaves nothing behind.
 
 Traffic
   waves    from 20 to 140 WebSockets and back in 40 s

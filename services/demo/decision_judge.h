@@ -1,5 +1,5 @@
-// Were the decisions right? The show knows what an autoscaler cannot: how many WebSockets there really were. A step that
-// was taken while a pod was silent, and that the truth does not bear out, was made by the gap.
+// Were the decisions right? The show knows what an autoscaler cannot: how many WebSockets there really were. A step
+// that was taken while a pod was silent, and that the truth does not bear out, was made by the gap.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The main job on loopback: a fleet of `trunkline backend` processes that grows and shrinks with made-up traffic, scraped
-// by several collectors over one transport, misled by gaps, and what came of it in numbers.
+// The main job on loopback: a fleet of `trunkline backend` processes that grows and shrinks with made-up traffic,
+// scraped by several collectors over one transport, misled by gaps, and what came of it in numbers.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Makes a backend fall silent to scrapers now and then: one that has served for a while, each in its turn. The choice is
-// pure; whoever acts tells the backend.
+// Makes a backend fall silent to scrapers now and then: one that has served for a while, each in its turn. The choice
+// is pure; whoever acts tells the backend.
 #pragma once
 
 #include <map>

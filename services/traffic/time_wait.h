@@ -1,4 +1,5 @@
-// Sockets in TIME_WAIT: what every connection that is not reused leaves behind for a minute, and what a pod runs out of.
+// Sockets in TIME_WAIT: what every connection that is not reused leaves behind for a minute, and what a pod runs out
+// of.
 #pragma once
 
 #include <cstdint>
