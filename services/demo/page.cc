@@ -1,20 +1,39 @@
 #include "services/demo/page.h"
 
+#include <unistd.h>
+
 #include <utility>
 
+#include "base/clock.h"
 #include "metrics/negotiation.h"
 #include "metrics/process_metrics.h"
 #include "metrics/registry.h"
 #include "metrics/stats_metrics.h"
 #include "server/router.h"
 #include "server/server.h"
+#include "services/console/console.h"
 
 namespace trunkline::demo {
+namespace {
+
+console::ConsoleSources with_process(console::ConsoleSources sources) {
+  sources.process = [started = std::chrono::system_clock::now(), since = Clock::now()] {
+    return console::ProcessFacts{.version = TRUNKLINE_VERSION,
+                                 .pid = getpid(),
+                                 .started = started,
+                                 .uptime = Clock::now() - since,
+                                 .ready = true,
+                                 .services = {{.name = "demo", .ready = true}}};
+  };
+  return sources;
+}
+
+}  // namespace
 
 class Page::Impl {
  public:
-  explicit Impl(PageSources sources)
-      : sources_(std::move(sources)), collector_(registry_.collect([this](metrics::ExpositionWriter& writer) {
+  explicit Impl(console::ConsoleSources sources)
+      : sources_(with_process(std::move(sources))), collector_(registry_.collect([this](metrics::ExpositionWriter& writer) {
           metrics::write_process_metrics(writer);
           metrics::write_stats(writer, sources_.transport());
         })) {}
@@ -32,6 +51,7 @@ class Page::Impl {
       if (!page.content_encoding.empty()) response.headers.add("Content-Encoding", page.content_encoding);
       exchange.respond(std::move(response));
     });
+    console_ = console::add_console(router, sources_);
     Result<server::Handler> handler = std::move(router).handler();
     if (!handler) return std::move(handler).error();
     server::Settings settings;
@@ -46,21 +66,23 @@ class Page::Impl {
   const std::string& address() const { return server_->addresses().front(); }
 
   void stop(Duration limit) {
+    console_->stop();  // its streams would hold up the drain
     server_->drain(limit);
     server_.reset();
   }
 
  private:
-  const PageSources sources_;
+  const console::ConsoleSources sources_;
   metrics::Registry registry_;
   metrics::Registry::Collector collector_;
+  std::shared_ptr<console::Console> console_;
   std::unique_ptr<server::Server> server_;
 };
 
 Page::Page(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Page::~Page() = default;
 
-Result<std::unique_ptr<Page>> Page::start(const std::string& listen, PageSources sources) {
+Result<std::unique_ptr<Page>> Page::start(const std::string& listen, console::ConsoleSources sources) {
   auto impl = std::make_unique<Impl>(std::move(sources));
   if (Result<void> started = impl->start(listen); !started) return started.error();
   return std::unique_ptr<Page>(new Page(std::move(impl)));

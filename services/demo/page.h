@@ -1,28 +1,19 @@
-// What the show shows of itself to a browser and to Prometheus.
+// What the show shows of itself: the console to a browser, metrics to Prometheus.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <trunkline/result.hpp>
-#include <trunkline/stats.hpp>
 
-#include "services/autoscale_live/fleet_view.h"
-#include "services/scrape/snapshot.h"
+#include "services/console/sources.h"
 
 namespace trunkline::demo {
 
-struct PageSources {
-  std::function<Stats()> transport;  // the traffic's
-  std::function<std::vector<scrape::SnapshotPtr>()> targets;
-  const autoscale::FleetView* fleets = nullptr;
-};
-
 class Page {
  public:
-  static Result<std::unique_ptr<Page>> start(const std::string& listen, PageSources sources);
+  // `transport`, `targets` and `fleets` of the sources are asked; who we are is known here.
+  static Result<std::unique_ptr<Page>> start(const std::string& listen, console::ConsoleSources sources);
   ~Page();
   Page(const Page&) = delete;
   Page& operator=(const Page&) = delete;
