@@ -47,7 +47,7 @@ std::optional<std::size_t> whole_number(const std::string& text, std::size_t mos
   return number;
 }
 
-server::Response text_response(int status, std::string text) {
+server::Response text_response(int status, const std::string& text) {
   return {status, "text/plain; charset=utf-8", text + "\n"};
 }
 

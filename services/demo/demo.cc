@@ -52,7 +52,7 @@ scrape::CollectorSettings collector_settings(const DemoSettings& settings, int n
   made.schedule = scrape::settings_for(scrape_interval);
   made.schedule.seed = static_cast<std::uint64_t>(number) + 1;
   made.aligned = false;
-  made.other_targets = static_cast<std::size_t>((settings.collectors - 1) * most_replicas);
+  made.other_targets = static_cast<std::size_t>(settings.collectors) * most_replicas;
   // One connection to a backend does for all of them: who finds it taken waits for a millisecond.
   made.options.limits.open_per_host = 1;
   return made;
@@ -151,6 +151,7 @@ std::vector<std::string> Demo::Impl::present() const {
 
 std::vector<scrape::SnapshotPtr> Demo::Impl::snapshots() const {
   std::vector<scrape::SnapshotPtr> all;
+  all.reserve(collectors_.size());
   for (const auto& collector : collectors_) all.push_back(collector->latest());
   return all;
 }

@@ -201,17 +201,25 @@ void Traffic::Driver::connect(const Steps::Open& open) {
   Client(transport).start_websocket(
       get("ws://" + open.backend + "/ws"), WebSocketOptions(),
       [self = shared_from_this(), id = open.id, transport](Result<WebSocket> socket) {
-        std::shared_ptr<Session> session;
-        if (socket) session = std::make_shared<Session>(Session{id, transport, *std::move(socket), {}, false});
+        if (!socket) return self->did_not_connect(id, socket.error(), transport);
         {
           const std::lock_guard lock(self->mutex_);
-          ++(session ? self->figures_.connects : self->figures_.connects_failed);
-          self->figures_.open += session ? 1 : 0;
-          if (!session) self->note(socket.error());
-          if (!session && self->settings_.naive) self->buried_.push_back(transport);
+          ++self->figures_.connects;
+          ++self->figures_.open;
         }
-        self->put({session ? Event::opened : Event::failed, id, session});
+        auto session = std::make_shared<Session>(Session{id, transport, *std::move(socket), {}, false});
+        self->put({Event::opened, id, std::move(session)});
       });
+}
+
+void Traffic::Driver::did_not_connect(std::uint64_t id, const Error& error, std::shared_ptr<Transport> transport) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++figures_.connects_failed;
+    note(error);
+    if (settings_.naive) buried_.push_back(std::move(transport));
+  }
+  put({Event::failed, id});
 }
 
 void Traffic::Driver::listen(const std::shared_ptr<Session>& session) {

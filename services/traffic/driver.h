@@ -45,6 +45,7 @@ class Traffic::Driver : public std::enable_shared_from_this<Driver> {
   void leave_all(TimePoint until);
 
   void connect(const Steps::Open& open);
+  void did_not_connect(std::uint64_t id, const Error& error, std::shared_ptr<Transport> transport);
   void close(std::uint64_t id);
   void listen(const std::shared_ptr<Session>& session);
   void ask(const std::shared_ptr<Call>& call, const std::string& backend);
