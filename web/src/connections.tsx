@@ -1,22 +1,22 @@
 // Every route: what is open, why it was opened, and how much of it was used again.
 import { useState } from "preact/hooks";
+import type { Cycle } from "./api";
 import { Chart, Spark } from "./chart";
 import { count, decimal, percent, plural, rate } from "./numbers";
-import { lastRate, rates, tail } from "./rates";
+import { lastRate, rates, shownSpan, tail } from "./rates";
 import { RouteRow } from "./route";
 import { forgetRoute, serverNow, state, useStore, watchRoute } from "./store";
-
-const chartSpan = 1800;
+import { kinds } from "./words";
 
 function Headline() {
   const { transport, history } = state;
   if (!transport) return null;
   const { pool } = transport;
   const figures = [
-    { name: "open", label: "open sockets", value: count(transport.sockets_open || pool.open),
-      note: transport.sockets_limit > 0 ? `of ${count(transport.sockets_limit)} allowed` : "", values: tail(history.open!, 300) },
-    { name: "reuse", label: "on a connection that was there", value: percent(pool.reused, pool.granted),
-      note: `${count(pool.granted - pool.reused)} of ${plural(pool.granted, "request")} had to wait for a dial`,
+    { name: "open", label: "open sockets", value: count(pool.open),
+      note: transport.sockets.limit > 0 ? `this process may have ${count(transport.sockets.limit)}` : "", values: tail(history.open!, 300) },
+    { name: "reuse", label: "of requests reused a connection", value: percent(pool.reused, pool.granted),
+      note: pool.granted === 0 ? "no request yet" : `${count(pool.granted - pool.reused)} of ${count(pool.granted)} needed a new one`,
       values: tail(rates(history, "reused", 10), 300) },
     { name: "dials", label: "dials a second", value: rate(lastRate(history, "dials", 10)),
       note: `${count(pool.dials_started)} since the start, ${count(pool.dials_failed)} failed`,
@@ -38,10 +38,25 @@ function Headline() {
   );
 }
 
+// How the last scrapes went, where something is scraped.
+function Scrapes() {
+  const { cycles } = state;
+  if (cycles.length === 0) return null;
+  const sum = (of: (cycle: Cycle) => number) => cycles.reduce((all, cycle) => all + of(cycle), 0);
+  const missing = sum((cycle) => cycle.missing);
+  return (
+    <p class="scrapes">
+      <strong>Last scrape.</strong> {plural(sum((cycle) => cycle.fresh + cycle.late), "target")} answered,{" "}
+      {missing === 0 ? "none is missing" : <span class="warn">{count(missing)} missing</span>}; {count(sum((cycle) => cycle.reused))}{" "}
+      on connections that were there, {plural(sum((cycle) => cycle.dials), "dial")}.
+    </p>
+  );
+}
+
 function Course() {
   const { history } = state;
   const until = Math.max(serverNow(), history.t[history.t.length - 1] ?? 0);
-  const shared = { span: chartSpan, until, height: 170 };
+  const shared = { span: shownSpan(history), until, height: 170 };
   return (
     <section class="charts">
       <div class="panel">
@@ -53,7 +68,7 @@ function Course() {
       </div>
       <div class="panel">
         <h2>Connections</h2>
-        <Chart {...shared} label="Open and used connections over the last half hour" unit={count}
+        <Chart {...shared} label="Open and used connections over the last half hour" whole unit={count}
                lines={[{ label: "open", colour: "blue", fill: true, format: count },
                        { label: "in use", colour: "teal", fill: true, format: count },
                        { label: "queued", colour: "amber", dash: [4, 3], format: count }]}
@@ -89,6 +104,7 @@ export function Connections() {
   return (
     <>
       <Headline />
+      <Scrapes />
       <Course />
       <section>
         <div class="title">
@@ -118,6 +134,12 @@ export function Connections() {
                         toggle={() => toggle(route.key || route.route)} />
             ))}
           </div>
+        )}
+        {shown.length > 0 && (
+          <p class="kinds">
+            <span>Why connections were dialled:</span>
+            {kinds.map(({ kind, label }) => <span key={kind}><span class={`key ${kind}`} aria-hidden="true" />{label}</span>)}
+          </p>
         )}
         {transport.routes_left_out > 0 && (
           <p class="muted">{plural(transport.routes_left_out, "less busy route")} not listed.</p>

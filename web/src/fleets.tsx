@@ -4,10 +4,9 @@ import { Chart, type Shade } from "./chart";
 import { DecisionList } from "./decisions";
 import { count, decimal, plural } from "./numbers";
 import { Pods } from "./pods";
+import { shownSpan } from "./rates";
 import { Simulator } from "./simulator";
 import { type FleetMemory, serverNow, useStore } from "./store";
-
-const chartSpan = 1800;
 
 export function Fleets() {
   const { fleets, transport } = useStore();
@@ -118,14 +117,13 @@ function gapsOf(memory: FleetMemory, until: number): Shade[] {
   const { t, carried, missing } = memory.history;
   const shades: Shade[] = [];
   for (let i = 0; i < t.length; i++) {
-    const without = carried![i]! + missing![i]!;
-    if (without <= 0) continue;
+    if (carried![i]! + missing![i]! <= 0) continue;
     const to = t[i + 1] ?? until;
     const last = shades[shades.length - 1];
     if (last && last.to === t[i]) {
       last.to = to;
     } else {
-      shades.push({ from: t[i]!, to, words: `${count(without)} of ${count(memory.history.expected![i]!)}` });
+      shades.push({ from: t[i]!, to });
     }
   }
   return shades;
@@ -140,8 +138,8 @@ function FleetChart({ memory }: { memory: FleetMemory }) {
   const held = (name: string, now?: number) => [...history[name]!, now ?? history[name]![history.t.length - 1]!];
   return (
     <>
-      <Chart label={`Replicas, bounds and demand of ${fleet.name} over the last half hour`} height={230} span={chartSpan}
-             until={until} unit={count} bands={[[2, 1]]} shades={gaps}
+      <Chart label={`Replicas, bounds and demand of ${fleet.name} over the last half hour`} height={230} span={shownSpan(history)}
+             until={until} whole unit={count} bands={[[2, 1]]} shades={gaps}
              lines={[
                { label: "demand, at least", colour: "violet", width: 1, format: decimal },
                { label: "at most", colour: "violet", width: 1, format: decimal },

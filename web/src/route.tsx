@@ -3,11 +3,9 @@ import type { Route } from "./api";
 import { ConnectionBar, DialBar, Reasons } from "./bars";
 import { Chart } from "./chart";
 import { count, decimal, duration, percent, plural, rate } from "./numbers";
-import { rates } from "./rates";
+import { rates, shownSpan } from "./rates";
 import { serverNow, state } from "./store";
 import { closingWords, dialReasons, missWords } from "./words";
-
-const chartSpan = 1800;
 
 export function RouteRow({ route, unfolded, toggle }: { route: Route; unfolded: boolean; toggle: () => void }) {
   const latency = state.latencies.get(route.route);
@@ -18,15 +16,17 @@ export function RouteRow({ route, unfolded, toggle }: { route: Route; unfolded: 
       <button type="button" class="route-line" aria-expanded={unfolded} aria-controls={id} onClick={toggle}>
         <span class="name">
           <span class="place">{route.route}</span>
-          <span class="chip">{route.protocol || "not yet known"}</span>
-          {route.advice !== "" && <span class="chip advised">advice</span>}
+          <span class="chips">
+            <span class="chip">{route.protocol || "not yet known"}</span>
+            {route.advice !== "" && <span class="chip advised">advice</span>}
+          </span>
         </span>
         <span class="cell connections">
           <b>{count(route.open)}</b>
           <ConnectionBar inUse={inUse} idle={route.idle} other={route.draining} />
           <small>{count(inUse)} in use · {count(route.idle)} idle</small>
         </span>
-        <span class="cell queued" data-label="queued"><b class={route.waiting > 0 ? "warn" : ""}>{count(route.waiting)}</b></span>
+        <span class="cell queued" data-label="queued"><b class={route.waiting > 0 ? "warn" : "zero"}>{count(route.waiting)}</b></span>
         <span class="cell dials">
           <b>{count(route.dials_started)}</b>
           <DialBar reasons={route.dials_by_reason} />
@@ -79,15 +79,15 @@ function Detail({ route }: { route: Route }) {
       {history && history.t.length > 1 && (
         <div class="charts">
           <div>
-            <Chart label={`Connections of ${route.route} over the last half hour`} height={130} span={chartSpan}
-                   until={serverNow()} unit={count}
+            <Chart label={`Connections of ${route.route} over the last half hour`} height={130} span={shownSpan(history)}
+                   until={serverNow()} whole unit={count}
                    lines={[{ label: "open", colour: "blue", fill: true, format: count },
                            { label: "in use", colour: "teal", fill: true, format: count },
                            { label: "queued", colour: "amber", dash: [4, 3], format: count }]}
                    data={[history.t, history.open!, history.in_use!, history.waiting!]} />
           </div>
           <div>
-            <Chart label={`Requests and dials of ${route.route} over the last half hour`} height={130} span={chartSpan}
+            <Chart label={`Requests and dials of ${route.route} over the last half hour`} height={130} span={shownSpan(history)}
                    until={serverNow()} unit={decimal}
                    lines={[{ label: "requests / s", colour: "blue", fill: true, format: rate },
                            { label: "dials / s", colour: "coral", width: 2.25, format: rate }]}
