@@ -89,7 +89,7 @@ class Demo::Impl {
 
   const DemoSettings settings_;
   const std::shared_ptr<const scrape::Job> job_;
-  std::unique_ptr<Fleet> fleet_;
+  std::unique_ptr<autoscale::Autoscaler> fleet_;
   std::vector<std::shared_ptr<scrape::SetSource>> sources_;
   std::vector<std::unique_ptr<scrape::Collector>> collectors_;
   std::unique_ptr<traffic::Traffic> traffic_;
@@ -117,7 +117,7 @@ Result<void> Demo::Impl::start() {
   summary_.shape = settings_.shape;
   summary_.naive = settings_.naive;
   summary_.collectors = settings_.collectors;
-  Result<std::unique_ptr<Fleet>> fleet = Fleet::start(settings_);
+  Result<std::unique_ptr<autoscale::Autoscaler>> fleet = start_fleet(settings_.program, settings_.first_port);
   if (!fleet) return std::move(fleet).error();
   fleet_ = *std::move(fleet);
   for (int i = 0; i < settings_.collectors; ++i) {
@@ -135,7 +135,7 @@ Result<void> Demo::Impl::start() {
     Result<std::unique_ptr<Page>> page =
         Page::start(settings_.listen, {.transport = [this] { return traffic_->transport_stats(); },
                                        .targets = [this] { return snapshots(); },
-                                       .fleets = &fleet_->view()});
+                                       .fleets = fleet_.get()});
     if (!page) return std::move(page).error();
     page_ = *std::move(page);
   }
@@ -150,8 +150,8 @@ std::vector<std::string> Demo::Impl::present() const {
 }
 
 std::vector<scrape::SnapshotPtr> Demo::Impl::snapshots() const {
-  std::vector<scrape::SnapshotPtr> all;
-  all.reserve(collectors_.size());
+  std::vector<scrape::SnapshotPtr> all = fleet_->snapshots();
+  all.reserve(all.size() + collectors_.size());
   for (const auto& collector : collectors_) all.push_back(collector->latest());
   return all;
 }
@@ -167,7 +167,7 @@ void Demo::Impl::watch() {
 
 void Demo::Impl::look(TimePoint now) {
   judge_.truth(traffic_->figures().open, now);
-  for (const autoscale::FleetStatus& fleet : fleet_->view().fleets()) look_at(fleet, now);
+  for (const autoscale::FleetStatus& fleet : fleet_->fleets()) look_at(fleet, now);
   const std::uint64_t time_wait =
       traffic::time_wait_now(static_cast<std::uint16_t>(settings_.first_port),
                              static_cast<std::uint16_t>(settings_.first_port + port_count - 1));
@@ -188,7 +188,7 @@ void Demo::Impl::look_at(const autoscale::FleetStatus& fleet, TimePoint now) {
     silent += pod.input == autoscale::InputState::missing || pod.input == autoscale::InputState::carried ? 1 : 0;
   }
   std::string last_reason;
-  for (const autoscale::DecisionPtr& entry : fleet_->view().decisions(fleet.name, judged_, decisions_at_once)) {
+  for (const autoscale::DecisionPtr& entry : fleet_->decisions(fleet.name, judged_, decisions_at_once)) {
     judge_.judge(entry->decision);
     judged_ = entry->number;
     if (entry->decision.action != autoscale::Action::hold) last_reason = entry->decision.reason;
@@ -260,7 +260,7 @@ Summary Demo::Impl::stop(Duration limit) {
   page_.reset();
   for (const auto& collector : collectors_) collector->stop();
   if (traffic_) traffic_->stop(left() / 2);
-  if (fleet_) fleet_->stop(left());
+  if (fleet_) fleet_->drain(left());
   return summary();
 }
 

@@ -26,8 +26,6 @@ struct DemoSettings {
   Duration gap_for = std::chrono::seconds(5);
 };
 
-inline constexpr int port_count = 64;
-
 struct ReplicaPoint {
   Duration at{0};  // since the start
   int asked = 0;

@@ -2,28 +2,18 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include <trunkline/result.hpp>
 
-#include "services/autoscale_live/fleet_view.h"
-#include "services/demo/demo.h"
+#include "services/autoscale_live/autoscaler.h"
 
 namespace trunkline::demo {
 
-class Fleet {
- public:
-  static Result<std::unique_ptr<Fleet>> start(const DemoSettings& settings);
-  ~Fleet();
-  Fleet(const Fleet&) = delete;
-  Fleet& operator=(const Fleet&) = delete;
+// They take one of so many ports.
+inline constexpr int port_count = 64;
 
-  const autoscale::FleetView& view() const;
-  void stop(Duration limit);  // processes are told to go, and killed at the limit
-
- private:
-  class Impl;
-  explicit Fleet(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
-};
+// `program` is a trunkline binary. Whatever it starts dies with this process. To be ended with drain().
+Result<std::unique_ptr<autoscale::Autoscaler>> start_fleet(const std::string& program, int first_port);
 
 }  // namespace trunkline::demo
