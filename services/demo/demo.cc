@@ -22,6 +22,7 @@ namespace trunkline::demo {
 namespace {
 
 constexpr Duration look_every = std::chrono::milliseconds(200);
+constexpr Duration count_every = std::chrono::seconds(2);  // the kernel looks through all of its sockets for that
 constexpr std::size_t most_points = 10'000;
 constexpr std::size_t decisions_at_once = 100;
 
@@ -100,6 +101,7 @@ class Demo::Impl {
   std::uint64_t judged_ = 0;          // the newest decision's number
   DecisionJudge judge_;
   GapMaker gaps_;
+  TimePoint count_at_ = TimePoint::min();
 
   mutable std::mutex mutex_;  // what follows
   std::condition_variable stopping_changed_;
@@ -133,9 +135,11 @@ Result<void> Demo::Impl::start() {
   traffic_ = std::make_unique<traffic::Traffic>(traffic_settings(settings_), [this] { return present(); });
   if (!settings_.listen.empty()) {
     Result<std::unique_ptr<Page>> page =
-        Page::start(settings_.listen, {.transport = [this] { return traffic_->transport_stats(); },
-                                       .targets = [this] { return snapshots(); },
-                                       .fleets = fleet_.get()});
+        Page::start(settings_.listen,
+                    {.transport = [this] { return traffic_->transport_stats(); },
+                     .targets = [this] { return snapshots(); },
+                     .fleets = fleet_.get()},
+                    [this](metrics::ExpositionWriter& writer) { fleet_->write_metrics(writer); });
     if (!page) return std::move(page).error();
     page_ = *std::move(page);
   }
@@ -168,9 +172,12 @@ void Demo::Impl::watch() {
 void Demo::Impl::look(TimePoint now) {
   judge_.truth(traffic_->figures().open, now);
   for (const autoscale::FleetStatus& fleet : fleet_->fleets()) look_at(fleet, now);
-  const std::uint64_t time_wait =
-      traffic::time_wait_now(static_cast<std::uint16_t>(settings_.first_port),
-                             static_cast<std::uint16_t>(settings_.first_port + port_count - 1));
+  std::uint64_t time_wait = 0;
+  if (now >= count_at_) {
+    count_at_ = now + count_every;
+    time_wait = traffic::time_wait_now(static_cast<std::uint16_t>(settings_.first_port),
+                                       static_cast<std::uint16_t>(settings_.first_port + port_count - 1));
+  }
   const std::lock_guard lock(mutex_);
   summary_.time_wait = std::max(summary_.time_wait, time_wait);
   summary_.decisions = judge_.figures();

@@ -16,7 +16,7 @@ autoscale::Policy demo_policy() {
   rules.up = {.stabilise = seconds(0),
               .select = autoscale::Select::max,
               .policies = {{RatePolicy::Kind::percent, 100, seconds(4)}, {RatePolicy::Kind::pods, 3, seconds(4)}}};
-  rules.down = {.stabilise = seconds(6),
+  rules.down = {.stabilise = seconds(4),
                 .select = autoscale::Select::max,
                 .policies = {{RatePolicy::Kind::pods, 1, scrape_interval}}};
   rules.drain.deadline = seconds(20);

@@ -32,10 +32,13 @@ console::ConsoleSources with_process(console::ConsoleSources sources) {
 
 class Page::Impl {
  public:
-  explicit Impl(console::ConsoleSources sources)
-      : sources_(with_process(std::move(sources))), collector_(registry_.collect([this](metrics::ExpositionWriter& writer) {
+  Impl(console::ConsoleSources sources, metrics::Registry::Collect metrics)
+      : sources_(with_process(std::move(sources))),
+        more_(std::move(metrics)),
+        collector_(registry_.collect([this](metrics::ExpositionWriter& writer) {
           metrics::write_process_metrics(writer);
           metrics::write_stats(writer, sources_.transport());
+          more_(writer);
         })) {}
 
   Result<void> start(const std::string& listen) {
@@ -73,6 +76,7 @@ class Page::Impl {
 
  private:
   const console::ConsoleSources sources_;
+  const metrics::Registry::Collect more_;
   metrics::Registry registry_;
   metrics::Registry::Collector collector_;
   std::shared_ptr<console::Console> console_;
@@ -82,8 +86,9 @@ class Page::Impl {
 Page::Page(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Page::~Page() = default;
 
-Result<std::unique_ptr<Page>> Page::start(const std::string& listen, console::ConsoleSources sources) {
-  auto impl = std::make_unique<Impl>(std::move(sources));
+Result<std::unique_ptr<Page>> Page::start(const std::string& listen, console::ConsoleSources sources,
+                                          metrics::Registry::Collect metrics) {
+  auto impl = std::make_unique<Impl>(std::move(sources), std::move(metrics));
   if (Result<void> started = impl->start(listen); !started) return started.error();
   return std::unique_ptr<Page>(new Page(std::move(impl)));
 }

@@ -6,14 +6,16 @@
 
 #include <trunkline/result.hpp>
 
+#include "metrics/registry.h"
 #include "services/console/sources.h"
 
 namespace trunkline::demo {
 
 class Page {
  public:
-  // `transport`, `targets` and `fleets` of the sources are asked; who we are is known here.
-  static Result<std::unique_ptr<Page>> start(const std::string& listen, console::ConsoleSources sources);
+  // `transport`, `targets` and `fleets` of the sources are asked; who we are is known here. `metrics` adds to /metrics.
+  static Result<std::unique_ptr<Page>> start(const std::string& listen, console::ConsoleSources sources,
+                                             metrics::Registry::Collect metrics);
   ~Page();
   Page(const Page&) = delete;
   Page& operator=(const Page&) = delete;

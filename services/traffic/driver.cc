@@ -31,6 +31,7 @@ struct Traffic::Driver::Session {
 
 struct Traffic::Driver::Call {
   std::shared_ptr<Transport> transport;
+  std::string backend;
   TimePoint asked{};
   bool again = false;
 };
@@ -110,10 +111,12 @@ void Traffic::Driver::take_events(TimePoint now) {
       listen(event.session);
       if (!population_.has(event.id)) close(event.id);  // it was to leave before it had come
     } else if (event.kind == Event::failed) {
-      population_.failed(event.id, now);
+      population_.refused(event.id, now);
     } else {
-      population_.closed(event.id);
-      sessions_.erase(event.id);
+      const auto session = sessions_.find(event.id);
+      if (session == sessions_.end()) continue;
+      if (!session->second->leaving) population_.refused(event.id, now);
+      sessions_.erase(session);
     }
   }
 }
@@ -151,7 +154,7 @@ void Traffic::Driver::send_requests(TimePoint now) {
     requests_owed_ -= std::floor(requests_owed_);
     return;
   }
-  for (const auto& call : again) ask(call, present_[turn_++ % present_.size()]);
+  for (const auto& call : again) ask(call, next_backend(call->backend));
   for (; requests_owed_ >= 1; requests_owed_ -= 1) {
     if (requests_open_ >= settings_.requests_at_once) {
       const std::lock_guard lock(mutex_);
@@ -161,8 +164,14 @@ void Traffic::Driver::send_requests(TimePoint now) {
     ++requests_open_;
     auto call = std::make_shared<Call>();
     call->asked = Clock::now();
-    ask(call, present_[turn_++ % present_.size()]);
+    ask(call, next_backend({}));
   }
+}
+
+// Each in its turn; the one to be left out only where there is no other.
+const std::string& Traffic::Driver::next_backend(const std::string& but_not) {
+  const std::string& next = present_[turn_++ % present_.size()];
+  return next == but_not ? present_[turn_++ % present_.size()] : next;
 }
 
 // Waits for everything that callbacks will still tell of.
@@ -195,11 +204,12 @@ void Traffic::Driver::note(const Error& error) { figures_.last_error = error.des
 
 // --- WebSockets
 
+// On a connection of its own, which it needs anyway: the idle ones stay for the requests.
 void Traffic::Driver::connect(const Steps::Open& open) {
   ++connecting_;
   const std::shared_ptr<Transport> transport = next_transport();
   Client(transport).start_websocket(
-      get("ws://" + open.backend + "/ws"), WebSocketOptions(),
+      get("ws://" + open.backend + "/ws").fresh_connection(), WebSocketOptions(),
       [self = shared_from_this(), id = open.id, transport](Result<WebSocket> socket) {
         if (!socket) return self->did_not_connect(id, socket.error(), transport);
         {
@@ -254,6 +264,7 @@ void Traffic::Driver::close(std::uint64_t id) {
 
 void Traffic::Driver::ask(const std::shared_ptr<Call>& call, const std::string& backend) {
   call->transport = next_transport();
+  call->backend = backend;
   Client(call->transport)
       .start(get("http://" + backend + "/").total_timeout(std::chrono::seconds(10)),
              [self = shared_from_this(), call](const Result<Response>& response) { self->answered(call, response); });

@@ -43,6 +43,7 @@ class Traffic::Driver : public std::enable_shared_from_this<Driver> {
   void send_messages(TimePoint now);
   void send_requests(TimePoint now);
   void leave_all(TimePoint until);
+  const std::string& next_backend(const std::string& but_not);
 
   void connect(const Steps::Open& open);
   void did_not_connect(std::uint64_t id, const Error& error, std::shared_ptr<Transport> transport);

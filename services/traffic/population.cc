@@ -32,7 +32,7 @@ Steps Population::steps(std::size_t wanted, const std::vector<std::string>& back
   return steps;
 }
 
-void Population::failed(std::uint64_t id, TimePoint now) {
+void Population::refused(std::uint64_t id, TimePoint now) {
   const auto member = members_.find(id);
   if (member == members_.end()) return;
   left_alone_[member->second] = now + left_alone_for;

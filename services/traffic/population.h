@@ -32,9 +32,9 @@ class Population {
   // What to do so that there are `wanted`. Those that are to be opened count from now on; those to be closed no more.
   Steps steps(std::size_t wanted, const std::vector<std::string>& backends, TimePoint now);
 
-  // It could not connect: that backend is left alone for a moment.
-  void failed(std::uint64_t id, TimePoint now);
-  // It was closed, by whomever. Unknown ones are ignored.
+  // It could not connect, or was sent away: that backend, which may be the least loaded now, is left alone for a moment.
+  void refused(std::uint64_t id, TimePoint now);
+  // It was closed, as we wished. Unknown ones are ignored, here and there.
   void closed(std::uint64_t id);
 
   std::size_t size() const { return members_.size(); }

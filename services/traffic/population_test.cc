@@ -41,9 +41,9 @@ TEST(TrafficPopulation, lets_the_oldest_of_the_busiest_go) {
 TEST(TrafficPopulation, who_was_sent_away_comes_back_elsewhere) {
   Population population(Placement::least_loaded, 100);
   population.steps(2, Backends{"a", "b"}, start);
-  population.closed(1);
+  population.refused(1, start);
   EXPECT_EQ(population.size(), 1U);
-  const Steps steps = population.steps(2, Backends{"b"}, start);
+  const Steps steps = population.steps(2, Backends{"a", "b"}, start);
   ASSERT_EQ(steps.opens.size(), 1U);
   EXPECT_EQ(steps.opens[0].backend, "b");
   EXPECT_EQ(steps.opens[0].id, 3U);
@@ -52,7 +52,7 @@ TEST(TrafficPopulation, who_was_sent_away_comes_back_elsewhere) {
 TEST(TrafficPopulation, leaves_a_backend_that_failed_alone_for_a_moment) {
   Population population(Placement::least_loaded, 100);
   population.steps(1, Backends{"a"}, start);
-  population.failed(1, start);
+  population.refused(1, start);
   EXPECT_EQ(population.size(), 0U);
   EXPECT_TRUE(population.steps(1, Backends{"a"}, start).opens.empty());
   EXPECT_EQ(population.steps(1, Backends{"a", "b"}, start).opens.at(0).backend, "b");
@@ -67,7 +67,7 @@ TEST(TrafficPopulation, goes_in_small_steps_and_waits_while_there_is_no_backend)
   EXPECT_EQ(population.steps(0, Backends{"a"}, start).closes.size(), 3U);
   EXPECT_EQ(population.size(), 3U);
   population.closed(99);
-  population.failed(99, start);
+  population.refused(99, start);
   EXPECT_EQ(population.size(), 3U);
 }
 

@@ -5,7 +5,11 @@
 namespace trunkline::traffic {
 
 Options TrafficSettings::usual_options() {
-  return Options::standard().derive([](Options& options) { options.isolation = "traffic"; });
+  return Options::standard().derive([](Options& options) {
+    options.isolation = "traffic";
+    // WebSockets keep their connections: with 64 to a host the requests would wait in line behind a crowd of them.
+    options.limits.open_per_host = 2048;
+  });
 }
 
 Traffic::Traffic(TrafficSettings settings, Backends backends)
