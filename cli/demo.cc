@@ -46,15 +46,15 @@ bool wait_for_end(const sigset_t& ends, TimePoint until, const demo::Demo& runni
 }  // namespace
 
 int run_demo(const DemoFlags& flags) {
-  const auto misuse = [](const std::string& message) {
+  const auto refuse = [](const std::string& message) {
     std::fprintf(stderr, "trunkline demo: %s\n", message.c_str());
     return exit_misuse;
   };
   Duration limit = longest_demo;
   if (!flags.seconds.empty()) {
     const auto parsed = parse_duration(flags.seconds);
-    if (!parsed) return misuse("--seconds: " + parsed.error().message);
-    if (*parsed > longest_demo) return misuse("--seconds: at most " + print_duration(longest_demo));
+    if (!parsed) return refuse("--seconds: " + parsed.error().message);
+    if (*parsed > longest_demo) return refuse("--seconds: at most " + print_duration(longest_demo));
     limit = *parsed;
   }
   // Before any thread starts: all of them leave these signals to the wait.
@@ -69,7 +69,7 @@ int run_demo(const DemoFlags& flags) {
   settings.listen = flags.listen;
   settings.first_port = flags.first_port;
   const auto started = demo::Demo::start(settings);
-  if (!started) return misuse(started.error().message);
+  if (!started) return refuse(started.error().message);
   demo::Demo& running = **started;
   const bool on_terminal = !flags.json && isatty(STDERR_FILENO) == 1;
   if (!flags.json) {

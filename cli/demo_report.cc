@@ -187,6 +187,7 @@ std::string demo_table(const Summary& summary) {
   row("gaps", std::to_string(summary.gaps) + " made; " + std::to_string(decisions.with_gap) + " decisions with one, " +
                   std::to_string(decisions.gaps_survived) + " right all the same");
   row("  moved by a gap", std::to_string(decisions.moved_by_gap));
+  if (!summary.naive) row("all dials", dials_text(summary.transport.pool.dials_by_reason));
   row("this process", demo_text("%.2f s of CPU time", summary.cpu_seconds) + "; at most " +
                           std::to_string(summary.time_wait) + " sockets to backends in TIME_WAIT");
   if (!traffic.last_error.empty()) row("last error", traffic.last_error);
@@ -204,6 +205,12 @@ std::string demo_json(const Summary& summary) {
   add_fleet(json, summary);
   json.key("process").open('{').key("cpu_seconds").number(summary.cpu_seconds);
   add_counts(json, {{"time_wait_most", summary.time_wait}});
+  json.close('}');
+  json.key("pool").open('{');
+  add_counts(json, {{"dials", summary.transport.pool.dials_started}});
+  json.key("dials_by_reason");
+  add_dials(json, summary.transport.pool.dials_by_reason);
+  json.key("broken_law").text_or_null(summary.transport.broken_law());
   json.close('}').close('}');
   return json.take() + "\n";
 }

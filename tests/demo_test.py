@@ -86,6 +86,10 @@ class DemoTest(unittest.TestCase):
         self.assertGreater(requests["reuse_ratio"], 0.9)
         self.assertGreater(websockets["sent_away"], 0)  # by backends that left
         self.assertGreater(websockets["messages"], 1000)
+        self.assertIsNone(summary["pool"]["broken_law"])
+        # Each WebSocket needs a connection of its own; besides them there are few.
+        self.assertGreaterEqual(summary["pool"]["dials_by_reason"]["forced"], websockets["connects"])
+        self.assertLess(summary["pool"]["dials"] - summary["pool"]["dials_by_reason"]["forced"], 100)
         self.assertGreaterEqual(summary["gaps"]["made"], 2)
         self.assertEqual(summary["gaps"]["moved_by_gap"], 0)
         self.assertEqual(summary["gaps"]["decisions"], summary["gaps"]["survived"])

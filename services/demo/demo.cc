@@ -41,6 +41,11 @@ std::string place_of(const std::string& url) {
   return parsed ? std::string(parsed->authority()) : std::string();
 }
 
+std::uint64_t time_wait_of(const DemoSettings& settings) {
+  return traffic::time_wait_now(static_cast<std::uint16_t>(settings.first_port),
+                                static_cast<std::uint16_t>(settings.first_port + port_count - 1));
+}
+
 traffic::TrafficSettings traffic_settings(const DemoSettings& settings) {
   traffic::TrafficSettings made;
   made.shape.kind = settings.shape;
@@ -69,7 +74,8 @@ class Demo::Impl {
         judge_(websockets_per_replica),
         gaps_(settings.gap_every, Clock::now()),
         started_(Clock::now()),
-        cpu_before_(cpu_now()) {}
+        cpu_before_(cpu_now()),
+        time_wait_before_(time_wait_of(settings)) {}
   ~Impl() { stop(Duration::zero()); }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -112,6 +118,7 @@ class Demo::Impl {
 
   const TimePoint started_;
   const double cpu_before_;
+  const std::uint64_t time_wait_before_;
   std::thread watch_;  // last: it uses the rest
 };
 
@@ -175,8 +182,8 @@ void Demo::Impl::look(TimePoint now) {
   std::uint64_t time_wait = 0;
   if (now >= count_at_) {
     count_at_ = now + count_every;
-    time_wait = traffic::time_wait_now(static_cast<std::uint16_t>(settings_.first_port),
-                                       static_cast<std::uint16_t>(settings_.first_port + port_count - 1));
+    const std::uint64_t all = time_wait_of(settings_);
+    time_wait = all - std::min(all, time_wait_before_);
   }
   const std::lock_guard lock(mutex_);
   summary_.time_wait = std::max(summary_.time_wait, time_wait);
@@ -245,7 +252,10 @@ Summary Demo::Impl::summary() const {
     if (!stopping_) summary.took = Clock::now() - started_;
     summary.scrapes = ledger_.figures();
   }
-  if (traffic_) summary.traffic = traffic_->figures();
+  if (traffic_) {
+    summary.traffic = traffic_->figures();
+    summary.transport = traffic_->transport_stats();
+  }
   if (summary.cpu_seconds == 0) summary.cpu_seconds = cpu_now() - cpu_before_;
   return summary;
 }

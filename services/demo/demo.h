@@ -46,7 +46,8 @@ struct Summary {
   std::uint64_t gaps = 0;              // made
   int silent_now = 0;                  // backends that gave no fresh value to the last decision
   double cpu_seconds = 0;              // of this process, without the backends
-  std::uint64_t time_wait = 0;         // sockets to backends, at most
+  std::uint64_t time_wait = 0;         // sockets to backends, at most, without those that were there before
+  Stats transport = {};                // of the traffic; its pool is the whole process's. Naive: nothing is counted
   std::string last_reason = {};        // of the last step, in the autoscaler's words
   std::string trouble = {};            // of the fleet, or empty
 };
