@@ -1,4 +1,5 @@
-// docs/API.md against what is served: every field of an example is there, and every field that is there is in the example.
+// docs/API.md against what is served: every field of an example is there, and every field that is there is in the
+// example.
 #include <gtest/gtest.h>
 
 #include <fstream>

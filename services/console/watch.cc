@@ -115,8 +115,7 @@ std::vector<RouteStats> Watch::news_of(const std::vector<RouteStats>& routes) {
     const auto memory = routes_.find(route.key);
     if (memory != routes_.end() && memory->second.told != print_of(route)) news.emplace_back(&memory->second, &route);
   }
-  std::stable_sort(news.begin(), news.end(),
-                   [](const auto& a, const auto& b) { return a.first->told_in < b.first->told_in; });
+  std::sort(news.begin(), news.end(), [](const auto& a, const auto& b) { return a.first->told_in < b.first->told_in; });
   news.resize(std::min(news.size(), routes_an_event));
   std::vector<RouteStats> told;
   for (const auto& [memory, route] : news) {

@@ -1,5 +1,5 @@
-// Looks at the sources once a second: keeps the history and tells the watchers what has changed. Driven from outside, by
-// step(), so that tests hold the clock.
+// Looks at the sources once a second: keeps the history and tells the watchers what has changed. Driven from outside,
+// by step(), so that tests hold the clock.
 #pragma once
 
 #include <array>
