@@ -49,7 +49,10 @@ async function test(name, url, options, steps) {
   await context.close();
 }
 
-const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+async function shot(page, name) {
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+}
 const text = (page, selector) => page.locator(selector).first().innerText();
 
 // Nothing may be wider than the window.

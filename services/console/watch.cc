@@ -13,6 +13,11 @@ constexpr std::uint64_t steps_between_beats = 10;
 constexpr std::size_t decisions_a_step = 64;
 constexpr std::size_t decisions_at_first = 2000;  // what happened before anybody looked
 
+// No route's name holds a line's end.
+std::string name_of(std::string_view route, std::string_view key) {
+  return std::string(route).append("\n").append(key);
+}
+
 ConnectionPoint point_of(const PoolCounters& counters, double t) {
   return {.t = t,
           .open = static_cast<float>(counters.open),
@@ -93,7 +98,7 @@ void Watch::step_status() {
 }
 
 void Watch::remember(const RouteStats& route, double t) {
-  auto found = routes_.find(route.key);
+  auto found = routes_.find(name_of(route.route, route.key));
   if (found == routes_.end()) {
     if (routes_.size() >= most_routes) {
       // The busiest are listed first, so whoever is not listed any more is the one to forget.
@@ -103,7 +108,7 @@ void Watch::remember(const RouteStats& route, double t) {
       if (oldest->second.history.last() >= t) return;
       routes_.erase(oldest);
     }
-    found = routes_.try_emplace(route.key).first;
+    found = routes_.try_emplace(name_of(route.route, route.key)).first;
   }
   found->second.history.add(point_of(route.counters, t));
 }
@@ -112,7 +117,7 @@ void Watch::remember(const RouteStats& route, double t) {
 std::vector<RouteStats> Watch::news_of(const std::vector<RouteStats>& routes) {
   std::vector<std::pair<RouteMemory*, const RouteStats*>> news;
   for (const RouteStats& route : routes) {
-    const auto memory = routes_.find(route.key);
+    const auto memory = routes_.find(name_of(route.route, route.key));
     if (memory != routes_.end() && memory->second.told != print_of(route)) news.emplace_back(&memory->second, &route);
   }
   std::sort(news.begin(), news.end(), [](const auto& a, const auto& b) { return a.first->told_in < b.first->told_in; });
@@ -204,9 +209,9 @@ std::string Watch::transport_history() const {
   return to_json(all_.points());
 }
 
-std::optional<std::string> Watch::route_history(std::string_view key) const {
+std::optional<std::string> Watch::route_history(std::string_view route, std::string_view key) const {
   const std::lock_guard lock(mutex_);
-  const auto found = routes_.find(key);
+  const auto found = routes_.find(name_of(route, key));
   if (found == routes_.end()) return std::nullopt;
   return to_json(found->second.history.points());
 }

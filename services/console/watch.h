@@ -30,7 +30,8 @@ class Watch {
 
   // From any thread.
   std::string transport_history() const;
-  std::optional<std::string> route_history(std::string_view key) const;
+  // By both: one key stands for every host that is spoken to alike, and one host may be spoken to in several ways.
+  std::optional<std::string> route_history(std::string_view route, std::string_view key) const;
   std::optional<std::string> fleet_history(std::string_view fleet) const;
   std::vector<RouteLatency> latencies() const;
 
@@ -70,7 +71,7 @@ class Watch {
 
   mutable std::mutex mutex_;  // of what follows
   History<ConnectionPoint> all_;
-  std::map<std::string, RouteMemory, std::less<>> routes_;  // by socket key
+  std::map<std::string, RouteMemory, std::less<>> routes_;  // by route and key
   std::map<std::string, FleetMemory, std::less<>> fleets_;
   Latencies latencies_;
 };

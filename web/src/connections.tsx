@@ -5,7 +5,7 @@ import { Chart, Spark } from "./chart";
 import { count, decimal, percent, plural, rate } from "./numbers";
 import { lastRate, rates, shownSpan, tail } from "./rates";
 import { RouteRow } from "./route";
-import { forgetRoute, serverNow, state, useStore, watchRoute } from "./store";
+import { forgetRoute, idOf, serverNow, state, useStore, watchRoute } from "./store";
 import { kinds } from "./words";
 
 function Headline() {
@@ -90,13 +90,13 @@ export function Connections() {
   const [order, setOrder] = useState<keyof typeof orders>("busiest");
   if (!transport) return <p class="empty">Asking the process what it has open…</p>;
 
-  const toggle = (key: string) => {
+  const toggle = (id: string) => {
     const next = new Set(unfolded);
-    if (next.delete(key)) {
-      forgetRoute(key);
+    if (next.delete(id)) {
+      forgetRoute(id);
     } else {
-      next.add(key);
-      void watchRoute(key);
+      next.add(id);
+      void watchRoute(id);
     }
     setUnfolded(next);
   };
@@ -130,8 +130,8 @@ export function Connections() {
               <span>p50</span><span>p99</span><span>idle limit</span>
             </div>
             {shown.map((route) => (
-              <RouteRow key={route.key || route.route} route={route} unfolded={unfolded.has(route.key || route.route)}
-                        toggle={() => toggle(route.key || route.route)} />
+              <RouteRow key={idOf(route)} route={route} unfolded={unfolded.has(idOf(route))}
+                        toggle={() => toggle(idOf(route))} />
             ))}
           </div>
         )}

@@ -4,20 +4,20 @@ import { ConnectionBar, DialBar, Reasons } from "./bars";
 import { Chart } from "./chart";
 import { count, decimal, duration, percent, plural, rate } from "./numbers";
 import { rates, shownSpan } from "./rates";
-import { serverNow, state } from "./store";
+import { idOf, serverNow, state } from "./store";
 import { closingWords, dialReasons, missWords } from "./words";
 
 export function RouteRow({ route, unfolded, toggle }: { route: Route; unfolded: boolean; toggle: () => void }) {
   const latency = state.latencies.get(route.route);
   const inUse = route.active + route.upgraded;
-  const id = `route-${route.key || route.route}`;
+  const id = `route-${idOf(route).replaceAll(" ", "-")}`;
   return (
     <div class={`route${unfolded ? " unfolded" : ""}`} role="listitem">
       <button type="button" class="route-line" aria-expanded={unfolded} aria-controls={id} onClick={toggle}>
         <span class="name">
           <span class="place">{route.route}</span>
           <span class="chips">
-            <span class="chip">{route.protocol || "not yet known"}</span>
+            <span class="chip">{route.protocol || "nothing open"}</span>
             {route.advice !== "" && <span class="chip advised">advice</span>}
           </span>
         </span>
@@ -71,7 +71,7 @@ function sentences(route: Route): string[] {
 }
 
 function Detail({ route }: { route: Route }) {
-  const history = state.routeHistories.get(route.key || route.route);
+  const history = state.routeHistories.get(idOf(route));
   return (
     <>
       {route.advice !== "" && <p class="advice"><strong>Advice</strong> {route.advice}</p>}
