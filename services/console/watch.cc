@@ -111,6 +111,19 @@ void Watch::remember(const RouteStats& route, double t) {
     found = routes_.try_emplace(name_of(route.route, route.key)).first;
   }
   found->second.history.add(point_of(route.counters, t));
+  found->second.seen_in = steps_;
+}
+
+// Those that were listed a moment ago and are no more: forgotten by the pool, or not among the busiest.
+void Watch::miss_routes() {
+  for (auto& [name, memory] : routes_) {
+    if (memory.seen_in + 1 != steps_) continue;
+    memory.told = {};
+    const std::size_t end = name.find('\n');
+    config::JsonWriter json;
+    json.open('{').key("route").text(name.substr(0, end)).key("key").text(name.substr(end + 1)).close('}');
+    events_.publish("route-gone", json.take());
+  }
 }
 
 // Those that have changed since the watchers were told, the ones that have waited longest first.
@@ -139,7 +152,10 @@ void Watch::step_transport(const Now& now) {
     const std::lock_guard lock(mutex_);
     all_.add(point_of(stats.pool, t));
     for (const RouteStats& route : stats.routes) remember(route, t);
-    if (events_.watchers() > 0) stats.routes = news_of(stats.routes);
+    if (events_.watchers() > 0) {
+      stats.routes = news_of(stats.routes);
+      miss_routes();
+    }
   }
   if (events_.watchers() > 0) events_.publish("transport", transport_json(stats, t));
 }

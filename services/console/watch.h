@@ -46,6 +46,7 @@ class Watch {
     History<ConnectionPoint> history;
     Print told{};  // what the watchers know
     std::uint64_t told_in = 0;
+    std::uint64_t seen_in = 0;
   };
   struct FleetMemory {
     History<FleetPoint> history;
@@ -60,6 +61,7 @@ class Watch {
   void step_fleets();
   void step_status();
   void remember(const RouteStats& route, double t);
+  void miss_routes();
   std::vector<RouteStats> news_of(const std::vector<RouteStats>& routes);
   void hear_decisions(const autoscale::FleetStatus& fleet, FleetMemory& memory);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <utility>
 
 #include "services/config/document.h"
 #include "services/console/test_sources.h"
@@ -128,6 +129,20 @@ TEST_F(ConsoleWatch, tells_hosts_apart_that_share_a_key) {
   EXPECT_TRUE(event("transport").find("routes")->children.empty());
   EXPECT_NE(watch.route_history("http://localhost:9100", "0a1b2c3d").value_or("").find("\"open\":[9,9]"),
             std::string::npos);
+}
+
+TEST_F(ConsoleWatch, says_once_when_a_route_has_gone_and_tells_it_again_when_it_is_back) {
+  come();
+  look(1000);
+  const std::vector<RouteStats> routes = std::exchange(made.stats.routes, {});
+  look(1001);
+  EXPECT_EQ(event("route-gone").find("route")->text, "http://127.0.0.1:9100");
+  EXPECT_EQ(event("route-gone").find("key")->text, "0a1b2c3d");
+  look(1002);
+  EXPECT_FALSE(told("route-gone")) << *got;
+  made.stats.routes = routes;
+  look(1003);
+  EXPECT_EQ(event("transport").find("routes")->children.size(), 1U);
 }
 
 TEST_F(ConsoleWatch, says_when_a_fleet_has_gone) {

@@ -1,6 +1,6 @@
 // Every route: what is open, why it was opened, and how much of it was used again.
 import { useState } from "preact/hooks";
-import type { Cycle } from "./api";
+import type { Cycle, Route } from "./api";
 import { Chart, Spark } from "./chart";
 import { count, decimal, percent, plural, rate } from "./numbers";
 import { lastRate, rates, shownSpan, tail } from "./rates";
@@ -100,7 +100,12 @@ export function Connections() {
     }
     setUnfolded(next);
   };
-  const shown = [...routes.values()].sort((a, b) => orders[order].by(a) - orders[order].by(b) || a.route.localeCompare(b.route));
+  // Places to which nothing is open, such as pods that have gone, come behind all others.
+  const rest = (route: Route) => (route.open + route.waiting > 0 ? 0 : 1);
+  const shown = [...routes.values()].sort((a, b) =>
+    rest(a) - rest(b) || orders[order].by(a) - orders[order].by(b) || a.route.localeCompare(b.route));
+  const names = new Map<string, number>();
+  for (const { route } of shown) names.set(route, (names.get(route) ?? 0) + 1);
   return (
     <>
       <Headline />
@@ -130,7 +135,7 @@ export function Connections() {
               <span>p50</span><span>p99</span><span>idle limit</span>
             </div>
             {shown.map((route) => (
-              <RouteRow key={idOf(route)} route={route} unfolded={unfolded.has(idOf(route))}
+              <RouteRow key={idOf(route)} route={route} namesake={names.get(route.route)! > 1} unfolded={unfolded.has(idOf(route))}
                         toggle={() => toggle(idOf(route))} />
             ))}
           </div>

@@ -31,7 +31,7 @@ function append(columns: Columns, t: number, values: Record<string, number>) {
 }
 
 // One key stands for every host that is spoken to alike, and one host may be spoken to in several ways.
-export const idOf = (route: Route) => `${route.route} ${route.key}`;
+export const idOf = (route: { route: string; key: string }) => `${route.route} ${route.key}`;
 
 export const state = {
   link: { state: "connecting" } as Link,
@@ -194,6 +194,10 @@ export function start() {
   });
   on<Status>("status", (status) => void (state.status = status));
   on<Transport>("transport", hearTransport);
+  on<{ route: string; key: string }>("route-gone", (route) => {
+    state.routes.delete(idOf(route));
+    forgetRoute(idOf(route));
+  });
   on<{ cycles: Cycle[]; latencies: Latency[] }>("targets", hearTargets);
   on<Fleet>("fleet", hearFleet);
   on<{ name: string }>("fleet-gone", ({ name }) => void state.fleets.delete(name));
