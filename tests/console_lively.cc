@@ -225,6 +225,7 @@ void LivelyFleets::step(double t) {
 std::vector<autoscale::FleetStatus> LivelyFleets::fleets() const {
   const std::lock_guard lock(mutex_);
   std::vector<autoscale::FleetStatus> all;
+  all.reserve(fleets_.size());
   for (const Fleet& fleet : fleets_) all.push_back(fleet.status);
   return all;
 }

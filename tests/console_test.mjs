@@ -49,7 +49,10 @@ async function test(name, url, options, steps) {
   await context.close();
 }
 
-const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+async function shot(page, name) {
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+}
 const text = (page, selector) => page.locator(selector).first().innerText();
 
 // Nothing may be wider than the window.
@@ -216,12 +219,18 @@ if (!foreign) {
     await page.locator("nav a", { hasText: "Fleets" }).click();
     assert.match(await text(page, ".empty"), /No fleet is being scaled/);
   });
-  await test("a process that goes is missed, and the page says since when", empty.url, {}, async (page, errors) => {
+  await test("a process that goes is missed, and found again when it is back", empty.url, {}, async (page, errors) => {
     await live(page);
     await empty.end();
     await page.locator(".link.lost").waitFor();
     assert.match(await text(page, ".banner"), /has not answered for \d+ s/);
     await shot(page, "disconnected");
+    const again = await begin("--listen", new URL(empty.url).host);
+    await page.locator(".link.live").waitFor({ timeout: 20_000 });
+    await page.locator(".route").first().waitFor();  // this one is not idle
+    assert.equal(await page.locator(".banner").count(), 0);
+    await again.end();
+    await page.locator(".link.lost").waitFor();
     errors.length = 0;  // refused connections, which the browser reports itself
   });
   await server.end();

@@ -42,12 +42,8 @@ class LiveFleet {
   // Any thread.
   void pause(const Pause& pause);  // instead of the policy's own
   void resume();                   // likewise: none
-<<<<<<< HEAD
-  Policy policy() const;           // with the pause that is in force
-=======
   // With the pause that is in force, and suited to how often its pods are asked: see suited_to().
   Policy policy() const;
->>>>>>> c286c9fdda0209637c233872741a506ca4d747ea
   FleetStatus status(const TargetView& view, std::string_view kind, const EngineTime& time) const;
   std::vector<DecisionPtr> decisions(std::uint64_t after, std::size_t most) const;
   FleetCounters counters() const;

@@ -244,15 +244,12 @@ Result<void> check(const AutoscalerSettings& settings) {
     if (!process) continue;
     if (process->command.empty() || process->ports.size() < 1)
       return wrong_settings(shown + " needs command and ports");
-<<<<<<< HEAD
-=======
     const int most = bounds_of(fleet.policy).max;
     if (most > process->ports.size()) {
       return wrong_settings(shown + " may have " + std::to_string(most) + " replicas, and has " +
                             std::to_string(process->ports.size()) +
                             " ports; those that leave keep theirs for a while, so give it some more");
     }
->>>>>>> c286c9fdda0209637c233872741a506ca4d747ea
     for (const auto& [range, other] : ranges) {
       if (process->ports.first <= range.last && range.first <= process->ports.last) {
         return wrong_settings(shown + " has ports that belong to " + printable(other, 60) + " as well");

@@ -99,17 +99,10 @@ TEST(AutoscalerSettings, mistakes_are_told_by_place_and_field) {
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a, \"${prot}\"], ports: 1-9}",
        "command: ${prot} stands for nothing here; ${port} and ${name} are the pod's"},
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a], ports: 1-9, drian: 3s}",
-<<<<<<< HEAD
-       "drian: there is no such field, did you mean drain"},
-      {"fleets:\n  - policy:\n      name: web\n      metrics: [{name: a, target: {perpod: 1}}]\n    target: {dry_run: "
-       "{job: a}}",
-       "f.yaml:4:36: fleets[0].policy.metrics[0].target.perpod: there is no such field, did you mean perPod"},
-=======
        "drian: there is no such field, did you mean \"drain\""},
       {"fleets:\n  - policy:\n      name: web\n      metrics: [{name: a, target: {perpod: 1}}]\n    target: {dry_run: "
        "{job: a}}",
        "f.yaml:4:36: fleets[0].policy.metrics[0].target.perpod: there is no such field, did you mean \"perPod\""},
->>>>>>> c286c9fdda0209637c233872741a506ca4d747ea
       {"fleets:\n  - policy: {metrics: [{name: a, target: {perPod: 1}}]}\n    target: {dry_run: {job: a}}",
        "fleets[0].policy: needs a name"},
       {"fleets:\n  - policy_file: a\n    target: {webhook: {url: \"http://u:p@h/\", job: a}}",

@@ -1,6 +1,7 @@
 // uPlot in a component: it is made anew when the theme, the series or the width change, and fed when the data do.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { minute, moment } from "./numbers";
 import { colour, useTheme } from "./theme";
 
 export interface Line {
@@ -79,7 +80,10 @@ function options(p: Properties, width: number, shades: { current: Shade[] }): uP
     padding: [10, 20, 0, 0],
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.12)] } },
     axes: [
-      { ...axis, values: "{HH}:{mm}", space: 70, size: 26 },
+      {
+        ...axis, space: 76, size: 26,
+        values: (_plot, splits, _axis, _space, step) => splits.map((t) => (step < 60 ? moment(t) : minute(t))),
+      },
       { ...axis, size: 46, space: 34, incrs: p.whole ? wholeSteps : undefined, values: (_plot, splits) => splits.map(p.unit) },
     ],
     series: [

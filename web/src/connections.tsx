@@ -1,11 +1,11 @@
 // Every route: what is open, why it was opened, and how much of it was used again.
 import { useState } from "preact/hooks";
-import type { Cycle } from "./api";
+import type { Cycle, Route } from "./api";
 import { Chart, Spark } from "./chart";
 import { count, decimal, percent, plural, rate } from "./numbers";
 import { lastRate, rates, shownSpan, tail } from "./rates";
 import { RouteRow } from "./route";
-import { forgetRoute, serverNow, state, useStore, watchRoute } from "./store";
+import { forgetRoute, idOf, serverNow, state, useStore, watchRoute } from "./store";
 import { kinds } from "./words";
 
 function Headline() {
@@ -90,17 +90,22 @@ export function Connections() {
   const [order, setOrder] = useState<keyof typeof orders>("busiest");
   if (!transport) return <p class="empty">Asking the process what it has open…</p>;
 
-  const toggle = (key: string) => {
+  const toggle = (id: string) => {
     const next = new Set(unfolded);
-    if (next.delete(key)) {
-      forgetRoute(key);
+    if (next.delete(id)) {
+      forgetRoute(id);
     } else {
-      next.add(key);
-      void watchRoute(key);
+      next.add(id);
+      void watchRoute(id);
     }
     setUnfolded(next);
   };
-  const shown = [...routes.values()].sort((a, b) => orders[order].by(a) - orders[order].by(b) || a.route.localeCompare(b.route));
+  // Places to which nothing is open, such as pods that have gone, come behind all others.
+  const rest = (route: Route) => (route.open + route.waiting > 0 ? 0 : 1);
+  const shown = [...routes.values()].sort((a, b) =>
+    rest(a) - rest(b) || orders[order].by(a) - orders[order].by(b) || a.route.localeCompare(b.route));
+  const names = new Map<string, number>();
+  for (const { route } of shown) names.set(route, (names.get(route) ?? 0) + 1);
   return (
     <>
       <Headline />
@@ -130,8 +135,8 @@ export function Connections() {
               <span>p50</span><span>p99</span><span>idle limit</span>
             </div>
             {shown.map((route) => (
-              <RouteRow key={route.key || route.route} route={route} unfolded={unfolded.has(route.key || route.route)}
-                        toggle={() => toggle(route.key || route.route)} />
+              <RouteRow key={idOf(route)} route={route} namesake={names.get(route.route)! > 1} unfolded={unfolded.has(idOf(route))}
+                        toggle={() => toggle(idOf(route))} />
             ))}
           </div>
         )}

@@ -134,6 +134,9 @@ function FleetChart({ memory }: { memory: FleetMemory }) {
   const until = Math.max(serverNow(), history.t[history.t.length - 1] ?? 0);
   const gaps = gapsOf(memory, until);
   if (history.t.length === 0) return <p class="empty">No decision yet: the first comes after the first scrape.</p>;
+  // A bound far above all that happened would press it flat.
+  const peak = Math.max(...history.desired!, ...history.demand_high!);
+  const maxShown = fleet.max <= 3 * peak + 5;
   // What was decided last holds until now.
   const held = (name: string, now?: number) => [...history[name]!, now ?? history[name]![history.t.length - 1]!];
   return (
@@ -148,13 +151,14 @@ function FleetChart({ memory }: { memory: FleetMemory }) {
                { label: "max", colour: "muted", width: 1, dash: [6, 4], stepped: true, format: count },
              ]}
              data={[[...history.t, until + 0.001], held("demand_low"), held("demand_high"), held("desired"), held("min", fleet.min),
-                    held("max", fleet.max)]} />
+                    maxShown ? held("max", fleet.max) : [...history.t, until].map(() => null)]} />
       <p class="note chart-note">
         Demand is the metric divided by its target, in replicas: on the line of the replicas, every one carries exactly its
         target. {gaps.length > 0
           ? <><span class="hatch" aria-hidden="true" /> {gaps.length === 1 ? "One stretch" : `${count(gaps.length)} stretches`} with
               values missing or carried over; the fleet does not move on silence.</>
           : "No value was missing."}
+        {!maxShown && ` The upper bound of ${count(fleet.max)} is far above this chart.`}
       </p>
     </>
   );

@@ -29,7 +29,7 @@ export function lastRate(columns: Columns, name: string, over: number): number {
 export function shownSpan(columns: Columns): number {
   const { t } = columns;
   const there = t.length > 0 ? t[t.length - 1]! - t[0]! : 0;
-  return Math.min(1800, Math.max(120, Math.ceil(there / 60) * 60));
+  return Math.min(1800, Math.max(60, Math.ceil(there / 60) * 60));
 }
 
 // The newest `points` values, for a small line.
