@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 
 #include "autoscale_flags.h"
+#include "backend_flags.h"
 #include "base/nearest.h"
+#include "demo_flags.h"
 #include "exit_code.h"
 #include "help.h"
 
@@ -254,12 +256,16 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   MetricsCheckFlags metrics_check_flags;
   AutoscaleFlags autoscale_flags;
   ScrapeFlags scrape_flags;
+  BackendFlags backend_flags;
+  DemoFlags demo_flags;
   add_fetch(app, fetch_flags);
   const CLI::App* url = add_url(app, url_flags);
   const CLI::App* load = add_load(app, load_flags);
   const CLI::App* metrics_check = add_metrics_check(app, metrics_check_flags);
   const CLI::App* scrape = add_scrape(app, scrape_flags);
   const CLI::App* autoscale = add_autoscale(app, autoscale_flags);
+  const CLI::App* backend = add_backend(app, backend_flags);
+  const CLI::App* demo = add_demo(app, demo_flags);
   const CLI::App* chosen = nullptr;
   const auto choose = [&] {  // the innermost
     for (const CLI::App* at = &app; !at->get_subcommands().empty();) chosen = at = at->get_subcommands().front();
@@ -273,7 +279,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return Answer{exit_ok, "trunkline " TRUNKLINE_VERSION "\n", ""};
   } catch (const CLI::ExtrasError&) {
     choose();
-    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics", "scrape", "autoscale"});
+    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics", "scrape", "autoscale", "backend", "demo"});
   } catch (const CLI::ConversionError& error) {
     choose();
     return mistake(command_of(*chosen), std::string(error.what()) + " (want a whole number)");
@@ -285,6 +291,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (chosen == url) return url_flags;
   if (chosen == load) return load_flags;
   if (chosen == scrape) return scrape_flags;
+  if (chosen == backend) return backend_flags;
+  if (chosen == demo) return demo_flags;
   if (chosen == metrics_check) return metrics_check_flags;
   if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "\n"};
   if (chosen->get_parent() == autoscale) return autoscale_flags;

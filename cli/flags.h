@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "autoscale_settings.h"
+#include "backend.h"
+#include "demo.h"
 #include "settings.h"
 
 namespace trunkline::cli {
@@ -17,8 +19,8 @@ struct Answer {
   std::string err;
 };
 
-using CommandLine =
-    std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags, AutoscaleFlags>;
+using CommandLine = std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags,
+                                 AutoscaleFlags, BackendFlags, DemoFlags>;
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);  // without the program's name
 

@@ -25,6 +25,8 @@ std::string main_help() {
   trunkline scrape host1:9090 host2:9090 --cycles 2     does each scrape reuse its connection?
   trunkline metrics check http://host/metrics           could Prometheus read this?
   trunkline autoscale simulate --policy p.yaml --generate spike      what would this policy have done?
+  trunkline backend --listen 127.0.0.1:8080             a server to try all of this on
+  trunkline demo --seconds 60                           all of it at once, with traffic that is made up
 
 trunkline SUBCOMMAND --help tells the rest.)";
 }

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "autoscale.h"
+#include "backend.h"
+#include "demo.h"
 #include "exit_code.h"
 #include "fetch.h"
 #include "flags.h"
@@ -32,6 +34,8 @@ int run(const LoadFlags& flags) { return run_load(flags); }
 int run(const ScrapeFlags& flags) { return run_scrape(flags); }
 int run(const MetricsCheckFlags& flags) { return run_metrics_check(flags); }
 int run(const AutoscaleFlags& flags) { return run_autoscale(flags); }
+int run(const BackendFlags& flags) { return run_backend(flags); }
+int run(const DemoFlags& flags) { return run_demo(flags); }
 
 }  // namespace
 }  // namespace trunkline::cli
