@@ -38,6 +38,7 @@ std::string describe(const Node& node) {
     case Node::Kind::scalar:
       break;
   }
+  if (node.secret) return "a value that is not shown";
   return (node.quoted ? "the text \"" : "\"") + printable(node.text, 60) + "\"";
 }
 

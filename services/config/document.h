@@ -23,6 +23,7 @@ struct Node {
 
   Kind kind = Kind::null;
   bool quoted = false;  // a scalar that is text whatever it looks like
+  bool secret = false;  // a scalar that came from elsewhere: no message shows it
   std::string text = {};
   Place place = {};
   std::string key = {};  // as a member of a map
@@ -50,7 +51,7 @@ Result<Node> parse_json(std::string_view text, std::string_view name, const Limi
 // "NAME:LINE:COLUMN: SENTENCE", the form that editors jump to.
 Error error_at(std::string_view name, Place place, std::string_view sentence);
 
-// What is there, for "expected ..., got ...": "a list", "the text \"abc\"", "nothing".
+// What is there, for "expected ..., got ...": "a list", "the text \"abc\"", "nothing". A secret stays one.
 std::string describe(const Node& node);
 
 }  // namespace trunkline::config

@@ -110,7 +110,8 @@ void Reader::wrong(const Node& node, std::string_view name, std::string_view exp
 void Reader::not_one_of(const Node& node, std::string_view name, const std::vector<std::string>& known) {
   std::string expected = "expected one of";
   for (const std::string& one : known) expected += ' ' + one;
-  const std::string hint = node.kind == Node::Kind::scalar ? did_you_mean(node.text, known) : "";
+  const bool may_be_shown = node.kind == Node::Kind::scalar && !node.secret;
+  const std::string hint = may_be_shown ? did_you_mean(node.text, known) : "";
   problem(node, name, expected + "; got " + describe(node) + hint);
 }
 
@@ -123,6 +124,27 @@ void Reader::require(bool holds, std::string_view name, std::string_view sentenc
 void Reader::text(std::string_view name, std::string& out) {
   const Node* node = take(name);
   if (node && is(*node, Node::Kind::scalar, name)) out = node->text;
+}
+
+void Reader::texts(std::string_view name, std::vector<std::string>& out, std::size_t most) {
+  const Node* node = take_list(name, most);
+  if (!node) return;
+  out.clear();
+  for (const Node& child : node->children) {
+    if (child.kind != Node::Kind::scalar) return wrong(child, name, "a list of single values");
+    out.push_back(child.text);
+  }
+}
+
+void Reader::texts_by_name(std::string_view name, std::map<std::string, std::string>& out, std::size_t most) {
+  const Node* node = take(name);
+  if (!node || !is(*node, Node::Kind::map, name)) return;
+  if (node->children.size() > most) return problem(*node, name, "holds more than " + std::to_string(most) + " entries");
+  out.clear();
+  for (const Node& child : node->children) {
+    if (child.kind != Node::Kind::scalar) return wrong(child, name, "a single value for each name");
+    out[child.key] = child.text;
+  }
 }
 
 void Reader::boolean(std::string_view name, bool& out) {
@@ -216,6 +238,19 @@ void Reader::seconds(std::string_view name, std::chrono::seconds& out) {
     return;
   }
   out = std::chrono::duration_cast<std::chrono::seconds>(*value);
+}
+
+void Reader::span(std::string_view name, std::chrono::nanoseconds& out, std::chrono::nanoseconds least,
+                  std::chrono::nanoseconds most) {
+  const Node* node = take(name);
+  if (!node) return;
+  const Result<std::chrono::nanoseconds> value = parse_duration(node->text);
+  if (!value || *value < least || *value > most) {
+    wrong(*node, name,
+          "a time from " + print_duration(least) + " to " + print_duration(most) + ", such as 500ms or 15s");
+    return;
+  }
+  out = *value;
 }
 
 void Reader::whole_seconds(std::string_view name, std::chrono::seconds& out, int most) {

@@ -74,6 +74,8 @@ class Reader {
   const Node& node() const { return node_; }
 
   void text(std::string_view name, std::string& out);
+  void texts(std::string_view name, std::vector<std::string>& out, std::size_t most = 100'000);
+  void texts_by_name(std::string_view name, std::map<std::string, std::string>& out, std::size_t most = 1000);
   void boolean(std::string_view name, bool& out);
   void boolean(std::string_view name, std::optional<bool>& out);
   void integer(std::string_view name, int& out, int least, int most);
@@ -94,8 +96,10 @@ class Reader {
   }
   void seconds(std::string_view name, std::chrono::seconds& out);                  // "15s", whole seconds
   void whole_seconds(std::string_view name, std::chrono::seconds& out, int most);  // 15, as ...Seconds of Kubernetes
-  void duration(std::string_view name, std::chrono::nanoseconds& out);             // decimal seconds
-  void time(std::string_view name, TimePoint& out);                                // decimal seconds
+  void span(std::string_view name, std::chrono::nanoseconds& out, std::chrono::nanoseconds least,
+            std::chrono::nanoseconds most = longest_time);              // "500ms", "1.5s"
+  void duration(std::string_view name, std::chrono::nanoseconds& out);  // decimal seconds
+  void time(std::string_view name, TimePoint& out);                     // decimal seconds
   void time(std::string_view name, std::optional<TimePoint>& out);
 
   template <class E, std::size_t N>

@@ -13,6 +13,9 @@ enum class Colour : unsigned char { red, green };
 constexpr Named<Colour> colours[] = {{"red", Colour::red}, {"green", Colour::green}};
 
 struct Thing {
+  std::vector<std::string> words = {};
+  std::map<std::string, std::string> labels = {};
+  std::chrono::nanoseconds pause{0};
   std::string name = "none";
   int size = 1;
   double share = 0.5;
@@ -28,6 +31,9 @@ struct Thing {
 template <class Io>
 void describe_thing(Io& io, Thing& thing) {
   io.text("name", thing.name);
+  io.texts("words", thing.words, 3);
+  io.texts_by_name("labels", thing.labels);
+  io.span("pause", thing.pause, std::chrono::milliseconds(100), std::chrono::seconds(2));
   io.integer("size", thing.size, 1, 10);
   io.number("share", thing.share, part_of_one);
   io.quantity("bytes", thing.bytes, not_negative);
@@ -72,6 +78,10 @@ TEST(Reader, names_place_field_expectation_and_nearest_name) {
       {"parts: {a: 1}", "f.yaml:1:8: parts: expected a list, got a mapping"},
       {"parts: [1]", "f.yaml:1:9: parts[0]: expected a mapping, got \"1\""},
       {"name: [a]", "f.yaml:1:7: name: expected a single value, got a list"},
+      {"words: [a, b, c, d]", "f.yaml:1:8: words: holds more than 3 entries"},
+      {"words: [a, [b]]", "f.yaml:1:12: words: expected a list of single values, got a list"},
+      {"labels: {a: [b]}", "f.yaml:1:13: labels: expected a single value for each name, got a list"},
+      {"pause: 50ms", "f.yaml:1:8: pause: expected a time from 100ms to 2s, such as 500ms or 15s, got \"50ms\""},
       {"[1]", "f.yaml:1:1: expected a mapping, got a list"},
   };
   for (const auto& one : cases) EXPECT_EQ(problems_of(one.text), one.message);
@@ -96,6 +106,19 @@ TEST(Reader, leaves_the_default_where_nothing_is_said) {
   EXPECT_FALSE(thing.limit);
 }
 
+TEST(Reader, shows_no_secret) {
+  auto document = parse_documents("size: hush\ncolour: hush\npause: hush\n", "f.yaml");
+  ASSERT_TRUE(document);
+  for (Node& node : document->front().children) node.secret = true;
+  Problems problems("f.yaml");
+  Thing thing;
+  Reader in(document->front(), problems);
+  describe_thing(in, thing);
+  EXPECT_EQ(problems.list().size(), 3U);
+  EXPECT_EQ(problems.error().message.find("hush"), std::string::npos);
+  EXPECT_NE(problems.error().message.find("a value that is not shown"), std::string::npos);
+}
+
 TEST(Reader, has_no_field_that_says_nothing) {
   const auto document = parse_documents("a:\nb: ~\nc: \"\"\n", "f.yaml");
   ASSERT_TRUE(document);
@@ -111,6 +134,9 @@ TEST(Writer, writes_what_reads_as_the_same) {
   Thing thing{.name = "1", .size = 7, .share = 0.1, .bytes = 1e30, .period = std::chrono::seconds(90), .on = true};
   thing.colour = Colour::green;
   thing.limit = 0;
+  thing.words = {"a", "1", ""};
+  thing.labels = {{"yes", "no"}, {"b", "2"}};
+  thing.pause = std::chrono::milliseconds(1500);
   thing.at = TimePoint(std::chrono::nanoseconds(-1));
   thing.parts.push_back(thing);
   Node node;

@@ -20,6 +20,18 @@ void Writer::scalar(std::string_view name, std::string text, bool quoted) {
 
 void Writer::text(std::string_view name, const std::string& value) { scalar(name, value, true); }
 void Writer::word(std::string_view name, std::string_view value) { scalar(name, std::string(value), false); }
+void Writer::texts(std::string_view name, const std::vector<std::string>& values, std::size_t /*most*/) {
+  Node& items = add(name);
+  items.kind = Node::Kind::list;
+  for (const std::string& value : values) {
+    items.children.push_back({.kind = Node::Kind::scalar, .quoted = true, .text = value});
+  }
+}
+void Writer::texts_by_name(std::string_view name, const std::map<std::string, std::string>& values,
+                           std::size_t /*most*/) {
+  Writer out(add(name));
+  for (const auto& [key, value] : values) out.text(key, value);
+}
 void Writer::boolean(std::string_view name, bool value) { scalar(name, value ? "true" : "false", false); }
 void Writer::boolean(std::string_view name, const std::optional<bool>& value) {
   if (value) boolean(name, *value);
@@ -34,6 +46,10 @@ void Writer::number(std::string_view name, double value, Range /*range*/) { scal
 void Writer::seconds(std::string_view name, std::chrono::seconds value) { scalar(name, print_duration(value), false); }
 void Writer::whole_seconds(std::string_view name, std::chrono::seconds value, int /*most*/) {
   scalar(name, std::to_string(value.count()), false);
+}
+void Writer::span(std::string_view name, std::chrono::nanoseconds value, std::chrono::nanoseconds /*least*/,
+                  std::chrono::nanoseconds /*most*/) {
+  scalar(name, print_duration(value), false);
 }
 void Writer::duration(std::string_view name, std::chrono::nanoseconds value) {
   scalar(name, print_seconds(value), false);

@@ -22,6 +22,8 @@ class Writer {
 
   void text(std::string_view name, const std::string& value);
   void word(std::string_view name, std::string_view value);  // unquoted: a name that we gave
+  void texts(std::string_view name, const std::vector<std::string>& values, std::size_t most = 0);
+  void texts_by_name(std::string_view name, const std::map<std::string, std::string>& values, std::size_t most = 0);
   void boolean(std::string_view name, bool value);
   void boolean(std::string_view name, const std::optional<bool>& value);
   void integer(std::string_view name, int value, int least = 0, int most = 0);
@@ -30,6 +32,8 @@ class Writer {
   void quantity(std::string_view name, double value, Range range = {}) { number(name, value, range); }
   void seconds(std::string_view name, std::chrono::seconds value);
   void whole_seconds(std::string_view name, std::chrono::seconds value, int most);
+  void span(std::string_view name, std::chrono::nanoseconds value, std::chrono::nanoseconds least,
+            std::chrono::nanoseconds most = longest_time);
   void duration(std::string_view name, std::chrono::nanoseconds value);
   void time(std::string_view name, TimePoint value);
   void time(std::string_view name, const std::optional<TimePoint>& value);
