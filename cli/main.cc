@@ -7,13 +7,17 @@
 #include <vector>
 
 #include "autoscale.h"
+#include "config.h"
 #include "exit_code.h"
+#include "explain.h"
 #include "fetch.h"
 #include "flags.h"
 #include "load.h"
 #include "metrics_check.h"
 #include "output.h"
+#include "run.h"
 #include "scrape.h"
+#include "status.h"
 #include "url.h"
 
 namespace trunkline::cli {
@@ -32,6 +36,10 @@ int run(const LoadFlags& flags) { return run_load(flags); }
 int run(const ScrapeFlags& flags) { return run_scrape(flags); }
 int run(const MetricsCheckFlags& flags) { return run_metrics_check(flags); }
 int run(const AutoscaleFlags& flags) { return run_autoscale(flags); }
+int run(const RunFlags& flags) { return run_run(flags); }
+int run(const ConfigFlags& flags) { return run_config(flags); }
+int run(const StatusFlags& flags) { return run_status(flags); }
+int run(const ExplainFlags& flags) { return run_explain(flags); }
 
 }  // namespace
 }  // namespace trunkline::cli

@@ -1,0 +1,177 @@
+#include "services/run/supervisor.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include <trunkline/transport.hpp>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "metrics/negotiation.h"
+#include "metrics/process_metrics.h"
+#include "metrics/stats_metrics.h"
+#include "server/router.h"
+#include "services/run/probes.h"
+#include "services/run/scrape_service.h"
+
+namespace trunkline::run {
+namespace {
+
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+void answer_metrics(const metrics::Registry& registry, const server::Request& request, server::Exchange exchange) {
+  metrics::Page page = serve_page(registry, request.headers.get("Accept").value_or(""),
+                                  request.headers.get("Accept-Encoding").value_or(""));
+  server::Response response(200, page.content_type, std::move(page.body));
+  if (!page.content_encoding.empty()) response.headers.set("Content-Encoding", page.content_encoding);
+  response.headers.set("Vary", "Accept, Accept-Encoding");
+  exchange.respond(std::move(response));
+}
+
+}  // namespace
+
+Supervisor::Supervisor(std::string file, Log log)
+    : file_(std::move(file)),
+      log_(log),
+      reload_successful_(registry_.gauge("trunkline_config_last_reload_successful",
+                                         "1 when the configuration was good the last time that it was read.")),
+      reload_time_(registry_.gauge("trunkline_config_last_reload_success_timestamp_seconds",
+                                   "When a good configuration was read last, since 1970.")),
+      collector_(registry_.collect([this](metrics::ExpositionWriter& writer) { write_metrics(writer); })) {
+  services_.push_back(std::make_unique<ScrapeService>());
+}
+
+Supervisor::~Supervisor() = default;
+
+Result<void> Supervisor::start(Configuration configuration) {
+  for (const auto& service : services_) {
+    if (Result<void> good = service->check(configuration); !good) return good;
+  }
+  Result<server::Handler> handler = handler_for(configuration);
+  if (!handler) return std::move(handler).error();
+  admin_.serve(std::move(*handler));
+  // Before the services: one that has started processes must not find out then that another of us runs already.
+  if (Result<void> listening = admin_.listen(configuration.admin.listen, configuration.drain); !listening) {
+    return listening;
+  }
+  configuration_ = std::move(configuration);
+  for (const auto& service : services_) {
+    if (Result<void> started = service->start(configuration_); !started) {
+      drain();
+      return started;
+    }
+    ++started_;
+  }
+  up_ = true;
+  reload_successful_.set(1);
+  reload_time_.set(seconds_since_1970());
+  for (const std::string& address : admin_.addresses()) {
+    log_.write(LogLevel::info, "listening", "the admin listener is open", {{"address", address}});
+  }
+  return {};
+}
+
+bool Supervisor::reload() {
+  Result<Configuration> next = read_configuration(file_);
+  Result<void> done = next ? apply(std::move(*next)) : Result<void>(std::move(next).error());
+  reload_successful_.set(done ? 1 : 0);
+  if (done) {
+    reload_time_.set(seconds_since_1970());
+    log_.write(LogLevel::info, "reloaded", "the configuration was read again and is in force", {{"file", file_}});
+    return true;
+  }
+  std::string_view rest = done.error().message;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    log_.write(LogLevel::error, "reload_refused", rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  log_.write(LogLevel::error, "reload_refused", "nothing has changed: the configuration before it stays in force",
+             {{"file", file_}});
+  return false;
+}
+
+Result<void> Supervisor::apply(Configuration next) {
+  for (const auto& service : services_) {
+    if (Result<void> good = service->check(next); !good) return good;
+  }
+  Result<server::Handler> handler = handler_for(next);
+  if (!handler) return std::move(handler).error();
+  if (Result<void> listening = admin_.listen(next.admin.listen, next.drain); !listening) return listening;
+  admin_.serve(std::move(*handler));
+  configuration_ = std::move(next);
+  for (const auto& service : services_) service->reload(configuration_);
+  return {};
+}
+
+bool Supervisor::drain() {
+  draining_ = true;
+  const TimePoint deadline = Clock::now() + configuration_.drain;
+  bool nothing_cut = true;
+  std::thread listener([&] { nothing_cut = admin_.drain(configuration_.drain); });
+  bool all_ended = true;
+  for (; started_ > 0; --started_) {
+    Service& service = *services_[started_ - 1];
+    const Duration left = std::max<Duration>(deadline - Clock::now(), Duration(0));
+    if (service.drain(left)) continue;
+    all_ended = false;
+    log_.write(LogLevel::warning, "cut_off", "not all of it had ended when the time to drain was over",
+               {{"service", std::string(service.name())}});
+  }
+  listener.join();
+  if (!nothing_cut) {
+    log_.write(LogLevel::warning, "cut_off", "clients of the admin listener were cut off: the time to drain was over",
+               {{"drain", print_duration(configuration_.drain)}});
+  }
+  return all_ended && nothing_cut;
+}
+
+bool Supervisor::ready() const {
+  return up_ && !draining_ &&
+         std::all_of(services_.begin(), services_.end(), [](const auto& service) { return service->ready(); });
+}
+
+std::vector<ServiceStatus> Supervisor::services() const {
+  std::vector<ServiceStatus> all;
+  all.reserve(services_.size());
+  for (const auto& service : services_) {
+    all.push_back({std::string(service->name()), up_ && !draining_ && service->ready(), service->trouble()});
+  }
+  return all;
+}
+
+Result<server::Handler> Supervisor::handler_for(const Configuration& /*configuration*/) {
+  server::Router router;
+  router.get("/healthz", [](const server::Request&, server::Exchange exchange) {
+    exchange.respond({200, "text/plain; charset=utf-8", "alive\n"});
+  });
+  router.get("/readyz", [this](const server::Request&, server::Exchange exchange) {
+    const bool is_ready = ready();
+    exchange.respond({is_ready ? 200 : 503, "application/json", readiness_json(is_ready, services())});
+  });
+  router.get("/metrics", [this](const server::Request& request, server::Exchange exchange) {
+    answer_metrics(registry_, request, std::move(exchange));
+  });
+  return std::move(router).handler();
+}
+
+// On a loop of the listener's own: what it takes delays nobody but its clients.
+void Supervisor::write_metrics(metrics::ExpositionWriter& writer) const {
+  metrics::write_process_metrics(writer);
+  writer.family("trunkline_build_info", metrics::Type::gauge, "1, with the version as a label.");
+  writer.sample({{"version", TRUNKLINE_VERSION}}, 1);
+  writer.family("trunkline_ready", metrics::Type::gauge, "1 when /readyz says yes.");
+  writer.sample(ready() ? 1 : 0);
+  writer.family("trunkline_service_troubled", metrics::Type::gauge, "1 when a service says that something is wrong.");
+  for (const ServiceStatus& one : services()) {
+    writer.sample({{"service", one.name}}, one.trouble.empty() ? 0 : 1);
+  }
+  metrics::write_stats(writer, Transport::shared_stats());
+  admin_.write_metrics(writer);
+  for (const auto& service : services_) service->write_metrics(writer);
+}
+
+}  // namespace trunkline::run

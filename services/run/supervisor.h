@@ -1,0 +1,60 @@
+// All services of one process and their life: started in order, told of a new configuration all or none, drained. It
+// knows no signal and reads no command line.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "metrics/registry.h"
+#include "services/run/admin.h"
+#include "services/run/log.h"
+#include "services/run/probes.h"
+#include "services/run/service.h"
+
+namespace trunkline::run {
+
+class Supervisor {
+ public:
+  // `file` is read now, and again at each reload.
+  Supervisor(std::string file, Log log);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  // These are called on one thread. An error: nothing is left running.
+  Result<void> start(Configuration configuration);
+  // Reads the file again. What is wrong with it is told, and changes nothing.
+  bool reload();
+  // Not ready from now on, the listener closed, every service drained. True: nothing was cut off.
+  bool drain();
+  Duration drain_limit() const { return configuration_.drain; }
+
+  // From any thread.
+  bool ready() const;
+  std::vector<ServiceStatus> services() const;
+  std::vector<std::string> addresses() const { return admin_.addresses(); }
+  metrics::Registry& registry() { return registry_; }
+
+ private:
+  Result<void> apply(Configuration configuration);
+  Result<server::Handler> handler_for(const Configuration& configuration);
+  void write_metrics(metrics::ExpositionWriter& writer) const;
+
+  const std::string file_;
+  const Log log_;
+  Configuration configuration_;
+  std::vector<std::unique_ptr<Service>> services_;
+  std::size_t started_ = 0;
+  std::atomic<bool> draining_{false};
+  std::atomic<bool> up_{false};
+  metrics::Registry registry_;
+  metrics::Gauge& reload_successful_;
+  metrics::Gauge& reload_time_;
+  metrics::Registry::Collector collector_;
+  Admin admin_;  // ends before all that its handler uses
+};
+
+}  // namespace trunkline::run
