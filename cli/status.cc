@@ -29,12 +29,18 @@ const std::vector<Node>& children_of(const Node& node, std::string_view name) {
   return found ? found->children : none;
 }
 
-// To the unit that people think in; a clock's nanoseconds are of no use here.
+// To the precision that people think in; a clock's nanoseconds are of no use here.
 std::string span(double seconds) {
   if (!(seconds >= 0) || seconds > 1e9) return "-";
-  const double step = seconds < 1 ? 0.001 : seconds < 100 ? 0.1 : 1;
-  const auto whole = static_cast<long long>(std::llround(std::round(seconds / step) * step * 1e9));
-  return print_duration(std::chrono::nanoseconds(whole));
+  if (seconds < 100) {
+    const double step = seconds < 1 ? 1e3 : 10;
+    return print_duration(std::chrono::nanoseconds(std::llround(std::round(seconds * step) / step * 1e9)));
+  }
+  const auto whole = static_cast<long long>(seconds);
+  const long long unit = whole < 6000 ? 60 : whole < 360'000 ? 3600 : 86'400;
+  const long long rest = whole % unit / (unit == 60 ? 1 : unit == 3600 ? 60 : 3600);
+  const std::string_view names = unit == 60 ? "ms" : unit == 3600 ? "hm" : "dh";
+  return std::to_string(whole / unit) + names[0] + (rest > 0 ? std::to_string(rest) + names[1] : "");
 }
 
 std::string percent(double part, double whole) {

@@ -59,7 +59,16 @@ TEST(StatusText, shows_fleets_with_their_troubles) {
   EXPECT_NE(text.find("web           4      3  1 to 9         12   2     1              5  at its target"),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find("  web: no port\\x1B\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("  web: no port\\x1b\n"), std::string::npos) << text;
+}
+
+TEST(StatusText, tells_times_in_the_units_of_people) {
+  for (const auto& [seconds, text] : {std::pair{"0.0042", "4ms"}, {"59.94", "59.9s"}, {"120", "2m"}, {"5999", "99m59s"},
+                                      {"7260", "2h1m"}, {"864000", "10d"}, {"867600", "10d1h"}, {"-1", "-"}}) {
+    StatusAnswers answers = a_quiet_process();
+    answers.status = json(std::string(R"({"uptime_seconds":)") + seconds + "}");
+    EXPECT_NE(status_text(answers).find(std::string("up for ") + text + ":"), std::string::npos) << seconds;
+  }
 }
 
 TEST(StatusText, survives_an_answer_that_holds_nothing) {
