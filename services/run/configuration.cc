@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "server/server.h"
 #include "services/config/print.h"
+#include "services/run/optional_fields.h"
 #include "services/run/place.h"
 
 namespace trunkline::run {
@@ -26,6 +27,7 @@ template <class Io>
 void admin_fields(Io& io, AdminSettings& admin) {
   io.text("listen", admin.listen);
   io.boolean("console", admin.console);
+  optional_texts(io, "hosts", admin.hosts);
   check_admin(io, admin);
 }
 

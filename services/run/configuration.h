@@ -17,6 +17,7 @@ namespace trunkline::run {
 struct AdminSettings {
   std::string listen = "127.0.0.1:9600";
   bool console = true;
+  std::vector<std::string> hosts;  // names besides loopback's under which browsers may ask
 };
 
 struct Configuration {

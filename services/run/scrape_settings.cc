@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "services/run/labelled_source.h"
-#include "services/run/place.h"
+#include "services/run/optional_fields.h"
 
 namespace trunkline::run {
 namespace {
@@ -23,25 +23,6 @@ void scheme_field(config::Reader& io, std::string& scheme) {
   scheme = secure ? "https" : "http";
 }
 void scheme_field(config::Writer& io, const std::string& scheme) { io.word("scheme", scheme); }
-
-// Nothing is printed of what is not there: an empty text would look like a choice.
-void path_field(config::Reader& io, std::string_view name, std::string& path, const std::string& folder) {
-  io.text(name, path);
-  path = from_folder(folder, path);
-}
-void path_field(config::Writer& io, std::string_view name, const std::string& path, const std::string& /*folder*/) {
-  if (!path.empty()) io.text(name, path);
-}
-void optional_text(config::Reader& io, std::string_view name, std::string& text) { io.text(name, text); }
-void optional_text(config::Writer& io, std::string_view name, const std::string& text) {
-  if (!text.empty()) io.text(name, text);
-}
-void optional_texts(config::Reader& io, std::string_view name, std::vector<std::string>& texts) {
-  io.texts(name, texts);
-}
-void optional_texts(config::Writer& io, std::string_view name, const std::vector<std::string>& texts) {
-  if (!texts.empty()) io.texts(name, texts);
-}
 
 template <class Io>
 void tls_fields(Io& io, JobTls& tls, const std::string& folder) {

@@ -1,19 +1,19 @@
 #include "services/run/supervisor.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include <trunkline/transport.hpp>
 
-#include "base/clock.h"
 #include "base/text.h"
 #include "metrics/negotiation.h"
 #include "metrics/process_metrics.h"
 #include "metrics/stats_metrics.h"
 #include "server/router.h"
-#include "services/run/probes.h"
-#include "services/run/scrape_service.h"
 
 namespace trunkline::run {
 namespace {
@@ -41,18 +41,22 @@ Supervisor::Supervisor(std::string file, Log log)
       reload_time_(registry_.gauge("trunkline_config_last_reload_success_timestamp_seconds",
                                    "When a good configuration was read last, since 1970.")),
       collector_(registry_.collect([this](metrics::ExpositionWriter& writer) { write_metrics(writer); })) {
-  services_.push_back(std::make_unique<ScrapeService>());
+  auto scrape = std::make_unique<ScrapeService>();
+  scrape_ = scrape.get();
+  services_.push_back(std::move(scrape));
 }
 
-Supervisor::~Supervisor() = default;
+Supervisor::~Supervisor() {
+  if (console_) console_->stop();
+}
 
 Result<void> Supervisor::start(Configuration configuration) {
   for (const auto& service : services_) {
     if (Result<void> good = service->check(configuration); !good) return good;
   }
-  Result<server::Handler> handler = handler_for(configuration);
-  if (!handler) return std::move(handler).error();
-  admin_.serve(std::move(*handler));
+  Result<Front> front = make_front(configuration.admin);
+  if (!front) return std::move(front).error();
+  show(std::move(*front));
   // Before the services: one that has started processes must not find out then that another of us runs already.
   if (Result<void> listening = admin_.listen(configuration.admin.listen, configuration.drain); !listening) {
     return listening;
@@ -98,10 +102,19 @@ Result<void> Supervisor::apply(Configuration next) {
   for (const auto& service : services_) {
     if (Result<void> good = service->check(next); !good) return good;
   }
-  Result<server::Handler> handler = handler_for(next);
-  if (!handler) return std::move(handler).error();
-  if (Result<void> listening = admin_.listen(next.admin.listen, next.drain); !listening) return listening;
-  admin_.serve(std::move(*handler));
+  // Kept where it can be: a new console knows nothing of the last half hour.
+  const bool same = next.admin.console == configuration_.admin.console && next.admin.hosts == configuration_.admin.hosts;
+  std::optional<Front> front;
+  if (!same) {
+    Result<Front> made = make_front(next.admin);
+    if (!made) return std::move(made).error();
+    front = std::move(*made);
+  }
+  if (Result<void> listening = admin_.listen(next.admin.listen, next.drain); !listening) {
+    if (front && front->console) front->console->stop();
+    return listening;
+  }
+  if (front) show(std::move(*front));
   configuration_ = std::move(next);
   for (const auto& service : services_) service->reload(configuration_);
   return {};
@@ -109,6 +122,7 @@ Result<void> Supervisor::apply(Configuration next) {
 
 bool Supervisor::drain() {
   draining_ = true;
+  if (console_) console_->stop();  // its streams would never end by themselves
   const TimePoint deadline = Clock::now() + configuration_.drain;
   bool nothing_cut = true;
   std::thread listener([&] { nothing_cut = admin_.drain(configuration_.drain); });
@@ -143,7 +157,7 @@ std::vector<ServiceStatus> Supervisor::services() const {
   return all;
 }
 
-Result<server::Handler> Supervisor::handler_for(const Configuration& /*configuration*/) {
+Result<Supervisor::Front> Supervisor::make_front(const AdminSettings& admin) {
   server::Router router;
   router.get("/healthz", [](const server::Request&, server::Exchange exchange) {
     exchange.respond({200, "text/plain; charset=utf-8", "alive\n"});
@@ -155,7 +169,38 @@ Result<server::Handler> Supervisor::handler_for(const Configuration& /*configura
   router.get("/metrics", [this](const server::Request& request, server::Exchange exchange) {
     answer_metrics(registry_, request, std::move(exchange));
   });
-  return std::move(router).handler();
+  Front front;
+  if (admin.console) front.console = console::add_console(router, console_sources(admin));
+  Result<server::Handler> handler = std::move(router).handler();
+  if (!handler) return std::move(handler).error();
+  front.handler = std::move(*handler);
+  return front;
+}
+
+void Supervisor::show(Front front) {
+  admin_.serve(std::move(front.handler));
+  if (console_) console_->stop();
+  console_ = std::move(front.console);
+}
+
+console::ConsoleSources Supervisor::console_sources(const AdminSettings& admin) {
+  console::ConsoleSources sources;
+  sources.process = [this] { return facts(); };
+  sources.transport = [] { return Transport::shared_stats(); };
+  sources.targets = [this] { return std::vector<scrape::SnapshotPtr>{scrape_->latest()}; };
+  sources.hosts = admin.hosts;
+  return sources;
+}
+
+console::ProcessFacts Supervisor::facts() const {
+  console::ProcessFacts facts;
+  facts.version = TRUNKLINE_VERSION;
+  facts.pid = ::getpid();
+  facts.started = started_at_;
+  facts.uptime = Clock::now() - began_;
+  facts.ready = ready();
+  for (ServiceStatus& one : services()) facts.services.push_back({std::move(one.name), one.ready, std::move(one.trouble)});
+  return facts;
 }
 
 // On a loop of the listener's own: what it takes delays nobody but its clients.

@@ -3,15 +3,19 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "metrics/registry.h"
+#include "services/console/console.h"
 #include "services/run/admin.h"
 #include "services/run/log.h"
 #include "services/run/probes.h"
+#include "services/run/scrape_service.h"
 #include "services/run/service.h"
 
 namespace trunkline::run {
@@ -40,13 +44,24 @@ class Supervisor {
 
  private:
   Result<void> apply(Configuration configuration);
-  Result<server::Handler> handler_for(const Configuration& configuration);
+  // What answers at the listener, and the console when it is part of that.
+  struct Front {
+    server::Handler handler;
+    std::shared_ptr<console::Console> console;
+  };
+  Result<Front> make_front(const AdminSettings& admin);
+  void show(Front front);
+  console::ConsoleSources console_sources(const AdminSettings& admin);
+  console::ProcessFacts facts() const;
   void write_metrics(metrics::ExpositionWriter& writer) const;
 
   const std::string file_;
   const Log log_;
   Configuration configuration_;
+  const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
+  const TimePoint began_ = Clock::now();
   std::vector<std::unique_ptr<Service>> services_;
+  ScrapeService* scrape_ = nullptr;  // one of them
   std::size_t started_ = 0;
   std::atomic<bool> draining_{false};
   std::atomic<bool> up_{false};
@@ -54,7 +69,8 @@ class Supervisor {
   metrics::Gauge& reload_successful_;
   metrics::Gauge& reload_time_;
   metrics::Registry::Collector collector_;
-  Admin admin_;  // ends before all that its handler uses
+  std::shared_ptr<console::Console> console_;  // null: none is wanted
+  Admin admin_;                                // ends before all that its handler uses
 };
 
 }  // namespace trunkline::run

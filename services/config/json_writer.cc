@@ -1,12 +1,12 @@
-#include "json_writer.h"
+#include "services/config/json_writer.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 
 #include "base/text.h"
-#include "metrics/number.h"
 
-namespace trunkline::cli {
+namespace trunkline::config {
 
 JsonWriter& JsonWriter::raw(std::string_view text, bool ends_value) {
   if (needs_comma_) out_ += ',';
@@ -42,9 +42,10 @@ JsonWriter& JsonWriter::number(double value) {
 }
 
 JsonWriter& JsonWriter::measured(double value) {
-  std::string number;
-  metrics::append_number(number, value);
-  return std::isfinite(value) ? json(number) : text(number);
+  if (std::isnan(value)) return text("NaN");
+  if (std::isinf(value)) return text(value > 0 ? "+Inf" : "-Inf");
+  char buffer[32];
+  return json({buffer, static_cast<std::size_t>(std::to_chars(buffer, buffer + sizeof buffer, value).ptr - buffer)});
 }
 
 JsonWriter& JsonWriter::boolean(bool value) { return raw(value ? "true" : "false", true); }
@@ -57,4 +58,4 @@ JsonWriter& JsonWriter::seconds(Duration duration) {
   return raw({buffer, static_cast<std::size_t>(size)}, true);
 }
 
-}  // namespace trunkline::cli
+}  // namespace trunkline::config

@@ -1,0 +1,49 @@
+#include "services/console/latencies.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <trunkline/url.hpp>
+
+namespace trunkline::console {
+
+Duration quantile(std::vector<Duration> values, double part) {
+  if (values.empty()) return Duration(0);
+  const auto rank = static_cast<std::ptrdiff_t>(std::ceil(part * static_cast<double>(values.size())));
+  const auto at = values.begin() + std::max<std::ptrdiff_t>(rank - 1, 0);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+void Latencies::add(std::size_t collector, const scrape::Snapshot& snapshot) {
+  const auto [last, is_new] = last_cycles_.try_emplace(collector, snapshot.cycle);
+  if (!is_new && last->second == snapshot.cycle) return;
+  last->second = snapshot.cycle;
+  for (const scrape::TargetSnapshot& target : snapshot.targets) {
+    if (!target.report.up() || target.target == nullptr) continue;
+    const auto url = Url::parse(target.target->url);
+    if (!url) continue;
+    const std::string route = url->origin();
+    auto found = routes_.find(route);
+    if (found == routes_.end()) {
+      if (routes_.size() >= most_routes) continue;
+      found = routes_.try_emplace(route).first;
+    }
+    Ring& ring = found->second;
+    ring.durations[ring.count++ % kept] = target.report.duration;
+  }
+}
+
+std::vector<RouteLatency> Latencies::all() const {
+  std::vector<RouteLatency> result;
+  result.reserve(routes_.size());
+  for (const auto& [route, ring] : routes_) {
+    const std::size_t size = std::min(ring.count, kept);
+    const std::vector<Duration> values(ring.durations.begin(),
+                                       ring.durations.begin() + static_cast<std::ptrdiff_t>(size));
+    result.push_back({route, quantile(values, 0.5), quantile(values, 0.99), size});
+  }
+  return result;
+}
+
+}  // namespace trunkline::console

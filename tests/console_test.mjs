@@ -1,0 +1,231 @@
+// The console as people meet it: both views, light, dark, on a telephone, by keyboard, live, and after the process has
+// gone. Every test fails on an error in the browser's console and on a request to another host.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+const [subject, packages, screenshots] = process.argv.slice(2);
+const { chromium } = createRequire(join(resolve(packages), "node_modules/"))("playwright-core");
+const foreign = /^https?:/.test(subject);  // somebody else's process: not ours to end, nor known in its content
+mkdirSync(screenshots, { recursive: true });
+
+async function begin(...flags) {
+  const child = spawn(subject, flags, { stdio: ["ignore", "pipe", "inherit"] });
+  const url = await new Promise((found, failed) => {
+    createInterface({ input: child.stdout }).once("line", found);
+    child.once("exit", (code) => failed(new Error(`${subject} ended with ${code} before it listened`)));
+  });
+  return { url, end: () => new Promise((ended) => (child.once("exit", ended), child.kill("SIGTERM"))) };
+}
+
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+let failures = 0;
+
+async function test(name, url, options, steps) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 1000 }, ...options });
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") errors.push(message.text());
+  });
+  page.on("request", (request) => {
+    const { protocol, host } = new URL(request.url());
+    if (protocol !== "data:" && host !== new URL(url).host) errors.push(`asked another host: ${request.url()}`);
+  });
+  try {
+    await page.goto(url);
+    await steps(page, errors);
+    assert.deepEqual(errors, [], "errors in the browser's console");
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failures++;
+    console.log(`FAILED  ${name}\n${error.stack}`);
+    await page.screenshot({ path: join(screenshots, "failed.png") }).catch(() => {});
+  }
+  await context.close();
+}
+
+const shot = (page, name) => page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
+const text = (page, selector) => page.locator(selector).first().innerText();
+
+// Nothing may be wider than the window.
+async function fits(page) {
+  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(content <= window, `the page is ${content} px wide in a window of ${window}`);
+}
+
+async function live(page) {
+  await page.locator(".link.live").waitFor({ timeout: 10_000 });
+}
+
+async function connections(page) {
+  await live(page);
+  await page.locator(".route").first().waitFor();
+  const figures = await page.locator(".figure strong").allInnerTexts();
+  assert.equal(figures.length, 4);
+  for (const figure of figures) assert.match(figure, /\d/, `a headline without a number: ${figures}`);
+  assert.match(await text(page, ".figure.reuse strong"), /^\d+(\.\d+)? %$/);
+  assert.ok((await page.locator(".route .bar .part").count()) > 0, "bars have parts");
+  assert.ok((await page.locator(".uplot canvas").count()) >= 2, "there are charts");
+  await fits(page);
+}
+
+async function fleets(page) {
+  await live(page);
+  await page.locator("nav a", { hasText: "Fleets" }).click();
+  const fleet = page.locator(".fleet").first();
+  await fleet.locator(".pod").first().waitFor();
+  assert.match(await fleet.locator(".says").innerText(), /(Holds at|→) \d+/);
+  assert.ok((await fleet.locator(".pod").count()) >= 1);
+  for (const pod of await fleet.locator(".pod-state").allInnerTexts()) {
+    assert.match(pod, /^(fresh|carried|missing|starting|draining|excluded)$/);
+  }
+  await fleet.locator(".uplot canvas").waitFor();
+  await fits(page);
+}
+
+async function unfolds(page) {
+  await connections(page);
+  const line = page.locator(".route-line").nth(foreign ? 0 : 4);
+  await line.focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await line.getAttribute("aria-expanded"), "true");
+  const detail = page.locator(".detail");
+  await detail.locator(".uplot canvas").first().waitFor();
+  assert.match(await detail.innerText(), /why it was dialled/i);
+  if (!foreign) assert.match(await page.locator(".detail .advice, .route .chip.advised").first().innerText(), /advice/i);
+  await fits(page);
+}
+
+async function simulates(page) {
+  await fleets(page);
+  const fleet = page.locator(".fleet").first();
+  await fleet.locator(".simulator > summary").click();
+  const policy = fleet.locator("textarea");
+  await page.waitForFunction(() => document.querySelector("textarea")?.value.includes("bounds"));
+  const before = await policy.inputValue();
+  await policy.fill(before.replace(/max: \d+/, "max: 5"));
+  await fleet.getByRole("button", { name: "Replay" }).click();
+  await fleet.locator(".simulator table").waitFor();
+  const peak = fleet.locator(".simulator tr", { hasText: "peak" }).locator("td");
+  assert.equal(await peak.nth(1).innerText(), "5");
+  await fits(page);
+}
+
+const server = foreign ? { url: subject, end: async () => {} } : await begin();
+const { url } = server;
+const telephone = { viewport: { width: 380, height: 800 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+for (const colorScheme of ["light", "dark"]) {
+  await test(`connections, ${colorScheme}`, url, { colorScheme }, async (page) => {
+    await connections(page);
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), colorScheme);
+    await shot(page, `connections-${colorScheme}`);
+  });
+  await test(`fleets, ${colorScheme}`, url, { colorScheme }, async (page) => {
+    await fleets(page);
+    await shot(page, `fleets-${colorScheme}`);
+  });
+  await test(`on a telephone, ${colorScheme}`, url, { colorScheme, ...telephone }, async (page) => {
+    await connections(page);
+    await shot(page, `telephone-connections-${colorScheme}`);
+    await fleets(page);
+    await shot(page, `telephone-fleets-${colorScheme}`);
+  });
+}
+
+await test("a route unfolds, by keyboard", url, { colorScheme: "light" }, async (page) => {
+  await unfolds(page);
+  await shot(page, "route-light");
+});
+
+await test("decisions unfold into sentences", url, { colorScheme: "dark" }, async (page) => {
+  await fleets(page);
+  await page.locator(".decisions summary").first().click();
+  assert.ok((await page.locator(".decisions details[open] .stages li").count()) > 0);
+});
+
+if (!foreign) {
+  await test("the simulator replays under an edited policy", url, { colorScheme: "light" }, async (page) => {
+    await simulates(page);
+    await shot(page, "simulator-light");
+  });
+  await test("a mistake in the policy is said with its place", url, {}, async (page, errors) => {
+    await fleets(page);
+    const fleet = page.locator(".fleet").first();
+    await fleet.locator(".simulator > summary").click();
+    await page.waitForFunction(() => document.querySelector("textarea")?.value.includes("bounds"));
+    await fleet.locator("textarea").fill("kind: nonsense\nbounds: {mim: 3}\n");
+    await fleet.getByRole("button", { name: "Replay" }).click();
+    assert.match(await fleet.locator(".simulator .error").innerText(), /policy:\d+:\d+/);
+    // The browser itself reports every 422; it is what was asked for.
+    for (const error of errors.splice(0)) assert.match(error, /422/);
+  });
+}
+
+await test("figures move by themselves", url, {}, async (page) => {
+  await connections(page);
+  const before = await text(page, ".figure.requests");
+  const reuse = await text(page, ".figure.reuse .note");
+  await page.waitForFunction(
+    ([requests, note]) => document.querySelector(".figure.requests").innerText !== requests ||
+                          document.querySelector(".figure.reuse .note").innerText !== note, [before, reuse], { timeout: 20_000 });
+});
+
+await test("everything can be reached by keyboard", url, {}, async (page) => {
+  await connections(page);
+  const reached = new Set();
+  for (let i = 0; i < 12; i++) {
+    await page.keyboard.press("Tab");
+    reached.add(await page.evaluate(() => {
+      const element = document.activeElement;
+      const outline = getComputedStyle(element).outlineStyle;
+      return `${element.className || element.tagName}${outline === "none" ? " WITHOUT OUTLINE" : ""}`;
+    }));
+  }
+  for (const one of reached) assert.ok(!one.includes("WITHOUT"), `focus cannot be seen on ${one}`);
+  assert.ok([...reached].some((one) => one.startsWith("route-line")), `no route was reached: ${[...reached]}`);
+  assert.ok(reached.has("skip"), "the first stop is the way past the header");
+});
+
+await test("the choice of colours stays", url, { colorScheme: "light" }, async (page) => {
+  await connections(page);
+  await page.locator(".theme select").selectOption("dark");
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  await page.reload();
+  await live(page);
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+});
+
+await test("nothing moves for those who asked for calm", url, { reducedMotion: "reduce" }, async (page) => {
+  await live(page);
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector(".dot")).animationName), "none");
+});
+
+if (!foreign) {
+  const empty = await begin("--empty");
+  await test("an idle process says so in words", empty.url, {}, async (page) => {
+    await live(page);
+    assert.match(await text(page, "main"), /No connection has been opened yet/);
+    await shot(page, "empty-connections");
+    await page.locator("nav a", { hasText: "Fleets" }).click();
+    assert.match(await text(page, ".empty"), /No fleet is being scaled/);
+  });
+  await test("a process that goes is missed, and the page says since when", empty.url, {}, async (page, errors) => {
+    await live(page);
+    await empty.end();
+    await page.locator(".link.lost").waitFor();
+    assert.match(await text(page, ".banner"), /has not answered for \d+ s/);
+    await shot(page, "disconnected");
+    errors.length = 0;  // refused connections, which the browser reports itself
+  });
+  await server.end();
+}
+
+await browser.close();
+console.log(failures === 0 ? "console_test: all is well" : `console_test: ${failures} FAILED`);
+process.exit(failures === 0 ? 0 : 1);

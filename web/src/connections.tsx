@@ -1,0 +1,128 @@
+// Every route: what is open, why it was opened, and how much of it was used again.
+import { useState } from "preact/hooks";
+import { Chart, Spark } from "./chart";
+import { count, decimal, percent, plural, rate } from "./numbers";
+import { lastRate, rates, tail } from "./rates";
+import { RouteRow } from "./route";
+import { forgetRoute, serverNow, state, useStore, watchRoute } from "./store";
+
+const chartSpan = 1800;
+
+function Headline() {
+  const { transport, history } = state;
+  if (!transport) return null;
+  const { pool } = transport;
+  const figures = [
+    { name: "open", label: "open sockets", value: count(transport.sockets_open || pool.open),
+      note: transport.sockets_limit > 0 ? `of ${count(transport.sockets_limit)} allowed` : "", values: tail(history.open!, 300) },
+    { name: "reuse", label: "on a connection that was there", value: percent(pool.reused, pool.granted),
+      note: `${count(pool.granted - pool.reused)} of ${plural(pool.granted, "request")} had to wait for a dial`,
+      values: tail(rates(history, "reused", 10), 300) },
+    { name: "dials", label: "dials a second", value: rate(lastRate(history, "dials", 10)),
+      note: `${count(pool.dials_started)} since the start, ${count(pool.dials_failed)} failed`,
+      values: tail(rates(history, "dials", 10), 300) },
+    { name: "requests", label: "requests a second", value: rate(lastRate(history, "granted", 10)),
+      note: pool.waiting > 0 ? `${plural(pool.waiting, "request")} waiting now` : "nothing waits", values: tail(rates(history, "granted", 10), 300) },
+  ];
+  return (
+    <section class="headline" aria-label="All routes together">
+      {figures.map((figure) => (
+        <div key={figure.name} class={`figure ${figure.name}`}>
+          <strong>{figure.value}</strong>
+          <span class="label">{figure.label}</span>
+          <Spark values={figure.values} name={figure.name} />
+          <span class="note">{figure.note}</span>
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function Course() {
+  const { history } = state;
+  const until = Math.max(serverNow(), history.t[history.t.length - 1] ?? 0);
+  const shared = { span: chartSpan, until, height: 170 };
+  return (
+    <section class="charts">
+      <div class="panel">
+        <h2>Requests and dials</h2>
+        <Chart {...shared} label="Requests and dials a second over the last half hour" unit={decimal}
+               lines={[{ label: "requests / s", colour: "blue", fill: true, format: rate },
+                       { label: "dials / s", colour: "coral", width: 2.25, format: rate }]}
+               data={[history.t, rates(history, "granted", 10), rates(history, "dials", 10)]} />
+      </div>
+      <div class="panel">
+        <h2>Connections</h2>
+        <Chart {...shared} label="Open and used connections over the last half hour" unit={count}
+               lines={[{ label: "open", colour: "blue", fill: true, format: count },
+                       { label: "in use", colour: "teal", fill: true, format: count },
+                       { label: "queued", colour: "amber", dash: [4, 3], format: count }]}
+               data={[history.t, history.open!, history.in_use!, history.waiting!]} />
+      </div>
+    </section>
+  );
+}
+
+const orders = {
+  busiest: { words: "busiest first", by: (route: { granted: number }) => -route.granted },
+  dials: { words: "most dials first", by: (route: { dials_started: number }) => -route.dials_started },
+  open: { words: "most open first", by: (route: { open: number }) => -route.open },
+};
+
+export function Connections() {
+  const { transport, routes } = useStore();
+  const [unfolded, setUnfolded] = useState(new Set<string>());
+  const [order, setOrder] = useState<keyof typeof orders>("busiest");
+  if (!transport) return <p class="empty">Asking the process what it has open…</p>;
+
+  const toggle = (key: string) => {
+    const next = new Set(unfolded);
+    if (next.delete(key)) {
+      forgetRoute(key);
+    } else {
+      next.add(key);
+      void watchRoute(key);
+    }
+    setUnfolded(next);
+  };
+  const shown = [...routes.values()].sort((a, b) => orders[order].by(a) - orders[order].by(b) || a.route.localeCompare(b.route));
+  return (
+    <>
+      <Headline />
+      <Course />
+      <section>
+        <div class="title">
+          <h2>{shown.length === 0 ? "Routes" : plural(shown.length + transport.routes_left_out, "route")}</h2>
+          {shown.length > 1 && (
+            <label class="order">
+              <span class="sr">Order</span>
+              <select value={order} onChange={(event) => setOrder(event.currentTarget.value as keyof typeof orders)}>
+                {Object.entries(orders).map(([name, { words }]) => <option key={name} value={name}>{words}</option>)}
+              </select>
+            </label>
+          )}
+        </div>
+        {shown.length === 0 ? (
+          <p class="empty">
+            No connection has been opened yet. The first request through this process's transport will show here, with the
+            reason for its dial.
+          </p>
+        ) : (
+          <div class="routes" role="list">
+            <div class="route-head" aria-hidden="true">
+              <span>route</span><span>open</span><span>queued</span><span>dials, by reason</span><span>reuse</span>
+              <span>p50</span><span>p99</span><span>idle limit</span>
+            </div>
+            {shown.map((route) => (
+              <RouteRow key={route.key || route.route} route={route} unfolded={unfolded.has(route.key || route.route)}
+                        toggle={() => toggle(route.key || route.route)} />
+            ))}
+          </div>
+        )}
+        {transport.routes_left_out > 0 && (
+          <p class="muted">{plural(transport.routes_left_out, "less busy route")} not listed.</p>
+        )}
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,115 @@
+// One route: a line of figures, and unfolded its life in words.
+import type { Route } from "./api";
+import { ConnectionBar, DialBar, Reasons } from "./bars";
+import { Chart } from "./chart";
+import { count, decimal, duration, percent, plural, rate } from "./numbers";
+import { rates } from "./rates";
+import { serverNow, state } from "./store";
+import { closingWords, dialReasons, missWords } from "./words";
+
+const chartSpan = 1800;
+
+export function RouteRow({ route, unfolded, toggle }: { route: Route; unfolded: boolean; toggle: () => void }) {
+  const latency = state.latencies.get(route.route);
+  const inUse = route.active + route.upgraded;
+  const id = `route-${route.key || route.route}`;
+  return (
+    <div class={`route${unfolded ? " unfolded" : ""}`} role="listitem">
+      <button type="button" class="route-line" aria-expanded={unfolded} aria-controls={id} onClick={toggle}>
+        <span class="name">
+          <span class="place">{route.route}</span>
+          <span class="chip">{route.protocol || "not yet known"}</span>
+          {route.advice !== "" && <span class="chip advised">advice</span>}
+        </span>
+        <span class="cell connections">
+          <b>{count(route.open)}</b>
+          <ConnectionBar inUse={inUse} idle={route.idle} other={route.draining} />
+          <small>{count(inUse)} in use · {count(route.idle)} idle</small>
+        </span>
+        <span class="cell queued" data-label="queued"><b class={route.waiting > 0 ? "warn" : ""}>{count(route.waiting)}</b></span>
+        <span class="cell dials">
+          <b>{count(route.dials_started)}</b>
+          <DialBar reasons={route.dials_by_reason} />
+          <small>{mainReasons(route)}</small>
+        </span>
+        <span class="cell" data-label="reuse"><b>{percent(route.reused, route.granted)}</b></span>
+        <span class="cell" data-label="p50">{latency ? duration(latency.p50_seconds) : "–"}</span>
+        <span class="cell" data-label="p99">{latency ? duration(latency.p99_seconds) : "–"}</span>
+        <span class="cell" data-label="idle limit">{idleLimit(route)}</span>
+      </button>
+      {unfolded && <div class="detail" id={id}><Detail route={route} /></div>}
+    </div>
+  );
+}
+
+function mainReasons(route: Route): string {
+  const reasons = Object.entries(route.dials_by_reason).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
+  if (reasons.length === 0) return "none yet";
+  return reasons.slice(0, 2).map(([reason, n]) => `${count(n)} ${reason.replaceAll("_", " ")}`).join(" · ") +
+    (reasons.length > 2 ? " · …" : "");
+}
+
+function idleLimit(route: Route): string {
+  if (route.learned_idle_seconds > 0) return duration(route.learned_idle_seconds);
+  return route.hinted_idle_seconds > 0 ? `${duration(route.hinted_idle_seconds)} (said)` : "–";
+}
+
+function sentences(route: Route): string[] {
+  const said = [];
+  said.push(route.granted === 0
+    ? "No request has been carried yet."
+    : `${plural(route.granted, "request")} got a connection, ${percent(route.reused, route.granted)} of them one that was ` +
+      `already there: ${plural(route.dials_started, "dial")} for all of them.`);
+  if (route.dials_failed > 0) said.push(`${plural(route.dials_failed, "dial")} failed.`);
+  if (route.dials_unused > 0) said.push(`${plural(route.dials_unused, "connection")} closed without having carried a request.`);
+  if (route.shared_open > 0) said.push(`${plural(route.shared_open, "connection")} can carry several requests at once; ${plural(route.leases, "request")} under way.`);
+  if (route.upgraded > 0) said.push(`${plural(route.upgraded, "connection")} became a WebSocket and stays open.`);
+  if (route.queued > 0) said.push(`${plural(route.queued, "request")} had to wait for a connection${route.queue_rejected > 0 ? `, ${count(route.queue_rejected)} found the queue full` : ""}.`);
+  if (route.hinted_idle_seconds > 0) said.push(`The server says that it keeps idle connections for ${duration(route.hinted_idle_seconds)}.`);
+  if (route.learned_idle_seconds > 0) said.push(`It was seen to keep them for ${duration(route.learned_idle_seconds)}; older ones are not used.`);
+  return said;
+}
+
+function Detail({ route }: { route: Route }) {
+  const history = state.routeHistories.get(route.key || route.route);
+  return (
+    <>
+      {route.advice !== "" && <p class="advice"><strong>Advice</strong> {route.advice}</p>}
+      <p>{sentences(route).join(" ")}</p>
+      {history && history.t.length > 1 && (
+        <div class="charts">
+          <div>
+            <Chart label={`Connections of ${route.route} over the last half hour`} height={130} span={chartSpan}
+                   until={serverNow()} unit={count}
+                   lines={[{ label: "open", colour: "blue", fill: true, format: count },
+                           { label: "in use", colour: "teal", fill: true, format: count },
+                           { label: "queued", colour: "amber", dash: [4, 3], format: count }]}
+                   data={[history.t, history.open!, history.in_use!, history.waiting!]} />
+          </div>
+          <div>
+            <Chart label={`Requests and dials of ${route.route} over the last half hour`} height={130} span={chartSpan}
+                   until={serverNow()} unit={decimal}
+                   lines={[{ label: "requests / s", colour: "blue", fill: true, format: rate },
+                           { label: "dials / s", colour: "coral", width: 2.25, format: rate }]}
+                   data={[history.t, rates(history, "granted", 10), rates(history, "dials", 10)]} />
+          </div>
+        </div>
+      )}
+      <div class="columns">
+        <div>
+          <h3>Why it was dialled</h3>
+          <Reasons counts={route.dials_by_reason} words={(reason) => dialReasons[reason]?.words ?? reason} empty="Never yet." />
+        </div>
+        <div>
+          <h3>Why nothing could be reused</h3>
+          <Reasons counts={Object.fromEntries(Object.entries(route.misses).filter(([reason]) => reason !== "none"))}
+                   words={missWords} empty="It always could." />
+        </div>
+        <div>
+          <h3>Why connections were closed</h3>
+          <Reasons counts={route.closed_by_reason} words={closingWords} empty="None was." />
+        </div>
+      </div>
+    </>
+  );
+}
