@@ -33,7 +33,7 @@ const std::vector<Node>& children_of(const Node& node, std::string_view name) {
 std::string span(double seconds) {
   if (!(seconds >= 0) || seconds > 1e9) return "-";
   if (seconds < 100) {
-    const double step = seconds < 1 ? 1e3 : 10;
+    const double step = seconds < 0.01 ? 1e5 : seconds < 1 ? 1e3 : 10;
     return print_duration(std::chrono::nanoseconds(std::llround(std::round(seconds * step) / step * 1e9)));
   }
   const auto whole = static_cast<long long>(seconds);
@@ -87,7 +87,8 @@ std::string transport_part(const Node& transport) {
   const std::vector<Node>& routes = children_of(transport, "routes");
   for (std::size_t i = 0; i < std::min(routes.size(), most_lines); ++i) {
     const Node& route = routes[i];
-    table.add({shown(route, "route"), shown(route, "protocol"), shown(route, "open"), shown(route, "active"),
+    const std::string protocol = shown(route, "protocol");
+    table.add({shown(route, "route"), protocol.empty() ? "-" : protocol, shown(route, "open"), shown(route, "active"),
                shown(route, "idle"), shown(route, "waiting"), shown(route, "granted"),
                percent(number_at(route, "reused"), number_at(route, "granted"))});
   }

@@ -63,8 +63,15 @@ TEST(StatusText, shows_fleets_with_their_troubles) {
 }
 
 TEST(StatusText, tells_times_in_the_units_of_people) {
-  for (const auto& [seconds, text] : {std::pair{"0.0042", "4ms"}, {"59.94", "59.9s"}, {"120", "2m"}, {"5999", "99m59s"},
-                                      {"7260", "2h1m"}, {"864000", "10d"}, {"867600", "10d1h"}, {"-1", "-"}}) {
+  for (const auto& [seconds, text] : {std::pair{"0.00421", "4210us"},
+                                      {"0.042", "42ms"},
+                                      {"59.94", "59.9s"},
+                                      {"120", "2m"},
+                                      {"5999", "99m59s"},
+                                      {"7260", "2h1m"},
+                                      {"864000", "10d"},
+                                      {"867600", "10d1h"},
+                                      {"-1", "-"}}) {
     StatusAnswers answers = a_quiet_process();
     answers.status = json(std::string(R"({"uptime_seconds":)") + seconds + "}");
     EXPECT_NE(status_text(answers).find(std::string("up for ") + text + ":"), std::string::npos) << seconds;

@@ -239,6 +239,39 @@ class RunTest(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 15)
         idle.close()
 
+    def test_a_stream_of_events_ends_in_order_and_holds_nothing_up(self):
+        self.write(drain="20s")
+        process = self.run_it()
+        stream = http.client.HTTPConnection(process.address, timeout=WAIT)
+        stream.request("GET", "/api/v1/events")
+        events = stream.getresponse()
+        self.assertEqual((events.status, events.getheader("Content-Type").split(";")[0]), (200, "text/event-stream"))
+        self.assertTrue(events.readline())
+        began = time.monotonic()
+        process.signal(signal.SIGTERM)
+        events.read()  # raises when it is cut off
+        self.assertEqual(process.ended(), 0)
+        self.assertLess(time.monotonic() - began, 15)
+        stream.close()
+
+    def test_the_console_stands_at_the_listener_unless_the_file_says_otherwise(self):
+        self.write()
+        process = self.run_it()
+        status, page = process.get("/")
+        self.assertEqual((status, page[:15].lower()), (200, "<!doctype html>"))
+        self.assertEqual(json.loads(process.get("/api/v1/status")[1])["pid"], process.child.pid)
+        self.assertIn(process.get("/api/v1/status", Host="evil.example")[0], (403, 421))
+        self.file.write_text("admin: {listen: '127.0.0.1:0', hosts: [evil.example]}\n")
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertEqual(process.get("/api/v1/status", Host="evil.example")[0], 200)
+        self.file.write_text("admin: {listen: '127.0.0.1:0', console: false}\n")
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertEqual(process.get("/")[0], 404)
+        self.assertEqual(process.get("/healthz")[0], 200)
+        self.assertIn("console: false", self.command("status", "--url", process.address, code=22).stderr)
+
     def test_says_what_it_cut_off_when_the_time_is_over(self):
         self.write(drain="200ms")
         process = self.run_it()
@@ -329,7 +362,28 @@ class RunTest(unittest.TestCase):
         self.assertIn("interval: 15s", printed)
         self.assertEqual(self.command("config", "print", "-", text=printed).stdout, printed)
 
-    # --- status and explain without a process
+    # --- status and explain
+
+    def test_status_shows_what_the_process_does(self):
+        _, place = self.exporter()
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            silent = f"127.0.0.1:{unused.getsockname()[1]}"
+            self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}', '{silent}']}}]}}")
+            process = self.run_it()
+            self.assertTrue(eventually(lambda: (process.metric("trunkline_scrape_cycles_total") or 0) >= 3))
+            text = self.command("status", "--url", process.address).stdout
+            everything = json.loads(self.command("status", "--url", process.address, "--json").stdout)
+        self.assertIn(f"process {process.child.pid}, up for ", text)
+        self.assertIn(": ready\n", text)
+        self.assertRegex(text, r"Connections: 1 open, . in use, . idle; \d+ requests")
+        self.assertRegex(text, rf"http://{place} +\S+ +1 ")
+        self.assertRegex(text, r"Targets, cycle \d+: 1 fresh, 0 late, 1 missing")
+        self.assertRegex(text, rf"http://{silent}/metrics +web +missing ")
+        self.assertEqual(set(everything), {"status", "transport", "targets", "fleets"})
+        self.assertEqual(everything["transport"]["pool"]["dials_succeeded"], 1)
+        self.assertIn("it scales no fleet", self.command("explain", "--url", process.address, code=1).stderr)
+        self.assertIn("no fleet named a/b", self.command("explain", "a/b", "--url", process.address, code=1).stderr)
 
     def test_status_and_explain_say_that_nobody_answers(self):
         with socket.socket() as unused:

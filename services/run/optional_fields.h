@@ -16,7 +16,8 @@ inline void path_field(config::Reader& io, std::string_view name, std::string& p
   io.text(name, path);
   path = from_folder(folder, path);
 }
-inline void path_field(config::Writer& io, std::string_view name, const std::string& path, const std::string& /*folder*/) {
+inline void path_field(config::Writer& io, std::string_view name, const std::string& path,
+                       const std::string& /*folder*/) {
   if (!path.empty()) io.text(name, path);
 }
 inline void optional_text(config::Reader& io, std::string_view name, std::string& text) { io.text(name, text); }

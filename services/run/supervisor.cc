@@ -103,7 +103,8 @@ Result<void> Supervisor::apply(Configuration next) {
     if (Result<void> good = service->check(next); !good) return good;
   }
   // Kept where it can be: a new console knows nothing of the last half hour.
-  const bool same = next.admin.console == configuration_.admin.console && next.admin.hosts == configuration_.admin.hosts;
+  const bool same =
+      next.admin.console == configuration_.admin.console && next.admin.hosts == configuration_.admin.hosts;
   std::optional<Front> front;
   if (!same) {
     Result<Front> made = make_front(next.admin);
@@ -199,7 +200,8 @@ console::ProcessFacts Supervisor::facts() const {
   facts.started = started_at_;
   facts.uptime = Clock::now() - began_;
   facts.ready = ready();
-  for (ServiceStatus& one : services()) facts.services.push_back({std::move(one.name), one.ready, std::move(one.trouble)});
+  for (ServiceStatus& one : services())
+    facts.services.push_back({std::move(one.name), one.ready, std::move(one.trouble)});
   return facts;
 }
 
