@@ -21,10 +21,12 @@ Bounds3 add_up(const std::vector<PodReading>& readings, double target, bool with
   Bounds3 sum;
   for (const PodReading& reading : readings) {
     const bool draining = with_draining && reading.state == InputState::draining;
-    if (reading.is_known() || draining) {
+    if (reading.is_known() || (draining && reading.surely_there)) {
       sum.low += reading.value;
       sum.best += reading.value;
       sum.high += reading.value;
+    } else if (draining) {
+      sum.high += reading.value;  // still there, or with the others already: up is decided without it, down with it
     } else if (reading.state == InputState::missing) {
       sum.high += possible(reading, target);
     }

@@ -259,6 +259,49 @@ TEST(NativePods, those_that_leave_bring_their_load_and_no_capacity) {  // F8
   EXPECT_EQ(fleet.last.metrics[0].pods[7].state, InputState::draining);
 }
 
+TEST(NativePods, those_that_leave_in_silence_are_not_counted_twice) {  // F8
+  Fleet fleet(quick(), 12);
+  EXPECT_EQ(fleet.each(40.0 / 12).after(0s), 4);
+  // The streams of eight are with the four that stay, and the eight say nothing more.
+  fleet.with({10, 10, 10, 10});
+  for (int i = 4; i < 12; ++i) {
+    Pod leaving = Fleet::pod(i, 0);
+    leaving.state = PodState::terminating;
+    leaving.samples.clear();
+    fleet.snapshot.pods.push_back(leaving);
+  }
+  EXPECT_EQ(fleet.after(15s), 4) << "forty of load in all, whoever held it before";
+  EXPECT_EQ(fleet.last.metrics[0].low, 40);
+  EXPECT_NEAR(fleet.last.metrics[0].high, 40 + 8 * 40.0 / 12, 1e-9) << "but it may be on its way still";
+}
+
+TEST(NativePods, those_that_leave_keep_others_from_leaving_until_they_have_said_that_they_are_empty) {  // F8
+  Fleet fleet(quick(), 4);
+  fleet.each(10).after(0s);
+  fleet.with({5, 5, 5, 5});
+  fleet.snapshot.pods.push_back(Fleet::pod(9, 20));
+  Pod& leaving = fleet.snapshot.pods.back();
+  leaving.state = PodState::terminating;
+  EXPECT_EQ(fleet.after(15s), 4) << "heard: its twenty will come back";
+  leaving.samples.clear();
+  EXPECT_EQ(fleet.after(15s), 4) << "not heard: they may be on their way";
+  leaving.samples = {{.metric = "load", .value = 0}};
+  EXPECT_EQ(fleet.after(15s), 2);
+}
+
+TEST(NativePods, what_one_said_before_it_was_told_to_leave_is_not_surely_there) {  // F8
+  Fleet fleet(quick(), 2);
+  fleet.with({10, 10});
+  fleet.snapshot.pods.push_back(Fleet::pod(9, 10));
+  Pod& leaving = fleet.snapshot.pods.back();
+  leaving.state = PodState::terminating;
+  leaving.deleted = fleet.now - 5s;
+  leaving.samples[0].at = fleet.now - 6s;
+  EXPECT_EQ(fleet.after(0s), 2);
+  leaving.samples[0].at = fleet.now - 4s;
+  EXPECT_EQ(fleet.after(0s), 3);
+}
+
 TEST(NativePods, a_surge_of_pods_does_not_make_a_ratio_larger) {  // F8
   Fleet fleet(quick(), 4);
   fleet.rules().metrics[0].across = Across::max;

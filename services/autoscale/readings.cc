@@ -107,8 +107,11 @@ void settle(PodReading& reading, const PodRules& rules, TimePoint now) {
       reading.reason = is_overdue(*reading.pod, rules, now) ? "starts for too long" : "starting";
       break;
     case PodState::terminating:
+      // What it last said is no word on what it holds now: its streams may be with the others already, and counted.
+      reading.surely_there =
+          reading.state == InputState::fresh && now - reading.age >= reading.pod->deleted.value_or(TimePoint::min());
       reading.state = rules.count_terminating_demand ? InputState::draining : InputState::excluded;
-      reading.reason = "terminating";
+      reading.reason = reading.surely_there ? "terminating" : "terminating, not heard since";
       break;
     case PodState::finished:
     case PodState::excluded:

@@ -17,6 +17,7 @@ struct PodReading {
   double value = 0;  // when missing: the last one ever seen, or 0
   Duration age{0};
   const char* reason = "";
+  bool surely_there = false;  // of one that leaves: it has said so itself since it was told to go
 
   bool is_known() const { return state == InputState::fresh || state == InputState::carried; }
   bool is_expected() const { return is_known() || state == InputState::missing; }

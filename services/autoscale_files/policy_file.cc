@@ -140,6 +140,13 @@ std::vector<const Node*> objects_of(const std::vector<Node>& documents) {
   return all;
 }
 
+std::optional<Policy> read_policy(const Node& node, config::Problems& problems) {
+  std::vector<Policy> policies;
+  read_one(node, {&node}, policies, problems);
+  if (policies.empty()) return std::nullopt;
+  return std::move(policies.front());
+}
+
 Result<std::vector<Policy>> policies_of(const std::vector<Node>& documents, std::string_view file) {
   config::Problems problems{std::string(file)};
   const std::vector<const Node*> all = objects_of(documents);

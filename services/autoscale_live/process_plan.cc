@@ -1,0 +1,191 @@
+#include "services/autoscale_live/process_plan.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace trunkline::autoscale {
+namespace {
+
+constexpr Duration first_probe_pause = std::chrono::milliseconds(100);
+constexpr Duration longest_probe_pause = std::chrono::seconds(1);
+
+}  // namespace
+
+bool ProcessPlan::is_used(int port) const {
+  return std::ranges::any_of(members_, [&](const Member& member) { return member.port == port; });
+}
+
+void ProcessPlan::set_rules(const ProcessRules& rules) {
+  const bool other_ports = rules.ports != rules_.ports;
+  rules_ = rules;
+  if (!other_ports) return;
+  free_ports_.clear();
+  for (int port = rules.ports.first; port <= rules.ports.last; ++port) {
+    if (!is_used(port)) free_ports_.push_back(port);
+  }
+}
+
+ProcessPlan::Member* ProcessPlan::find(int replica) {
+  const auto found = std::ranges::find(members_, replica, &Member::number);
+  return found == members_.end() ? nullptr : &*found;
+}
+
+void ProcessPlan::give_back(Member& member) {
+  if (member.port >= rules_.ports.first && member.port <= rules_.ports.last) free_ports_.push_back(member.port);
+  member.port = 0;
+  member.process = 0;
+}
+
+void ProcessPlan::leave(Member& member, TimePoint now, TimePoint kill_at) {
+  if (member.phase == Phase::leaving) {
+    member.kill_at = std::min(member.kill_at, kill_at);
+    return;
+  }
+  member.phase = Phase::leaving;
+  member.since = now;
+  member.kill_at = kill_at;
+}
+
+void ProcessPlan::set_desired(int replicas, const std::vector<Victim>& victims, TimePoint now) {
+  desired_ = std::clamp(replicas, 0, rules_.ports.size());
+  std::vector<Member*> staying;
+  for (Member& member : members_) {
+    if (member.phase != Phase::leaving) staying.push_back(&member);
+  }
+  const auto too_many = static_cast<std::ptrdiff_t>(staying.size()) - desired_;
+  if (too_many > 0) {
+    const auto rank = [&](const Member* member) {
+      const auto named = std::ranges::find(victims, name_of(member->number), &Victim::pod);
+      const auto serves = member->phase == Phase::ready;
+      return std::tuple(named - victims.begin(), serves, -member->number);
+    };
+    std::ranges::sort(staying, {}, rank);
+    for (std::ptrdiff_t i = 0; i < too_many; ++i) leave(*staying[static_cast<std::size_t>(i)], now, now + rules_.drain);
+    // Who waits for its start has nothing to end.
+    std::erase_if(members_, [](const Member& member) { return member.phase == Phase::leaving && member.port == 0; });
+  }
+  for (auto more = -too_many; more > 0; --more) {
+    members_.push_back({.number = next_number_++, .since = now, .start_at = now});
+  }
+}
+
+void ProcessPlan::stop(TimePoint now, TimePoint by) {
+  desired_ = 0;
+  for (Member& member : members_) leave(member, now, std::min(by, now + rules_.drain));
+  std::erase_if(members_, [](const Member& member) { return member.port == 0; });
+}
+
+ProcessOrders ProcessPlan::due(TimePoint now) {
+  ProcessOrders orders;
+  for (Member& member : members_) {
+    switch (member.phase) {
+      case Phase::waiting:
+        if (now < member.start_at || free_ports_.empty()) break;
+        member.port = free_ports_.front();
+        free_ports_.pop_front();
+        member.phase = Phase::starting;
+        member.attempt = next_attempt_++;
+        member.probe_at = now;
+        member.probe_pause = first_probe_pause;
+        member.probing = false;
+        orders.starts.push_back({member.number, member.port});
+        break;
+      case Phase::starting:
+        if (member.process == 0 || member.probing || now < member.probe_at) break;
+        member.probing = true;
+        orders.probes.push_back({member.number, member.attempt, member.port});
+        break;
+      case Phase::ready:
+        break;
+      case Phase::leaving:
+        if (member.process == 0) break;
+        if (!std::exchange(member.told, true)) orders.signals.push_back({member.number, false});
+        if (now >= member.kill_at && !std::exchange(member.killed, true)) orders.signals.push_back({member.number, true});
+        break;
+    }
+  }
+  return orders;
+}
+
+TimePoint ProcessPlan::next() const {
+  TimePoint next = never;
+  for (const Member& member : members_) {
+    if (member.phase == Phase::waiting && !free_ports_.empty()) next = std::min(next, member.start_at);
+    if (member.process == 0) continue;
+    if (member.phase == Phase::starting && !member.probing) next = std::min(next, member.probe_at);
+    if (member.phase == Phase::leaving && !member.told) next = TimePoint::min();
+    if (member.phase == Phase::leaving && !member.killed) next = std::min(next, member.kill_at);
+  }
+  return next;
+}
+
+void ProcessPlan::started(int replica, int process) {
+  if (Member* member = find(replica)) member->process = process;
+}
+
+void ProcessPlan::probed(int replica, std::uint64_t attempt, bool ready, std::string why, TimePoint now) {
+  Member* member = find(replica);
+  if (!member || member->phase != Phase::starting || member->attempt != attempt) return;
+  member->probing = false;
+  if (ready) {
+    member->phase = Phase::ready;
+    member->since = now;
+    member->trouble.clear();
+    return;
+  }
+  member->trouble = std::move(why);
+  member->probe_at = now + member->probe_pause;
+  member->probe_pause = std::min(member->probe_pause * 3 / 2, longest_probe_pause);
+}
+
+void ProcessPlan::ended(int replica, std::string how, TimePoint now) {
+  Member* member = find(replica);
+  if (!member) return;
+  give_back(*member);
+  if (member->phase == Phase::leaving) {
+    std::erase_if(members_, [&](const Member& one) { return one.number == replica; });
+    return;
+  }
+  ++failures_;
+  const bool served = member->phase == Phase::ready;
+  if (served && now - member->since >= rules_.settled_after) member->failures_in_a_row = 0;
+  if (served) member->since = now;
+  Duration pause = rules_.backoff;
+  for (int i = 0; i < member->failures_in_a_row && pause < rules_.longest_backoff; ++i) pause *= 2;
+  ++member->failures_in_a_row;
+  member->start_at = now + std::min(pause, rules_.longest_backoff);
+  member->phase = Phase::waiting;
+  member->trouble = "its process " + std::move(how);
+  ++member->restarts;
+}
+
+std::vector<ProcessPlan::Replica> ProcessPlan::replicas() const {
+  std::vector<Replica> all;
+  all.reserve(members_.size());
+  for (const Member& member : members_) {
+    const PodState state = member.phase == Phase::ready     ? PodState::ready
+                           : member.phase == Phase::leaving ? PodState::terminating
+                                                            : PodState::starting;
+    all.push_back({.number = member.number,
+                   .port = member.port,
+                   .process = member.process,
+                   .state = state,
+                   .since = member.since,
+                   .restarts = member.restarts,
+                   .trouble = member.trouble});
+  }
+  return all;
+}
+
+std::string ProcessPlan::trouble() const {
+  const auto waits = [](const Member& member) { return member.phase == Phase::waiting; };
+  if (free_ports_.empty() && std::ranges::any_of(members_, waits)) {
+    return "no port of " + std::to_string(rules_.ports.first) + "-" + std::to_string(rules_.ports.last) + " is free";
+  }
+  const auto failing =
+      std::ranges::find_if(members_, [&](const Member& member) { return waits(member) && member.failures_in_a_row > 1; });
+  return failing == members_.end() ? "" : name_of(failing->number) + " does not stay up: " + failing->trouble;
+}
+
+}  // namespace trunkline::autoscale

@@ -1,0 +1,125 @@
+// Which processes a fleet of local processes needs, and what to do about it next. Pure: the clock is a parameter, and
+// whoever performs the orders reports how they went.
+//
+//   waiting --start--> starting --probe--> ready
+//      ^                  |                  |        any of them --told to go--> leaving --exit--> forgotten
+//      '--- later, and later each time, on an exit that nobody asked for
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "services/autoscale_live/scale_target.h"
+
+namespace trunkline::autoscale {
+
+struct PortRange {
+  int first = 0;
+  int last = -1;
+  int size() const { return last - first + 1; }
+  bool operator==(const PortRange&) const = default;
+};
+
+struct ProcessRules {
+  PortRange ports = {};
+  Duration drain = std::chrono::seconds(30);           // from SIGTERM to SIGKILL
+  Duration backoff = std::chrono::seconds(1);          // before the first restart; doubles with each
+  Duration longest_backoff = std::chrono::minutes(1);  // and no longer than this
+  Duration settled_after = std::chrono::minutes(1);    // ready for so long, and its failures are forgotten
+};
+
+struct ProcessOrders {
+  struct Start {
+    int replica = 0;
+    int port = 0;
+  };
+  struct Probe {
+    int replica = 0;
+    std::uint64_t attempt = 0;  // to be given back, so that no late answer speaks for another process
+    int port = 0;
+  };
+  struct Signal {
+    int replica = 0;
+    bool kill = false;  // SIGKILL; otherwise SIGTERM
+  };
+  std::vector<Start> starts = {};
+  std::vector<Probe> probes = {};
+  std::vector<Signal> signals = {};
+};
+
+class ProcessPlan {
+ public:
+  ProcessPlan(std::string fleet, const ProcessRules& rules) : fleet_(std::move(fleet)) { set_rules(rules); }
+
+  // What runs stays as it is, also on a port that is no longer in the range.
+  void set_rules(const ProcessRules& rules);
+  // Those named leave first, then those that do not serve yet, then the youngest. At most one for each port.
+  void set_desired(int replicas, const std::vector<Victim>& victims, TimePoint now);
+  int desired() const { return desired_; }
+  // All leave, and no later than `by`.
+  void stop(TimePoint now, TimePoint by);
+
+  ProcessOrders due(TimePoint now);
+  TimePoint next() const;  // when due() has something to say, if nothing is reported before
+
+  void started(int replica, int process);
+  void probed(int replica, std::uint64_t attempt, bool ready, std::string why, TimePoint now);
+  // Its process is gone, or never came to be; `how` is a phrase such as "ended with code 1".
+  void ended(int replica, std::string how, TimePoint now);
+
+  // By number. Names are "FLEET-NUMBER"; numbers count from 1 and are not given again.
+  struct Replica {
+    int number = 0;
+    int port = 0;
+    int process = 0;
+    PodState state = PodState::starting;
+    TimePoint since{};  // of one that starts: since when it has tried
+    int restarts = 0;
+    std::string trouble = {};
+  };
+  std::vector<Replica> replicas() const;
+  std::string name_of(int number) const { return fleet_ + "-" + std::to_string(number); }
+  std::string trouble() const;  // what keeps all of it from going on, or empty
+  bool empty() const { return members_.empty(); }
+  std::uint64_t failures() const { return failures_; }  // processes that ended unasked, ever
+
+ private:
+  enum class Phase : unsigned char { waiting, starting, ready, leaving };
+  struct Member {
+    int number = 0;
+    Phase phase = Phase::waiting;
+    int port = 0;
+    int process = 0;
+    std::uint64_t attempt = 0;
+    TimePoint since{};
+    TimePoint start_at{};  // waiting
+    TimePoint probe_at{};  // starting
+    TimePoint kill_at{};   // leaving
+    Duration probe_pause{0};
+    bool probing = false;
+    bool told = false;
+    bool killed = false;
+    int restarts = 0;
+    int failures_in_a_row = 0;
+    std::string trouble = {};
+  };
+
+  Member* find(int replica);
+  void leave(Member& member, TimePoint now, TimePoint kill_at);
+  void give_back(Member& member);
+  bool is_used(int port) const;
+
+  const std::string fleet_;
+  ProcessRules rules_;
+  int desired_ = 0;
+  int next_number_ = 1;
+  std::uint64_t next_attempt_ = 1;
+  std::uint64_t failures_ = 0;
+  std::vector<Member> members_;  // by number
+  std::deque<int> free_ports_;   // the one that has rested longest first: whatever else holds it may be gone by then
+};
+
+}  // namespace trunkline::autoscale

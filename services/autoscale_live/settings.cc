@@ -1,0 +1,255 @@
+#include "services/autoscale_live/settings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <utility>
+
+#include <trunkline/url.hpp>
+
+#include "base/text.h"
+#include "services/autoscale_files/policy_file.h"
+#include "services/autoscale_files/whole_file.h"
+#include "services/scrape/schedule.h"
+
+namespace trunkline::autoscale {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t most_policy_bytes = 1U << 20;
+constexpr std::string_view fleet_place = "${fleet}";
+
+std::optional<PortRange> read_ports(std::string_view text) {
+  PortRange ports;
+  const char* end = text.data() + text.size();
+  const auto [dash, first_error] = std::from_chars(text.data(), end, ports.first);
+  if (first_error != std::errc()) return std::nullopt;
+  ports.last = ports.first;
+  if (dash != end) {
+    if (*dash != '-') return std::nullopt;
+    const auto [stop, last_error] = std::from_chars(dash + 1, end, ports.last);
+    if (last_error != std::errc() || stop != end) return std::nullopt;
+  }
+  constexpr int most_port = 65535;
+  if (ports.first < 1 || ports.last > most_port || ports.size() < 1) return std::nullopt;
+  return ports;
+}
+
+std::string print_ports(const PortRange& ports) {
+  return std::to_string(ports.first) + "-" + std::to_string(ports.last);
+}
+
+void ports_field(config::Reader& io, PortRange& ports) {
+  const config::Node* node = io.take("ports");
+  if (!node) return;
+  const auto read = node->kind == config::Node::Kind::scalar ? read_ports(node->text) : std::nullopt;
+  if (!read) return io.problem(*node, "ports", "expected a range such as 20000-20099, within 1 to 65535");
+  ports = *read;
+}
+void ports_field(config::Writer& io, const PortRange& ports) { io.word("ports", print_ports(ports)); }
+
+void size_field(config::Reader& io, std::string_view name, std::uint64_t& bytes) {
+  const config::Node* node = io.take(name);
+  if (!node) return;
+  const Result<std::uint64_t> read = parse_size(node->text);
+  constexpr std::uint64_t least = 64 * 1024;
+  constexpr std::uint64_t most = std::uint64_t{1} << 40;
+  if (!read || *read < least || *read > most) return io.problem(*node, name, "expected a size from 64KiB to 1TiB");
+  bytes = *read;
+}
+void size_field(config::Writer& io, std::string_view name, std::uint64_t bytes) { io.word(name, print_size(bytes)); }
+
+// What stands in ${...} and is none of ours would reach the program as it is: that is a slip of the pen.
+std::string unknown_place(const std::vector<std::string>& command) {
+  for (const std::string& argument : command) {
+    for (std::size_t at = 0; (at = argument.find("${", at)) != std::string::npos; ++at) {
+      const std::string place = argument.substr(at, argument.find('}', at) - at + 1);
+      if (place != "${port}" && place != "${name}") return place;
+    }
+  }
+  return "";
+}
+
+template <class Io>
+void process_fields(Io& io, ProcessTargetSettings& process) {
+  io.texts("command", process.command, 1000);
+  ports_field(io, process.ports);
+  io.text("host", process.host);
+  io.text("ready", process.ready);
+  io.text("metrics", process.metrics);
+  io.span("drain", process.drain, milliseconds(0), std::chrono::hours(24));
+  io.span("backoff", process.backoff, milliseconds(10), std::chrono::hours(1));
+  io.span("longest_backoff", process.longest_backoff, milliseconds(10), std::chrono::hours(24));
+  io.text("log", process.log_folder);
+  size_field(io, "log_bytes", process.log_bytes);
+  if constexpr (Io::reading) {
+    io.require(!process.command.empty() && !process.command.front().empty(), "command",
+               "needs the program and its arguments, such as [server, --port, \"${port}\"]");
+    const std::string unknown = unknown_place(process.command);
+    io.require(unknown.empty(), "command",
+               printable(unknown, 60) + " stands for nothing here; ${port} and ${name} are the pod's");
+    io.require(io.has("ports"), "ports", "needs a range of ports, such as 20000-20099");
+    io.require(process.ready.starts_with('/'), "ready", "must begin with /");
+    io.require(process.metrics.starts_with('/'), "metrics", "must begin with /");
+    io.require(process.backoff <= process.longest_backoff, "backoff", "must not be longer than longest_backoff");
+  }
+}
+
+template <class Io>
+void dry_run_fields(Io& io, DryRunSettings& dry_run) {
+  io.text("job", dry_run.job);
+  io.integer("replicas", dry_run.replicas, 0, replicas_limit);
+  io.require(!dry_run.job.empty(), "job", "needs the name of a scrape job");
+}
+
+template <class Io>
+void webhook_fields(Io& io, WebhookSettings& webhook) {
+  io.text("url", webhook.url);
+  io.text("job", webhook.job);
+  if (Io::reading || !webhook.token.empty()) io.text("token", webhook.token);
+  io.span("timeout", webhook.timeout, milliseconds(10), std::chrono::minutes(10));
+  io.span("refresh", webhook.refresh, milliseconds(10), std::chrono::minutes(10));
+  const Result<Url> url = Url::parse(webhook.url);
+  io.require(url && !url->has_userinfo(), "url",
+             "needs an http or https URL; what it asks for goes into token, not into the URL");
+  io.require(!webhook.job.empty(), "job", "needs the name of the scrape job whose targets are its pods");
+}
+
+template <class Kind, class Io, class F>
+void kind_field(Io& io, std::string_view name, TargetSettings& target, F describe) {
+  if constexpr (Io::reading) {
+    if (io.has(name)) target.template emplace<Kind>();
+    io.object(name, [&](auto& in) { describe(in, std::get<Kind>(target)); });
+  } else if (auto* kind = std::get_if<Kind>(&target)) {
+    io.object(name, [&](auto& out) { describe(out, *kind); });
+  }
+}
+
+template <class Io>
+void target_fields(Io& io, TargetSettings& target) {
+  kind_field<ProcessTargetSettings>(io, "process", target, [](auto& in, auto& kind) { process_fields(in, kind); });
+  kind_field<DryRunSettings>(io, "dry_run", target, [](auto& in, auto& kind) { dry_run_fields(in, kind); });
+  kind_field<WebhookSettings>(io, "webhook", target, [](auto& in, auto& kind) { webhook_fields(in, kind); });
+  if constexpr (Io::reading) {
+    const int given = int{io.has("process")} + int{io.has("dry_run")} + int{io.has("webhook")};
+    io.require(given == 1, "", "needs exactly one of process, dry_run and webhook");
+  }
+}
+
+// A policy inside of another document: its problems keep their own places and get the outer name in front.
+void policy_field(config::Reader& io, Policy& policy) {
+  const config::Node* node = io.take("policy");
+  if (!node) return;
+  config::Problems problems("");
+  const std::optional<Policy> read = read_policy(*node, problems);
+  for (const config::Problem& problem : problems.list()) {
+    config::Node at;
+    at.place = problem.place;
+    io.problem(at, "policy" + (problem.field.empty() ? "" : "." + problem.field), problem.sentence);
+  }
+  if (!read || problems.any()) return;
+  policy = *read;
+  io.require(!policy.name.empty(), "policy", "needs a name: it is the fleet's");
+}
+
+void fleet_fields(config::Reader& io, FleetSettings& fleet) {
+  policy_field(io, fleet.policy);
+  io.text("policy_file", fleet.policy_file);
+  io.object("target", [&](config::Reader& in) { target_fields(in, fleet.target); });
+  io.span("interval", fleet.interval, milliseconds(10), std::chrono::hours(24));
+  io.require(io.has("policy") != io.has("policy_file"), "", "needs either policy or policy_file");
+  io.require(io.has("target"), "", "needs a target: process, dry_run or webhook");
+}
+
+void fleet_fields(config::Writer& io, FleetSettings& fleet) {
+  if (fleet.policy_file.empty()) {
+    config::Node& node = io.add("policy");
+    std::string key = std::move(node.key);
+    node = policy_node(fleet.policy);
+    node.key = std::move(key);
+  } else {
+    io.text("policy_file", fleet.policy_file);
+  }
+  io.object("target", [&](config::Writer& out) { target_fields(out, fleet.target); });
+  if (fleet.interval != Duration::zero()) {
+    io.span("interval", fleet.interval, milliseconds(10), std::chrono::hours(24));
+  }
+}
+
+template <class Io>
+void all_fields(Io& io, AutoscalerSettings& settings) {
+  io.span("interval", settings.interval, milliseconds(10), std::chrono::hours(24));
+  if (Io::reading || !settings.state.empty()) io.text("state", settings.state);
+  if (Io::reading || !settings.record.empty()) io.text("record", settings.record);
+  size_field(io, "record_bytes", settings.record_bytes);
+  io.integer("history", settings.history, 1, 100'000);
+  io.list("fleets", settings.fleets, [](auto& in, FleetSettings& fleet) { fleet_fields(in, fleet); }, 10'000);
+  const bool one_for_all = settings.record.find(fleet_place) == std::string::npos;
+  io.require(settings.record.empty() || !one_for_all || settings.fleets.size() < 2, "record",
+             "must hold ${fleet}, as there are several fleets and each is recorded in a file of its own");
+}
+
+Error wrong_settings(const std::string& why) {
+  return {ErrorCode::invalid_options, Phase::prepare, "autoscale: " + why};
+}
+
+void from_folder(std::string& path, const std::string& folder) {
+  if (!path.empty() && !path.starts_with('/')) path = (std::filesystem::path(folder) / path).string();
+}
+
+}  // namespace
+
+void fields(config::Reader& io, AutoscalerSettings& settings) { all_fields(io, settings); }
+void fields(config::Writer& io, AutoscalerSettings& settings) { all_fields(io, settings); }
+
+Result<void> load_policies(AutoscalerSettings& settings, const std::string& folder) {
+  from_folder(settings.state, folder);
+  from_folder(settings.record, folder);
+  for (FleetSettings& fleet : settings.fleets) {
+    if (auto* process = std::get_if<ProcessTargetSettings>(&fleet.target)) from_folder(process->log_folder, folder);
+    if (fleet.policy_file.empty()) continue;
+    from_folder(fleet.policy_file, folder);
+    const Result<std::optional<std::string>> text = read_file(fleet.policy_file, most_policy_bytes);
+    if (!text) return text.error();
+    if (!*text) return wrong_settings(fleet.policy_file + ": there is no such file");
+    Result<std::vector<Policy>> policies = read_policies(**text, fleet.policy_file);
+    if (!policies) return policies.error();
+    if (policies->size() != 1) return wrong_settings(fleet.policy_file + ": holds several policies, and one is needed");
+    fleet.policy = std::move(policies->front());
+  }
+  return {};
+}
+
+Result<void> check(const AutoscalerSettings& settings) {
+  const auto interval_is_good = [](Duration interval) { return scrape::check(scrape::settings_for(interval)); };
+  if (Result<void> good = interval_is_good(settings.interval); !good) return good;
+  std::vector<std::string> names;
+  std::vector<std::pair<PortRange, std::string>> ranges;
+  for (const FleetSettings& fleet : settings.fleets) {
+    const std::string& name = fleet.policy.name;
+    const std::string shown = "the fleet " + printable(name, 60);
+    if (name.empty()) return wrong_settings("a fleet has no name; its policy's is it");
+    if (name.find('/') != std::string::npos || name.starts_with('.')) {
+      return wrong_settings(shown + ": files are named for it, so no / in it and no dot in front");
+    }
+    if (std::ranges::count(names, name) > 0) return wrong_settings(shown + " is there twice");
+    names.push_back(name);
+    if (fleet.interval != Duration::zero()) {
+      if (Result<void> good = interval_is_good(fleet.interval); !good) return good;
+    }
+    const auto* process = std::get_if<ProcessTargetSettings>(&fleet.target);
+    if (!process) continue;
+    if (process->command.empty() || process->ports.size() < 1) return wrong_settings(shown + " needs command and ports");
+    for (const auto& [range, other] : ranges) {
+      if (process->ports.first <= range.last && range.first <= process->ports.last) {
+        return wrong_settings(shown + " has ports that belong to " + printable(other, 60) + " as well");
+      }
+    }
+    ranges.emplace_back(process->ports, name);
+  }
+  return {};
+}
+
+}  // namespace trunkline::autoscale

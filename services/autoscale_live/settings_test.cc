@@ -1,0 +1,182 @@
+#include "services/autoscale_live/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "services/autoscale_live/recorder.h"
+#include "services/config/print.h"
+
+namespace trunkline::autoscale {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view whole = R"(
+interval: 5s
+state: state.json
+record: recorded-${fleet}.jsonl
+fleets:
+  - policy:
+      name: web
+      bounds: {min: 2, max: 9}
+      metrics:
+        - {name: active, target: {perPod: 20}}
+    target:
+      process:
+        command: [server, --listen, "127.0.0.1:${port}"]
+        ports: 20000-20099
+        ready: /ready
+        drain: 45s
+  - policy_file: other.yaml
+    target:
+      webhook: {url: "http://scaler/scale", job: other, token: abc}
+    interval: 500ms
+  - policy: {name: third, metrics: [{name: active, target: {perPod: 20}}]}
+    target:
+      dry_run: {job: third, replicas: 3}
+)";
+
+struct ReadSettings {
+  AutoscalerSettings settings = {};
+  std::string problems = {};
+};
+
+ReadSettings read(std::string_view text) {
+  ReadSettings out;
+  const auto documents = config::parse_documents(text, "f.yaml");
+  if (!documents) return {.problems = documents.error().message};
+  config::Problems problems("f.yaml");
+  config::Reader io(documents->front(), problems);
+  if (io.is_map()) {
+    fields(io, out.settings);
+    io.finish();
+  }
+  if (problems.any()) out.problems = problems.error().message;
+  return out;
+}
+
+TEST(AutoscalerSettings, reads_every_kind_of_target) {
+  const ReadSettings got = read(whole);
+  EXPECT_EQ(got.problems, "");
+  EXPECT_EQ(got.settings.interval, 5s);
+  ASSERT_EQ(got.settings.fleets.size(), 3U);
+  EXPECT_EQ(got.settings.fleets[0].policy.name, "web");
+  const auto& process = std::get<ProcessTargetSettings>(got.settings.fleets[0].target);
+  EXPECT_EQ(process.command, (std::vector<std::string>{"server", "--listen", "127.0.0.1:${port}"}));
+  EXPECT_EQ(process.ports, (PortRange{20000, 20099}));
+  EXPECT_EQ(process.ready, "/ready");
+  EXPECT_EQ(process.metrics, "/metrics") << "the default";
+  EXPECT_EQ(process.drain, 45s);
+  EXPECT_EQ(std::get<WebhookSettings>(got.settings.fleets[1].target).token, "abc");
+  EXPECT_EQ(got.settings.fleets[1].interval, 500ms);
+  EXPECT_EQ(std::get<DryRunSettings>(got.settings.fleets[2].target).replicas, 3);
+}
+
+TEST(AutoscalerSettings, what_is_printed_reads_back_as_the_same) {
+  ReadSettings got = read(whole);
+  config::Node node;
+  config::Writer io(node);
+  fields(io, got.settings);
+  const std::string printed = config::print_yaml(node);
+  const ReadSettings again = read(printed);
+  EXPECT_EQ(again.problems, "") << printed;
+  EXPECT_EQ(again.settings, got.settings) << printed;
+}
+
+TEST(AutoscalerSettings, mistakes_are_told_by_place_and_field) {
+  const struct {
+    std::string_view text;
+    std::string_view message;
+  } cases[] = {
+      {"fleet: []", "f.yaml:1:1: fleet: there is no such field, did you mean fleets"},
+      {"fleets:\n  - target: {dry_run: {job: a}}", "f.yaml:2:5: fleets[0]: needs either policy or policy_file"},
+      {"fleets:\n  - policy_file: a\n    target: {}", "fleets[0].target: needs exactly one of process, dry_run and"},
+      {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a], ports: 9-1}",
+       "f.yaml:4:38: fleets[0].target.process.ports: expected a range such as 20000-20099"},
+      {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a, \"${prot}\"], ports: 1-9}",
+       "command: ${prot} stands for nothing here; ${port} and ${name} are the pod's"},
+      {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a], ports: 1-9, drian: 3s}",
+       "drian: there is no such field, did you mean drain"},
+      {"fleets:\n  - policy:\n      name: web\n      metrics: [{name: a, target: {perpod: 1}}]\n    target: {dry_run: {job: a}}",
+       "f.yaml:4:36: fleets[0].policy.metrics[0].target.perpod: there is no such field, did you mean perPod"},
+      {"fleets:\n  - policy: {metrics: [{name: a, target: {perPod: 1}}]}\n    target: {dry_run: {job: a}}",
+       "fleets[0].policy: needs a name"},
+      {"fleets:\n  - policy_file: a\n    target: {webhook: {url: \"http://u:p@h/\", job: a}}",
+       "fleets[0].target.webhook.url: needs an http or https URL"},
+      {"record: r\nfleets:\n  - {policy_file: a, target: {dry_run: {job: a}}}\n  - {policy_file: b, target: {dry_run: {job: a}}}",
+       "f.yaml:1:9: record: must hold ${fleet}"},
+  };
+  for (const auto& one : cases) {
+    const std::string problems = read(one.text).problems;
+    EXPECT_NE(problems.find(one.message), std::string::npos) << one.text << "\ngave: " << problems;
+    EXPECT_EQ(problems.find("u:p"), std::string::npos);
+  }
+}
+
+TEST(AutoscalerSettings, two_fleets_share_neither_name_nor_port) {
+  const auto fleet = [](std::string name, PortRange ports) {
+    return FleetSettings{.policy = {.name = std::move(name)},
+                         .target = ProcessTargetSettings{.command = {"a"}, .ports = ports}};
+  };
+  EXPECT_TRUE(check({.fleets = {fleet("a", {1, 9}), fleet("b", {10, 19})}}));
+  const auto same_name = check({.fleets = {fleet("a", {1, 9}), fleet("a", {10, 19})}});
+  ASSERT_FALSE(same_name);
+  EXPECT_NE(same_name.error().message.find("is there twice"), std::string::npos);
+  const auto same_port = check({.fleets = {fleet("a", {1, 9}), fleet("b", {9, 19})}});
+  ASSERT_FALSE(same_port);
+  EXPECT_NE(same_port.error().message.find("ports that belong to a"), std::string::npos);
+  EXPECT_FALSE(check({.fleets = {fleet("../a", {1, 9})}}));
+  EXPECT_FALSE(check({.interval = 1ms}));
+}
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "autoscale-XXXXXX").string();
+    path = ::mkdtemp(name.data());
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+TEST(AutoscalerSettings, policy_files_count_from_the_folder_of_the_configuration) {
+  const Folder folder;
+  std::ofstream(folder.path + "/other.yaml") << "name: other\nmetrics: [{name: active, target: {perPod: 20}}]\n";
+  ReadSettings got = read(whole);
+  const Result<void> loaded = load_policies(got.settings, folder.path);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(got.settings.fleets[1].policy.name, "other");
+  EXPECT_EQ(got.settings.state, folder.path + "/state.json");
+  EXPECT_TRUE(check(got.settings));
+  std::ofstream(folder.path + "/other.yaml") << "name: other\nmetrics: [{nam: active}]\n";
+  got = read(whole);
+  const Result<void> broken = load_policies(got.settings, folder.path);
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().message.find(folder.path + "/other.yaml:2:"), 0U) << broken.error().message;
+}
+
+TEST(Recorder, begins_a_new_file_when_one_is_full_and_keeps_one_older) {
+  const Folder folder;
+  const Recorder recorder(folder.path + "/r.jsonl", 1000);
+  const Tick tick{.at = TimePoint(100s), .seen = {.current = 3}};
+  const std::string line = print_tick(tick) + "\n";
+  for (std::size_t i = 0; i < 3 * 1000 / line.size(); ++i) ASSERT_TRUE(recorder.add(tick));
+  const auto bytes = std::filesystem::file_size(recorder.path());
+  EXPECT_LE(bytes, 1000U);
+  EXPECT_EQ(bytes % line.size(), 0U) << "whole lines";
+  EXPECT_GT(std::filesystem::file_size(recorder.path() + ".1"), 1000 - line.size());
+  std::ifstream in(recorder.path());
+  Recording recording(in, "r.jsonl");
+  const auto first = recording.next();
+  ASSERT_TRUE(first && *first);
+  EXPECT_EQ(**first, tick);
+  EXPECT_FALSE(Recorder(folder.path + "/no/such/folder", 1000).add(tick));
+}
+
+}  // namespace
+}  // namespace trunkline::autoscale
