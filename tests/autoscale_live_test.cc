@@ -101,9 +101,7 @@ class AutoscaleLive : public ::testing::Test {
     for (int port = 0, pid = 0; in >> port >> pid;) all.insert(pid);
     return all;
   }
-  bool nothing_is_left() const {
-    return std::ranges::none_of(started(), is_alive);
-  }
+  bool nothing_is_left() const { return std::ranges::none_of(started(), is_alive); }
 
   TempDir folder_;
 };

@@ -17,6 +17,7 @@ import time
 import unittest
 
 TRUNKLINE = ""
+TESTS = pathlib.Path(__file__).resolve().parent
 WAIT = 30  # seconds for what takes milliseconds, on a machine that has other things to do
 
 
@@ -92,7 +93,7 @@ class Process:
 
     def metric(self, name):
         for line in self.get("/metrics")[1].splitlines():
-            if line.startswith(name + " ") or line.startswith(name + "{"):
+            if line.startswith((name + " ", name + "{")):
                 return float(line.rsplit(" ", 1)[1])
         return None
 
@@ -104,6 +105,28 @@ def eventually(condition):
             return True
         time.sleep(0.02)
     return False
+
+
+def alive(process):
+    try:
+        return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def free_ports(count):
+    for first in range(21000 + os.getpid() % 5000, 32000, count):
+        sockets = [socket.socket() for _ in range(count)]
+        try:
+            for i, one in enumerate(sockets):
+                one.bind(("127.0.0.1", first + i))
+            return f"{first}-{first + count - 1}"
+        except OSError:
+            continue
+        finally:
+            for one in sockets:
+                one.close()
+    raise AssertionError("no ports are free")
 
 
 class RunTest(unittest.TestCase):
@@ -345,6 +368,100 @@ class RunTest(unittest.TestCase):
         self.assertNotIn("hush", printed)
         self.assertIn('bearer_token: "${file:token}"', printed)
 
+    def test_a_list_of_targets_that_cannot_be_read_is_told_in_the_log_and_in_a_metric(self):
+        self.write("{interval: 200ms, jobs: [{name: web, file: fleet.json}]}")
+        process = self.run_it()
+        self.assertIn("job web", process.until("trouble")["message"])
+        self.assertEqual(process.metric('trunkline_service_troubled{service="scrape"}'), 1)
+        (self.folder / "fleet.json").write_text("[]")
+        self.assertEqual(process.until("trouble_over")["service"], "scrape")
+        self.assertEqual(process.metric('trunkline_service_troubled{service="scrape"}'), 0)
+
+    # --- fleets
+
+    def fleet(self, per_pod=10, more=""):
+        """One of up to three processes whose load is what stands in the file `load`, the same for each."""
+        policy = (f"{{name: web, bounds: {{min: 1, max: 3}}, metrics: [{{name: load, target: {{perPod: {per_pod}}}}}], "
+                  "up: {stabilise: 0s}, down: {stabilise: 0s}, fast: {enabled: false}}")
+        command = json.dumps([sys.executable, str(TESTS / "support" / "metrics_server.py"), "${port}", str(self.folder)])
+        self.write(more=f"autoscale:\n  interval: 300ms\n  state: state.json\n  fleets:\n  - policy: {policy}\n"
+                        f"    target: {{process: {{command: {command}, ports: {self.ports}, drain: 5s}}}}\n{more}")
+
+    def started(self):
+        starts = self.folder / "starts"
+        return [int(line.split()[1]) for line in starts.read_text().splitlines()] if starts.exists() else []
+
+    def load(self, value):
+        beside = self.folder / "load.new"
+        beside.write_text(str(value))
+        beside.rename(self.folder / "load")
+
+    def test_a_fleet_follows_its_load_survives_reloads_and_leaves_no_process_behind(self):
+        self.ports = free_ports(4)
+        self.fleet()
+        self.load(10)
+        process = self.run_it()
+
+        def ready():
+            fleets = json.loads(process.get("/api/v1/fleets")[1])
+            return fleets[0]["ready"] if fleets else None
+        self.assertTrue(eventually(lambda: ready() == 1))
+        self.load(30)
+        self.assertTrue(eventually(lambda: ready() == 3))
+        before = self.started()
+        self.assertEqual(len(before), 3)
+        scaled = process.until("scaled")
+        self.assertEqual((scaled["fleet"], scaled["message"][:5]), ("web", "1 -> "))
+
+        check = subprocess.run(["promtool", "check", "metrics"], input=process.get("/metrics")[1], text=True,
+                               capture_output=True)
+        self.assertEqual((check.returncode, check.stderr, check.stdout), (0, "", ""))
+        self.assertEqual(process.metric("trunkline_autoscale_replicas"), 3)
+        self.assertIn("web", self.command("status", "--url", process.address).stdout)
+        explained = self.command("explain", "--url", process.address, "--last", 500).stdout
+        self.assertRegex(explained, r"#\d+ \S+Z web: up, 1 -> [23]")
+        self.assertRegex(explained, r"(?m)^  stage +before +after +reason$")
+        one = json.loads(self.command("autoscale", "explain", "web", "--url", process.address, "--json").stdout)
+        self.assertEqual(one["policy"], "web")
+
+        # Now one process does for the load of three; those that stay were not touched by the new file.
+        self.load(10)
+        self.fleet(per_pod=30)
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertTrue(eventually(lambda: ready() == 1))
+        self.assertTrue(eventually(lambda: sum(map(alive, before)) == 1))
+        self.assertEqual(self.started(), before)
+
+        process.signal(signal.SIGTERM)
+        self.assertEqual(process.ended(), 0)
+        self.assertFalse(any(map(alive, self.started())))
+        self.assertTrue((self.folder / "state.json").exists())
+
+    def test_a_fleet_that_falls_with_its_process_leaves_nothing_behind_either(self):
+        self.ports = free_ports(4)
+        self.fleet()
+        self.load(10)
+        process = self.run_it()
+        self.assertTrue(eventually(lambda: self.started()))
+        process.child.kill()
+        process.ended()
+        self.assertTrue(eventually(lambda: not any(map(alive, self.started()))))
+
+    def test_config_check_finds_what_is_wrong_with_a_fleet(self):
+        self.ports = "20000-20003"
+        self.fleet(more="  - {policy_file: gone.yaml, target: {dry_run: {job: wbe}}}\n")
+        self.file.write_text(self.file.read_text().replace("scrape: {}", "scrape: {jobs: [{name: web, targets: []}]}"))
+        self.assertRegex(self.command("config", "check", self.file, code=10).stderr,
+                         r'trunkline.yaml:\d+:\d+: autoscale.fleets\[1\].target.job: there is no job wbe in '
+                         r'scrape.jobs, did you mean "web"\?')
+        self.file.write_text(self.file.read_text().replace("wbe", "web"))
+        self.assertIn("gone.yaml: there is no such file", self.command("config", "check", self.file, code=10).stderr)
+        self.fleet()
+        printed = self.command("config", "print", self.file).stdout
+        self.assertIn("${port}", printed)
+        self.assertEqual(self.command("config", "print", "-", text=printed).stdout, printed)
+
     # --- config
 
     def test_config_check_tells_every_mistake_with_its_place(self):
@@ -383,7 +500,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(set(everything), {"status", "transport", "targets", "fleets"})
         self.assertEqual(everything["transport"]["pool"]["dials_succeeded"], 1)
         self.assertIn("it scales no fleet", self.command("explain", "--url", process.address, code=1).stderr)
-        self.assertIn("no fleet named a/b", self.command("explain", "a/b", "--url", process.address, code=1).stderr)
+        self.assertIn("no fleet named no one", self.command("explain", "no one", "--url", process.address, code=1).stderr)
 
     def test_status_and_explain_say_that_nobody_answers(self):
         with socket.socket() as unused:

@@ -13,7 +13,7 @@ namespace {
 constexpr Duration look_again = std::chrono::seconds(1);  // at targets that tell nobody of their changes
 constexpr Duration between_saves = std::chrono::seconds(5);
 constexpr Duration as_long_as_it_takes = std::chrono::hours(24 * 366);  // the target's own limit is shorter
-constexpr std::size_t most_remembered = 1000;  // fleets that are gone
+constexpr std::size_t most_remembered = 1000;                           // fleets that are gone
 
 template <class T>
 void bound(std::map<std::string, T>& known) {
@@ -62,8 +62,8 @@ Autoscaler::Autoscaler(AutoscalerSettings settings, AutoscalerSeams seams)
   // Whatever it is, the next save must not destroy it.
   const std::string aside = settings_.state + ".refused";
   const bool moved = std::rename(settings_.state.c_str(), aside.c_str()) == 0;
-  memory_trouble_ = states.error().message + (moved ? "; it is now " + aside + ", and nothing is remembered"
-                                                   : "; nothing is remembered");
+  memory_trouble_ = states.error().message +
+                    (moved ? "; it is now " + aside + ", and nothing is remembered" : "; nothing is remembered");
 }
 
 Autoscaler::~Autoscaler() { drain(Duration::zero()); }
@@ -143,7 +143,8 @@ void Autoscaler::make_groups() {
   for (const Duration interval : wanted) {
     Group& group = groups_[interval];
     const bool is_new = std::ranges::find(collectors_, group.collector) == collectors_.end();
-    if (is_new) [[maybe_unused]] const Result<void> started = group.collector->start();
+    if (is_new) [[maybe_unused]]
+      const Result<void> started = group.collector->start();
   }
   for (auto group = groups_.begin(); group != groups_.end();) {
     if (!wanted.contains(group->first)) group->second.collector->stop();
@@ -160,9 +161,9 @@ void Autoscaler::subscribe(Member& member) {
   if (collector == member.collector) return;
   unsubscribe(member);
   if (!collector) return;
-  member.subscription = collector->subscribe(
-      wants_of(member.settings.policy), [inbox = inbox_, name = member.settings.policy.name](
-                                            const scrape::SnapshotPtr& cycle) { inbox->put(name, cycle); });
+  member.subscription = collector->subscribe(wants_of(member.settings.policy),
+                                             [inbox = inbox_, name = member.settings.policy.name](
+                                                 const scrape::SnapshotPtr& cycle) { inbox->put(name, cycle); });
   const std::lock_guard lock(mutex_);
   member.collector = std::move(collector);
 }
@@ -283,8 +284,7 @@ void Autoscaler::decide(Member& member, const scrape::SnapshotPtr& cycle) {
   const TargetView view = member.target->observe(Clock::now());
   std::vector<ExternalValue> external;
   if (seams_.external) external = seams_.external(name);
-  const DecisionPtr entry =
-      member.fleet->decide(view, cycle.get(), std::move(external), time_, cycle->cut_off);
+  const DecisionPtr entry = member.fleet->decide(view, cycle.get(), std::move(external), time_, cycle->cut_off);
   if (!entry) return;
   changed_since_saved_ = true;
   if (!entry->decision.dry_run) member.target->apply(entry->decision);

@@ -108,7 +108,7 @@ class Autoscaler : public FleetView {
   AutoscalerSeams seams_;
   std::map<Duration, Group> groups_;
   std::vector<std::shared_ptr<ScaleTarget>> retired_;
-  States remembered_;                           // of fleets that are not there just now
+  States remembered_;                             // of fleets that are not there just now
   std::map<std::string, std::uint64_t> numbers_;  // likewise: their next decisions'
   bool changed_since_saved_ = false;
   TimePoint save_at_ = TimePoint::min();

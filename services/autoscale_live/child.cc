@@ -95,7 +95,7 @@ struct Prepared {
   if (::getppid() != prepared.parent) ::_exit(127);
   ::setpgid(0, 0);
   // What we ignore would stay ignored, and what we block would stay blocked.
-  struct sigaction by_default {};
+  struct sigaction by_default{};
   by_default.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number) ::sigaction(number, &by_default, nullptr);
   sigset_t none;

@@ -200,7 +200,8 @@ FleetStatus LiveFleet::status(const TargetView& view, std::string_view kind, con
 
 std::vector<DecisionPtr> LiveFleet::decisions(std::uint64_t after, std::size_t most) const {
   const std::lock_guard lock(mutex_);
-  const auto first = std::ranges::upper_bound(decisions_, after, {}, [](const DecisionPtr& one) { return one->number; });
+  const auto first =
+      std::ranges::upper_bound(decisions_, after, {}, [](const DecisionPtr& one) { return one->number; });
   const auto newer = static_cast<std::size_t>(decisions_.end() - first);
   const auto skipped = static_cast<std::ptrdiff_t>(newer - std::min(newer, most));
   return {first + skipped, decisions_.end()};

@@ -42,7 +42,7 @@ class LiveFleet {
   // Any thread.
   void pause(const Pause& pause);  // instead of the policy's own
   void resume();                   // likewise: none
-  Policy policy() const;                          // with the pause that is in force
+  Policy policy() const;           // with the pause that is in force
   FleetStatus status(const TargetView& view, std::string_view kind, const EngineTime& time) const;
   std::vector<DecisionPtr> decisions(std::uint64_t after, std::size_t most) const;
   FleetCounters counters() const;

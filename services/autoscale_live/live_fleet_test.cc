@@ -54,7 +54,8 @@ class Scaled {
     std::vector<ScrapedPod> scraped;
     for (std::size_t i = 0; i < loads_.size(); ++i) {
       const std::string url = "http://127.0.0.1:" + std::to_string(20000 + i) + "/metrics";
-      view.pods.push_back({.name = "web-" + std::to_string(i), .url = url, .state = PodState::ready, .started = now - 1h});
+      view.pods.push_back(
+          {.name = "web-" + std::to_string(i), .url = url, .state = PodState::ready, .started = now - 1h});
       std::optional<std::string> body = "load " + std::to_string(loads_[i]) + "\n";
       if (i < silent_) body.reset();
       scraped.push_back({.url = url, .body = std::move(body)});
@@ -152,13 +153,13 @@ TEST(LiveFleet, decides_after_a_restart_as_it_would_have_without) {
 }
 
 TEST(LiveFleet, other_dialects_remember_their_number_too) {
-  const FleetSettings settings = settings_of(
-      {.rules = HpaPolicy{.min = 2,
-                          .max = 9,
-                          .metrics = {{.type = HpaMetric::Type::pods,
-                                       .name = "load",
-                                       .target = HpaMetric::TargetType::average_value,
-                                       .value = 10}}}});
+  const FleetSettings settings =
+      settings_of({.rules = HpaPolicy{.min = 2,
+                                      .max = 9,
+                                      .metrics = {{.type = HpaMetric::Type::pods,
+                                                   .name = "load",
+                                                   .target = HpaMetric::TargetType::average_value,
+                                                   .value = 10}}}});
   Scaled web(settings, 2);
   EXPECT_EQ(web.each(20).replicas_after(15s), 4);
   EXPECT_EQ(remembered_replicas(web.fleet.state(), settings.policy), 4);

@@ -112,8 +112,8 @@ class Samples {
   const TimePoint taken_;
 };
 
-void add_scraped(const scrape::TargetSnapshot* scraped, const std::vector<std::string>& metrics,
-                 const EngineTime& time, Pod& pod) {
+void add_scraped(const scrape::TargetSnapshot* scraped, const std::vector<std::string>& metrics, const EngineTime& time,
+                 Pod& pod) {
   if (scraped && scraped->samples) pod.samples = samples_of(*scraped->samples, metrics, scraped->taken, time);
 }
 
@@ -191,9 +191,8 @@ Snapshot observe(const TargetView& view, const scrape::Snapshot* cycle, const st
     const bool young = !cycle || (one.started && *one.started > cycle->cut_off - cycle->interval);
     if (!scraped || !scraped->samples) pod.state = !asked && young ? PodState::starting : PodState::missing;
   }
-  seen.status_replicas = static_cast<int>(std::ranges::count_if(seen.pods, [](const Pod& pod) {
-    return pod.state != PodState::terminating && pod.state != PodState::finished;
-  }));
+  seen.status_replicas = static_cast<int>(std::ranges::count_if(
+      seen.pods, [](const Pod& pod) { return pod.state != PodState::terminating && pod.state != PodState::finished; }));
   return seen;
 }
 

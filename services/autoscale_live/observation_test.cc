@@ -32,7 +32,8 @@ TEST(Observation, takes_samples_with_their_series_and_their_age) {
 
 TEST(Observation, puts_a_histogram_together_again) {
   const auto read = samples(
-      "# TYPE wait histogram\nwait_bucket{le=\"+Inf\"} 9\nwait_bucket{le=\"0.5\"} 4\nwait_sum 2\nwait_count 9\n", "wait");
+      "# TYPE wait histogram\nwait_bucket{le=\"+Inf\"} 9\nwait_bucket{le=\"0.5\"} 4\nwait_sum 2\nwait_count 9\n",
+      "wait");
   ASSERT_EQ(read.size(), 1U);
   EXPECT_EQ(read[0].value, 9);
   EXPECT_EQ(read[0].buckets, (std::vector<Bucket>{{0.5, 4}, {std::numeric_limits<double>::infinity(), 9}}));
@@ -46,9 +47,12 @@ TEST(Observation, knows_when_a_counter_began) {
 
 TEST(Observation, a_pod_that_serves_and_is_silent_is_missing_and_one_that_has_not_been_asked_yet_starts) {
   TargetView view{.replicas = 5};
-  view.pods = {pod("heard", "http://127.0.0.1:1/metrics"), pod("silent", "http://127.0.0.1:2/metrics"),
-               pod("new", "http://127.0.0.1:3/metrics"), pod("forgotten", "http://127.0.0.1:4/metrics"),
-               pod("leaving", "http://127.0.0.1:5/metrics", PodState::terminating), pod("waiting", "", PodState::starting)};
+  view.pods = {pod("heard", "http://127.0.0.1:1/metrics"),
+               pod("silent", "http://127.0.0.1:2/metrics"),
+               pod("new", "http://127.0.0.1:3/metrics"),
+               pod("forgotten", "http://127.0.0.1:4/metrics"),
+               pod("leaving", "http://127.0.0.1:5/metrics", PodState::terminating),
+               pod("waiting", "", PodState::starting)};
   view.pods[2].started = cut_off - 1s;
   view.pods[4].told_to_go = cut_off - 3s;
   const auto cycle = cycle_of(cut_off, {{"http://127.0.0.1:1/metrics", "active 3\n"},

@@ -101,7 +101,8 @@ ProcessOrders ProcessPlan::due(TimePoint now) {
       case Phase::leaving:
         if (member.process == 0) break;
         if (!std::exchange(member.told, true)) orders.signals.push_back({member.number, false});
-        if (now >= member.kill_at && !std::exchange(member.killed, true)) orders.signals.push_back({member.number, true});
+        if (now >= member.kill_at && !std::exchange(member.killed, true))
+          orders.signals.push_back({member.number, true});
         break;
     }
   }
@@ -183,8 +184,8 @@ std::string ProcessPlan::trouble() const {
   if (free_ports_.empty() && std::ranges::any_of(members_, waits)) {
     return "no port of " + std::to_string(rules_.ports.first) + "-" + std::to_string(rules_.ports.last) + " is free";
   }
-  const auto failing =
-      std::ranges::find_if(members_, [&](const Member& member) { return waits(member) && member.failures_in_a_row > 1; });
+  const auto failing = std::ranges::find_if(
+      members_, [&](const Member& member) { return waits(member) && member.failures_in_a_row > 1; });
   return failing == members_.end() ? "" : name_of(failing->number) + " does not stay up: " + failing->trouble;
 }
 

@@ -157,7 +157,8 @@ class ProcessTarget::Keeper : public std::enable_shared_from_this<Keeper> {
       const std::shared_ptr<Keeper> keeper = self.lock();
       if (!keeper) return;
       const bool ready = answer && answer->status / 100 == 2;
-      std::string why = !answer ? answer.error().message : "answers " + std::to_string(answer->status) + " when asked whether it is ready";
+      std::string why = !answer ? answer.error().message
+                                : "answers " + std::to_string(answer->status) + " when asked whether it is ready";
       {
         const std::lock_guard lock(keeper->mutex_);
         keeper->plan_.probed(order.replica, order.attempt, ready, std::move(why), Clock::now());
@@ -201,7 +202,8 @@ class ProcessTarget::Keeper : public std::enable_shared_from_this<Keeper> {
     }
     if (::poll(descriptors.data(), descriptors.size(), milliseconds) <= 0) return;
     std::uint64_t count = 0;
-    if (descriptors[0].revents != 0) [[maybe_unused]] const ssize_t got = ::read(wake_, &count, sizeof(count));
+    if (descriptors[0].revents != 0) [[maybe_unused]]
+      const ssize_t got = ::read(wake_, &count, sizeof(count));
     for (std::size_t i = 1; i < descriptors.size(); ++i) {
       if (descriptors[i].revents != 0) bury(replicas[i]);
     }

@@ -16,13 +16,13 @@ struct ProcessTargetSettings {
   // too, as PORT and TRUNKLINE_POD.
   std::vector<std::string> command = {};
   PortRange ports = {};
-  std::string host = "127.0.0.1";     // where the processes listen
-  std::string ready = "/healthz";     // GET, 2xx: it serves
-  std::string metrics = "/metrics";   // where it is scraped
+  std::string host = "127.0.0.1";    // where the processes listen
+  std::string ready = "/healthz";    // GET, 2xx: it serves
+  std::string metrics = "/metrics";  // where it is scraped
   Duration drain = std::chrono::seconds(30);
   Duration backoff = std::chrono::seconds(1);
   Duration longest_backoff = std::chrono::minutes(1);
-  std::string log_folder = {};        // a file FLEET-PORT.log for each port; empty: their output goes nowhere
+  std::string log_folder = {};          // a file FLEET-PORT.log for each port; empty: their output goes nowhere
   std::uint64_t log_bytes = 10U << 20;  // of one file; there is one older beside it
   bool operator==(const ProcessTargetSettings&) const = default;
 };

@@ -21,7 +21,7 @@ Error not_recorded(const std::string& path) {
 // Opened for each line: seconds lie between two, and whoever moves the file away or removes it gets a new one.
 Result<void> Recorder::add(const Tick& tick) const {
   const std::string line = print_tick(tick) + "\n";
-  struct stat found {};
+  struct stat found{};
   const bool full = ::stat(path_.c_str(), &found) == 0 && found.st_size > 0 &&
                     static_cast<std::uint64_t>(found.st_size) + line.size() > most_bytes_;
   if (full && std::rename(path_.c_str(), (path_ + ".1").c_str()) != 0) return not_recorded(path_);

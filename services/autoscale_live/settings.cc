@@ -241,7 +241,8 @@ Result<void> check(const AutoscalerSettings& settings) {
     }
     const auto* process = std::get_if<ProcessTargetSettings>(&fleet.target);
     if (!process) continue;
-    if (process->command.empty() || process->ports.size() < 1) return wrong_settings(shown + " needs command and ports");
+    if (process->command.empty() || process->ports.size() < 1)
+      return wrong_settings(shown + " needs command and ports");
     for (const auto& [range, other] : ranges) {
       if (process->ports.first <= range.last && range.first <= process->ports.last) {
         return wrong_settings(shown + " has ports that belong to " + printable(other, 60) + " as well");

@@ -31,8 +31,8 @@ struct FleetSettings {
 
 struct AutoscalerSettings {
   Duration interval = std::chrono::seconds(15);
-  std::string state = {};   // a file; empty: what is remembered goes with the process
-  std::string record = {};  // a file, in which ${fleet} is the fleet's name; empty: nothing is recorded
+  std::string state = {};                  // a file; empty: what is remembered goes with the process
+  std::string record = {};                 // a file, in which ${fleet} is the fleet's name; empty: nothing is recorded
   std::uint64_t record_bytes = 64U << 20;  // of one such file; one older stays beside it
   int history = 720;                       // decisions of each fleet that are kept to be shown
   std::vector<FleetSettings> fleets = {};

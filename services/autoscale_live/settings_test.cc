@@ -100,13 +100,15 @@ TEST(AutoscalerSettings, mistakes_are_told_by_place_and_field) {
        "command: ${prot} stands for nothing here; ${port} and ${name} are the pod's"},
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a], ports: 1-9, drian: 3s}",
        "drian: there is no such field, did you mean drain"},
-      {"fleets:\n  - policy:\n      name: web\n      metrics: [{name: a, target: {perpod: 1}}]\n    target: {dry_run: {job: a}}",
+      {"fleets:\n  - policy:\n      name: web\n      metrics: [{name: a, target: {perpod: 1}}]\n    target: {dry_run: "
+       "{job: a}}",
        "f.yaml:4:36: fleets[0].policy.metrics[0].target.perpod: there is no such field, did you mean perPod"},
       {"fleets:\n  - policy: {metrics: [{name: a, target: {perPod: 1}}]}\n    target: {dry_run: {job: a}}",
        "fleets[0].policy: needs a name"},
       {"fleets:\n  - policy_file: a\n    target: {webhook: {url: \"http://u:p@h/\", job: a}}",
        "fleets[0].target.webhook.url: needs an http or https URL"},
-      {"record: r\nfleets:\n  - {policy_file: a, target: {dry_run: {job: a}}}\n  - {policy_file: b, target: {dry_run: {job: a}}}",
+      {"record: r\nfleets:\n  - {policy_file: a, target: {dry_run: {job: a}}}\n  - {policy_file: b, target: {dry_run: "
+       "{job: a}}}",
        "f.yaml:1:9: record: must hold ${fleet}"},
   };
   for (const auto& one : cases) {

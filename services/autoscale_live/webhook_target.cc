@@ -87,8 +87,8 @@ struct WebhookTarget::Shared {
   TimePoint ask_at = TimePoint::min();
   bool asking = false;
   bool telling = false;
-  std::uint64_t generation = 0;            // of what was told: an answer from before says nothing
-  std::optional<std::string> to_be_told;   // the newest order, while another is under way
+  std::uint64_t generation = 0;           // of what was told: an answer from before says nothing
+  std::optional<std::string> to_be_told;  // the newest order, while another is under way
   int to_be_told_replicas = 0;
   std::string ask_trouble;
   std::string tell_trouble;

@@ -12,8 +12,8 @@ namespace trunkline::autoscale {
 
 struct WebhookSettings {
   std::string url = {};
-  std::string job = {};    // the scrape job whose targets are its pods
-  std::string token = {};  // sent as a bearer token; empty: none. Shown nowhere
+  std::string job = {};                         // the scrape job whose targets are its pods
+  std::string token = {};                       // sent as a bearer token; empty: none. Shown nowhere
   Duration timeout = std::chrono::seconds(10);  // of a call with its retries
   Duration refresh = std::chrono::seconds(5);   // how often it is asked how many there are
   bool operator==(const WebhookSettings&) const = default;

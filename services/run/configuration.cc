@@ -1,9 +1,12 @@
 #include "services/run/configuration.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <sstream>
+#include <variant>
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "server/server.h"
 #include "services/config/print.h"
@@ -43,6 +46,36 @@ void fields(Io& io, Configuration& all, const std::string& folder) {
   io.object("admin", [&](auto& in) { admin_fields(in, all.admin); });
   io.span("drain", all.drain, std::chrono::nanoseconds(0), std::chrono::hours(24));
   io.object("scrape", [&](auto& in) { scrape_mapping(in, all.scrape, folder); });
+  io.object("autoscale", [&](auto& in) { autoscale::fields(in, all.autoscale); });
+}
+
+const std::string* job_of(const autoscale::TargetSettings& target) {
+  if (const auto* dry_run = std::get_if<autoscale::DryRunSettings>(&target)) return &dry_run->job;
+  if (const auto* webhook = std::get_if<autoscale::WebhookSettings>(&target)) return &webhook->job;
+  return nullptr;
+}
+
+// The job's name in the document, where a target has one.
+const config::Node* job_node(const config::Node& fleet) {
+  const config::Node* target = fleet.find("target");
+  if (!target || target->children.empty()) return nullptr;
+  return target->children.front().find("job");
+}
+
+// A fleet whose job nobody scrapes would never be decided.
+void check_jobs(const config::Node& root, const Configuration& all, config::Problems& problems) {
+  std::vector<std::string> known;
+  for (const ScrapeJob& job : all.scrape.jobs) known.push_back(job.name);
+  for (std::size_t i = 0; i < all.autoscale.fleets.size(); ++i) {
+    const std::string* job = job_of(all.autoscale.fleets[i].target);
+    if (!job || std::find(known.begin(), known.end(), *job) != known.end()) continue;
+    const config::Node& fleet = root.find("autoscale")->find("fleets")->children[i];
+    const config::Node* node = job_node(fleet);
+    const bool shown = node && !node->secret;
+    problems.add(node ? node->place : fleet.place, "autoscale.fleets[" + std::to_string(i) + "].target.job",
+                 shown ? "there is no job " + printable(*job, 60) + " in scrape.jobs" + did_you_mean(*job, known)
+                       : "there is no such job in scrape.jobs");
+  }
 }
 
 Error unreadable(const std::string& file, const std::string& why) {
@@ -83,8 +116,12 @@ Result<Configuration> parse_configuration(std::string_view text, const std::stri
   if (io.is_map()) {
     fields(io, out, folder_of(file));
     io.finish();
+    if (!problems.any()) check_jobs(documents->front(), out, problems);
   }
   if (problems.any()) return problems.error();
+  Result<void> loaded = autoscale::load_policies(out.autoscale, folder_of(file));
+  if (loaded) loaded = autoscale::check(out.autoscale);
+  if (!loaded) return config::error_at(name, {}, loaded.error().message);
   return out;
 }
 

@@ -9,6 +9,7 @@
 
 #include <trunkline/result.hpp>
 
+#include "services/autoscale_live/settings.h"
 #include "services/run/references.h"
 #include "services/run/scrape_settings.h"
 
@@ -24,6 +25,7 @@ struct Configuration {
   AdminSettings admin;
   std::chrono::nanoseconds drain = std::chrono::seconds(10);
   ScrapeSettings scrape;
+  autoscale::AutoscalerSettings autoscale;
   std::vector<Reference> references;  // what of it must not be printed
 };
 

@@ -22,6 +22,11 @@ scrape:
   jobs:
   - {name: a, targets: []}
   - {name: b, dns: {name: h, port: 1}}
+autoscale:
+  fleets:
+  - {policy: {name: a, metrics: [{name: m, target: {perPod: 1}}]}, target: {process: {command: [x], ports: 1-2}}}
+  - {policy: {name: b, metrics: [{name: m, target: {perPod: 1}}]}, target: {dry_run: {job: a}}}
+  - {policy: {name: c, metrics: [{name: m, target: {perPod: 1}}]}, target: {webhook: {url: "http://h/", job: b}}}
 )";
 
 std::map<std::string, std::string> documented() {
@@ -40,7 +45,8 @@ void flatten(const config::Node& node, const std::string& path, std::map<std::st
   if (node.kind == config::Node::Kind::scalar) out[path] = node.text;
   for (const config::Node& child : node.children) {
     const bool in_list = node.kind == config::Node::Kind::list;
-    flatten(child, in_list ? path + "[]" : path.empty() ? child.key : path + '.' + child.key, out);
+    const bool is_scalar = child.kind == config::Node::Kind::scalar;
+    flatten(child, in_list ? path + (is_scalar ? "" : "[]") : path.empty() ? child.key : path + '.' + child.key, out);
   }
 }
 
@@ -99,7 +105,8 @@ TEST(ConfigurationPage, has_the_defaults_that_the_code_has) {
   for (const auto& [path, value] : rows) {
     if (value == "required") continue;
     const auto found = real.find(path);
-    const std::string expected = found == real.end() ? "none" : '`' + found->second + '`';
+    const bool is_none = found == real.end() || found->second.empty();
+    const std::string expected = is_none ? "none" : '`' + found->second + '`';
     EXPECT_EQ(value, expected) << path;
   }
   for (const auto& [path, value] : real) EXPECT_TRUE(rows.contains(path)) << path << " is not on the page";

@@ -57,7 +57,9 @@ void Notifier::reloading() const {
 }
 
 void Notifier::stopping(std::string_view status) const { send("STOPPING=1\nSTATUS=" + one_line(status)); }
-void Notifier::alive() const { send("WATCHDOG=1"); }
+void Notifier::alive() const {
+  if (watchdog_) send("WATCHDOG=1");
+}
 
 std::optional<std::chrono::microseconds> Notifier::alive_every() const {
   if (!watchdog_ || socket_.empty()) return std::nullopt;

@@ -20,7 +20,7 @@ class Notifier {
   void ready(std::string_view status) const;
   void reloading() const;
   void stopping(std::string_view status) const;
-  void alive() const;
+  void alive() const;  // nothing without a watchdog
 
   // How often alive() is to be said: half of the time after which systemd gives us up. None: never.
   std::optional<std::chrono::microseconds> alive_every() const;

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <string_view>
 #include <thread>
@@ -37,12 +39,18 @@ std::string name_of(int signal) {
   }
 }
 
+// How long a look at what there is to tell may wait, and how often systemd hears of us.
+std::chrono::microseconds round_of(const Notifier& notifier) {
+  constexpr std::chrono::microseconds look_again = std::chrono::seconds(1);
+  return std::min(look_again, notifier.alive_every().value_or(look_again));
+}
+
 // Until a signal says that it is over.
 int serve(Supervisor& supervisor, SignalQueue& signals, const Notifier& notifier) {
   for (;;) {
-    const auto every = notifier.alive_every();
-    if (every) notifier.alive();
-    const std::optional<int> signal = signals.wait(every);
+    notifier.alive();
+    supervisor.tell_news();
+    const std::optional<int> signal = signals.wait(round_of(notifier));
     if (!signal) continue;
     if (*signal != SIGHUP) return *signal;
     notifier.reloading();
@@ -61,9 +69,8 @@ bool drain(Supervisor& supervisor, SignalQueue& signals, const Notifier& notifie
     signals.wake();
   });
   while (!done) {
-    const auto every = notifier.alive_every();
-    if (every) notifier.alive();
-    const std::optional<int> signal = signals.wait(every);
+    notifier.alive();
+    const std::optional<int> signal = signals.wait(round_of(notifier));
     if (!signal || *signal == SIGHUP) continue;
     log.write(LogLevel::warning, "ended", "a second signal: ended at once, without draining",
               {{"signal", name_of(*signal)}});

@@ -18,7 +18,7 @@ bool same_rhythm(const ScrapeSettings& a, const ScrapeSettings& b) {
 Result<std::shared_ptr<ScrapeService::Running>> ScrapeService::begin(const ScrapeSettings& settings) const {
   auto next = std::make_shared<Running>();
   next->sources = std::make_shared<JobSources>(settings.jobs);
-  next->collector = std::make_unique<scrape::Collector>(collector_settings(settings),
+  next->collector = std::make_shared<scrape::Collector>(collector_settings(settings),
                                                         std::vector<std::shared_ptr<scrape::Source>>{next->sources});
   if (Result<void> started = next->collector->start(); !started) return std::move(started).error();
   return next;
@@ -59,6 +59,7 @@ void ScrapeService::reload(const Configuration& configuration) {
   if (!settings_.jobs.empty()) next = begin(settings_).value();
   // The old one goes when the new one is there: what both have in use, connections among it, stays.
   replace(std::move(next));
+  if (tell_) tell_(collector());
   if (now) now->collector->stop();
 }
 
@@ -86,6 +87,11 @@ void ScrapeService::write_metrics(metrics::ExpositionWriter& writer) const {
   // Other services may have collectors of their own.
   const std::array<metrics::Label, 1> labels{metrics::Label{"collector", "jobs"}};
   metrics::relay_page(writer, now->collector->to_prometheus(), labels);
+}
+
+std::shared_ptr<scrape::Collector> ScrapeService::collector() const {
+  const auto now = running();
+  return now ? now->collector : nullptr;
 }
 
 scrape::SnapshotPtr ScrapeService::latest() const {

@@ -1,8 +1,10 @@
 // `scrape.jobs` as a service: one collector for all of them.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "services/run/job_sources.h"
 #include "services/run/service.h"
@@ -22,17 +24,23 @@ class ScrapeService : public Service {
 
   // What the last cycle has found; null before the end of the first, and without jobs.
   scrape::SnapshotPtr latest() const;
+  // Null without jobs. Another rhythm makes another one: then `tell` is called, before the old one stops.
+  std::shared_ptr<scrape::Collector> collector() const;
+  void on_new_collector(std::function<void(const std::shared_ptr<scrape::Collector>&)> tell) {
+    tell_ = std::move(tell);
+  }
 
  private:
   struct Running {
     std::shared_ptr<JobSources> sources;
-    std::unique_ptr<scrape::Collector> collector;
+    std::shared_ptr<scrape::Collector> collector;
   };
   Result<std::shared_ptr<Running>> begin(const ScrapeSettings& settings) const;
   std::shared_ptr<Running> running() const;
   std::shared_ptr<Running> replace(std::shared_ptr<Running> next);
 
   ScrapeSettings settings_;
+  std::function<void(const std::shared_ptr<scrape::Collector>&)> tell_;
   mutable std::mutex mutex_;
   std::shared_ptr<Running> running_;  // null: no jobs, or not started
 };

@@ -43,7 +43,10 @@ Supervisor::Supervisor(std::string file, Log log)
       collector_(registry_.collect([this](metrics::ExpositionWriter& writer) { write_metrics(writer); })) {
   auto scrape = std::make_unique<ScrapeService>();
   scrape_ = scrape.get();
+  auto autoscale = std::make_unique<AutoscaleService>(*scrape);
+  autoscale_ = autoscale.get();
   services_.push_back(std::move(scrape));
+  services_.push_back(std::move(autoscale));
 }
 
 Supervisor::~Supervisor() {
@@ -121,6 +124,12 @@ Result<void> Supervisor::apply(Configuration next) {
   return {};
 }
 
+void Supervisor::tell_news() {
+  for (const NewsItem& item : news_.look(services(), *autoscale_, Clock::now())) {
+    log_.write(item.level, item.event, item.sentence, {{item.about.first, item.about.second}});
+  }
+}
+
 bool Supervisor::drain() {
   draining_ = true;
   if (console_) console_->stop();  // its streams would never end by themselves
@@ -188,7 +197,12 @@ console::ConsoleSources Supervisor::console_sources(const AdminSettings& admin) 
   console::ConsoleSources sources;
   sources.process = [this] { return facts(); };
   sources.transport = [] { return Transport::shared_stats(); };
-  sources.targets = [this] { return std::vector<scrape::SnapshotPtr>{scrape_->latest()}; };
+  sources.targets = [this] {
+    std::vector<scrape::SnapshotPtr> all = autoscale_->snapshots();
+    all.insert(all.begin(), scrape_->latest());
+    return all;
+  };
+  sources.fleets = autoscale_;
   sources.hosts = admin.hosts;
   return sources;
 }

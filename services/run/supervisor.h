@@ -13,7 +13,9 @@
 #include "metrics/registry.h"
 #include "services/console/console.h"
 #include "services/run/admin.h"
+#include "services/run/autoscale_service.h"
 #include "services/run/log.h"
+#include "services/run/news.h"
 #include "services/run/probes.h"
 #include "services/run/scrape_service.h"
 #include "services/run/service.h"
@@ -32,6 +34,8 @@ class Supervisor {
   Result<void> start(Configuration configuration);
   // Reads the file again. What is wrong with it is told, and changes nothing.
   bool reload();
+  // Writes to the log what has happened since the last time. To be called about once a second.
+  void tell_news();
   // Not ready from now on, the listener closed, every service drained. True: nothing was cut off.
   bool drain();
   Duration drain_limit() const { return configuration_.drain; }
@@ -61,7 +65,9 @@ class Supervisor {
   const std::chrono::system_clock::time_point started_at_ = std::chrono::system_clock::now();
   const TimePoint began_ = Clock::now();
   std::vector<std::unique_ptr<Service>> services_;
-  ScrapeService* scrape_ = nullptr;  // one of them
+  ScrapeService* scrape_ = nullptr;  // two of them
+  AutoscaleService* autoscale_ = nullptr;
+  News news_;
   std::size_t started_ = 0;
   std::atomic<bool> draining_{false};
   std::atomic<bool> up_{false};
