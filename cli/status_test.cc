@@ -85,7 +85,8 @@ TEST(StatusText, survives_an_answer_that_holds_nothing) {
 
 TEST(ExplainText, tells_each_metric_and_each_stage_in_a_line) {
   const config::Node decision = json(
-      R"({"number":12,"t":1764000000.5,"policy":"web","current":4,"desired":6,"action":"up","reason":"demand","dryRun":true,)"
+      R"({"number":12,"t":1764000000.5,"policy":"web","current":4,"desired":6,"action":"up",)"
+      R"("reason":"demand","dryRun":true,)"
       R"("metrics":[{"metric":"open","low":87,"high":90,"targetValue":20,"proposal":5,"expected":4,"fresh":3,)"
       R"("carried":0,"missing":1,"reason":""}],)"
       R"("stages":[{"stage":"bounds","before":7,"after":6,"reason":"max is 6"}]})");

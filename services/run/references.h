@@ -26,7 +26,8 @@ struct Reference {
   std::string value;    // never to be printed
 };
 
-// "$${env:" and "$${file:" stand for themselves without the first "$". The line end at the end of a file does not count.
+// "$${env:" and "$${file:" stand for themselves without the first "$". The line end at the end of a file does not
+// count.
 std::vector<Reference> resolve_references(config::Node& document, const Surroundings& surroundings,
                                           config::Problems& problems);
 
