@@ -3,9 +3,9 @@
 
 #include "run_settings.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): not our name
 class App;
-}
+}  // namespace CLI
 
 namespace trunkline::cli {
 

@@ -109,9 +109,12 @@ std::string targets_part(const Node& targets) {
   }
   if (out.empty()) return "\nTargets: no cycle has ended yet\n";
   std::vector<const Node*> order;
-  for (const Node& target : children_of(targets, "targets")) order.push_back(&target);
   // What needs somebody's eye comes first.
-  std::stable_partition(order.begin(), order.end(), [](const Node* one) { return text_at(*one, "state") != "fresh"; });
+  for (const bool fresh : {false, true}) {
+    for (const Node& target : children_of(targets, "targets")) {
+      if ((text_at(target, "state") == "fresh") == fresh) order.push_back(&target);
+    }
+  }
   Table table({"target", "job", "state", ">age", ">took", "connection", "error"});
   for (std::size_t i = 0; i < std::min(order.size(), most_lines); ++i) {
     const Node& target = *order[i];

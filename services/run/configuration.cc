@@ -65,6 +65,7 @@ const config::Node* job_node(const config::Node& fleet) {
 // A fleet whose job nobody scrapes would never be decided.
 void check_jobs(const config::Node& root, const Configuration& all, config::Problems& problems) {
   std::vector<std::string> known;
+  known.reserve(all.scrape.jobs.size());
   for (const ScrapeJob& job : all.scrape.jobs) known.push_back(job.name);
   for (std::size_t i = 0; i < all.autoscale.fleets.size(); ++i) {
     const std::string* job = job_of(all.autoscale.fleets[i].target);
