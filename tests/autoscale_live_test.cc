@@ -119,6 +119,10 @@ TEST_F(AutoscaleLive, follows_the_load_and_leaves_no_process_behind) {
   for (const auto& pod : high.pods) processes.insert(pod.process);
   EXPECT_EQ(processes.size(), 4U);
   EXPECT_FALSE(processes.contains(0));
+  EXPECT_TRUE(eventually([&] {
+    const auto cycles = autoscaler->snapshots();
+    return cycles.at(0)->totals.reused == 4 && cycles.at(0)->totals.dials == 0;
+  })) << "what runs is asked on connections that last";
   load(0);
   ASSERT_TRUE(comes_to(*autoscaler, 1));
   EXPECT_GE(status(*autoscaler).downs, 1U);
@@ -210,6 +214,7 @@ TEST_F(AutoscaleLive, a_reload_keeps_processes_and_memory_and_drains_what_is_gon
     const auto fleets = autoscaler->fleets();
     return fleets[0].ready == 1 && fleets[1].ready == 2 && fleets[1].decisions > 1;
   }));
+  EXPECT_EQ(autoscaler->snapshots().size(), 1U) << "one collector for both";
   const std::set<int> before = processes();
   const std::uint64_t number = autoscaler->decisions("web", 0, 1).at(0)->number;
   AutoscalerSettings broken = both;

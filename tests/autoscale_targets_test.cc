@@ -22,7 +22,7 @@ struct Scale {
   int status = 200;  // of the answers to orders
   std::vector<std::string> orders;
   std::vector<std::string> authorizations;
-  std::set<std::string> keys;
+  std::set<std::string> keys;  // of the orders: one for each, however often it comes
 };
 
 class AutoscaleTargets : public ServingTest {
@@ -32,12 +32,12 @@ class AutoscaleTargets : public ServingTest {
     server::Router router;
     router.get("/scale", [this](Request request, Exchange exchange) {
       const std::lock_guard lock(scale_.mutex);
-      scale_.authorizations.emplace_back(request.headers.get("Authorization"));
+      scale_.authorizations.emplace_back(request.headers.get("Authorization").value_or(""));
       exchange.respond({200, "application/json", "{\"replicas\": " + std::to_string(scale_.replicas) + "}"});
     });
     router.post("/scale", [this](Request request, Exchange exchange) {
       auto answer = std::make_shared<Exchange>(std::move(exchange));
-      const std::string key(request.headers.get("Idempotency-Key"));
+      const std::string key(request.headers.get("Idempotency-Key").value_or(""));
       request.body.read_all(1 << 20, [this, answer, key](Result<std::string> body) {
         const std::lock_guard lock(scale_.mutex);
         scale_.orders.push_back(*std::move(body));
@@ -104,6 +104,8 @@ TEST_F(AutoscaleTargets, a_webhook_is_told_what_was_decided_and_asked_how_many_t
   EXPECT_EQ(order->find("action")->text, "up");
   EXPECT_NE(order->find("reason")->text, "");
   EXPECT_EQ(scale_.authorizations.at(0), "Bearer secret-of-the-scale");
+  EXPECT_EQ(scale_.keys.size(), 1U);
+  EXPECT_FALSE(scale_.keys.contains(""));
 }
 
 TEST_F(AutoscaleTargets, an_order_that_is_not_taken_is_said_and_given_again) {

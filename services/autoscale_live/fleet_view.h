@@ -1,5 +1,5 @@
-// What is to be seen of fleets that are being scaled: values for whoever shows them, and the seam where he asks. Status,
-// the console and the metrics page know this and nothing else of the autoscaler.
+// What is to be seen of fleets that are being scaled: values for whoever shows them, and the seam where he asks.
+// Status, the console and the metrics page know this and nothing else of the autoscaler.
 #pragma once
 
 #include <cstdint>

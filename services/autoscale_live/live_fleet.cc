@@ -74,6 +74,15 @@ ReplicaBounds bounds_of(const Policy& policy) {
   return {kthena.min, kthena.max};
 }
 
+Policy suited_to(Duration interval, Policy policy) {
+  auto* native = std::get_if<NativePolicy>(&policy.rules);
+  if (!native) return policy;
+  const auto whole = std::chrono::ceil<std::chrono::seconds>(interval);
+  native->gaps.fresh = std::max(native->gaps.fresh, whole);
+  if (native->gaps.carry.count() > 0) native->gaps.carry = std::max(native->gaps.carry, 2 * whole);
+  return policy;
+}
+
 int remembered_replicas(const State& state, const Policy& policy) {
   const ReplicaBounds bounds = bounds_of(policy);
   if (state.replicas.empty()) return bounds.min;
@@ -97,6 +106,10 @@ void LiveFleet::change(const FleetSettings& settings, int history) {
 DecisionPtr LiveFleet::decide(const TargetView& view, const scrape::Snapshot* cycle,
                               std::vector<ExternalValue> external, const EngineTime& time, TimePoint now) {
   if (!replicas_of(view, cycle)) return nullptr;
+  if (cycle) {
+    const std::lock_guard lock(mutex_);
+    interval_ = cycle->interval;
+  }
   Policy policy = this->policy();
   {
     const std::lock_guard lock(mutex_);
@@ -143,7 +156,7 @@ Policy LiveFleet::policy() const {
   const std::lock_guard lock(mutex_);
   Policy policy = policy_;
   if (pause_) policy.pause = *pause_;
-  return policy;
+  return suited_to(interval_, std::move(policy));
 }
 
 FleetStatus LiveFleet::status(const TargetView& view, std::string_view kind, const EngineTime& time) const {

@@ -1,5 +1,5 @@
-// One fleet that is being scaled: its policy, what the engine remembers of it, and the decisions that were made. All but
-// the threads: whoever calls has the clock, the target and the collector.
+// One fleet that is being scaled: its policy, what the engine remembers of it, and the decisions that were made. All
+// but the threads: whoever calls has the clock, the target and the collector.
 #pragma once
 
 #include <deque>
@@ -42,7 +42,8 @@ class LiveFleet {
   // Any thread.
   void pause(const Pause& pause);  // instead of the policy's own
   void resume();                   // likewise: none
-  Policy policy() const;           // with the pause that is in force
+  // With the pause that is in force, and suited to how often its pods are asked: see suited_to().
+  Policy policy() const;
   FleetStatus status(const TargetView& view, std::string_view kind, const EngineTime& time) const;
   std::vector<DecisionPtr> decisions(std::uint64_t after, std::size_t most) const;
   FleetCounters counters() const;
@@ -60,11 +61,17 @@ class LiveFleet {
   Policy policy_;
   bool watched_only_ = false;  // its target is never touched, so nothing that was decided comes into force
   std::optional<std::optional<Pause>> pause_;  // set: what holds instead of the policy's
+  Duration interval_{0};                       // of the last cycle
   std::size_t history_;
   std::size_t pods_kept_ = 0;
   std::deque<DecisionPtr> decisions_;
   FleetCounters counters_;
 };
+
+// No value can be younger than pods are asked, so what is fresh and what is carried over is at least one interval old, and
+// two, whatever the policy says; otherwise an interval of a minute would make silent pods of all. Carrying over stays
+// off where it is.
+Policy suited_to(Duration interval, Policy policy);
 
 struct ReplicaBounds {
   int min = 0;

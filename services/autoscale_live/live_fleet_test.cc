@@ -216,6 +216,23 @@ TEST(LiveFleet, shows_a_pod_that_nobody_hears) {
   EXPECT_EQ(status.gaps_survived, 1U);
 }
 
+TEST(LiveFleet, pods_that_are_asked_once_a_minute_are_not_silent_in_between) {
+  const Policy policy{.rules = ten_for_each()};
+  const auto gaps = [](const Policy& of) { return std::get<NativePolicy>(of.rules).gaps; };
+  EXPECT_EQ(suited_to(5s, policy), policy);
+  EXPECT_EQ(gaps(suited_to(60s, policy)).fresh, 60s);
+  EXPECT_EQ(gaps(suited_to(60s, policy)).carry, 0s) << "it is off";
+  EXPECT_EQ(gaps(suited_to(60s, {.rules = NativePolicy{}})).carry, 120s);
+  Scaled web(settings_of(policy), 2);
+  web.each(10).after(15s);
+  auto slow = std::make_shared<scrape::Snapshot>(*web.cycle);
+  slow->interval = 60s;
+  slow->cut_off = web.now + 60s;
+  for (auto& target : slow->targets) target.taken = web.now + 5s;
+  const DecisionPtr entry = web.fleet.decide(web.view, slow.get(), {}, wall, slow->cut_off);
+  EXPECT_EQ(entry->decision.metrics[0].fresh, 2);
+}
+
 TEST(LiveFleet, keeps_so_many_decisions_and_no_more) {
   Scaled web(settings_of({.rules = ten_for_each()}), 1);
   web.fleet.change(settings_of({.rules = ten_for_each()}), 3);

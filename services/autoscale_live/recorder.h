@@ -1,4 +1,5 @@
-// What a fleet looked like at each decision, a line each, in the form that `trunkline autoscale simulate --input` reads.
+// What a fleet looked like at each decision, a line each, in the form that `trunkline autoscale simulate --input`
+// reads.
 #pragma once
 
 #include <cstdint>

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "services/autoscale_files/policy_file.h"
 #include "services/autoscale_files/whole_file.h"
+#include "services/autoscale_live/live_fleet.h"
 #include "services/scrape/schedule.h"
 
 namespace trunkline::autoscale {
@@ -243,6 +244,12 @@ Result<void> check(const AutoscalerSettings& settings) {
     if (!process) continue;
     if (process->command.empty() || process->ports.size() < 1)
       return wrong_settings(shown + " needs command and ports");
+    const int most = bounds_of(fleet.policy).max;
+    if (most > process->ports.size()) {
+      return wrong_settings(shown + " may have " + std::to_string(most) + " replicas, and has " +
+                            std::to_string(process->ports.size()) +
+                            " ports; those that leave keep theirs for a while, so give it some more");
+    }
     for (const auto& [range, other] : ranges) {
       if (process->ports.first <= range.last && range.first <= process->ports.last) {
         return wrong_settings(shown + " has ports that belong to " + printable(other, 60) + " as well");

@@ -91,7 +91,7 @@ TEST(AutoscalerSettings, mistakes_are_told_by_place_and_field) {
     std::string_view text;
     std::string_view message;
   } cases[] = {
-      {"fleet: []", "f.yaml:1:1: fleet: there is no such field, did you mean fleets"},
+      {"fleet: []", "f.yaml:1:1: fleet: there is no such field, did you mean \"fleets\""},
       {"fleets:\n  - target: {dry_run: {job: a}}", "f.yaml:2:5: fleets[0]: needs either policy or policy_file"},
       {"fleets:\n  - policy_file: a\n    target: {}", "fleets[0].target: needs exactly one of process, dry_run and"},
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a], ports: 9-1}",
@@ -99,10 +99,10 @@ TEST(AutoscalerSettings, mistakes_are_told_by_place_and_field) {
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a, \"${prot}\"], ports: 1-9}",
        "command: ${prot} stands for nothing here; ${port} and ${name} are the pod's"},
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a], ports: 1-9, drian: 3s}",
-       "drian: there is no such field, did you mean drain"},
+       "drian: there is no such field, did you mean \"drain\""},
       {"fleets:\n  - policy:\n      name: web\n      metrics: [{name: a, target: {perpod: 1}}]\n    target: {dry_run: "
        "{job: a}}",
-       "f.yaml:4:36: fleets[0].policy.metrics[0].target.perpod: there is no such field, did you mean perPod"},
+       "f.yaml:4:36: fleets[0].policy.metrics[0].target.perpod: there is no such field, did you mean \"perPod\""},
       {"fleets:\n  - policy: {metrics: [{name: a, target: {perPod: 1}}]}\n    target: {dry_run: {job: a}}",
        "fleets[0].policy: needs a name"},
       {"fleets:\n  - policy_file: a\n    target: {webhook: {url: \"http://u:p@h/\", job: a}}",
@@ -130,6 +130,11 @@ TEST(AutoscalerSettings, two_fleets_share_neither_name_nor_port) {
   const auto same_port = check({.fleets = {fleet("a", {1, 9}), fleet("b", {9, 19})}});
   ASSERT_FALSE(same_port);
   EXPECT_NE(same_port.error().message.find("ports that belong to a"), std::string::npos);
+  FleetSettings larger = fleet("a", {1, 9});
+  larger.policy.rules = HpaPolicy{.max = 10};
+  const auto too_few_ports = check({.fleets = {larger}});
+  ASSERT_FALSE(too_few_ports);
+  EXPECT_NE(too_few_ports.error().message.find("may have 10 replicas, and has 9 ports"), std::string::npos);
   EXPECT_FALSE(check({.fleets = {fleet("../a", {1, 9})}}));
   EXPECT_FALSE(check({.interval = 1ms}));
 }

@@ -101,26 +101,27 @@ WebhookTarget::~WebhookTarget() = default;
 void WebhookTarget::ask(const std::shared_ptr<Shared>& shared) {
   const std::uint64_t generation = shared->generation;
   shared->asking = true;
-  shared->client.start(shared->prepare(get(shared->settings.url)), [shared, generation](Result<Response> answer) {
-    const Result<int> replicas = replicas_of(answer);
-    const std::lock_guard lock(shared->mutex);
-    shared->asking = false;
-    if (shared->generation != generation || shared->telling) return;
-    shared->ask_trouble = replicas ? "" : replicas.error().message;
-    if (!replicas) return;
-    shared->replicas = *replicas;
-    shared->known_at = Clock::now();
-  });
+  shared->client.start(shared->prepare(get(shared->settings.url)),
+                       [shared, generation](const Result<Response>& answer) {
+                         const Result<int> replicas = replicas_of(answer);
+                         const std::lock_guard lock(shared->mutex);
+                         shared->asking = false;
+                         if (shared->generation != generation || shared->telling) return;
+                         shared->ask_trouble = replicas ? "" : replicas.error().message;
+                         if (!replicas) return;
+                         shared->replicas = *replicas;
+                         shared->known_at = Clock::now();
+                       });
 }
 
-void WebhookTarget::tell(const std::shared_ptr<Shared>& shared, std::string body) {
+void WebhookTarget::tell(const std::shared_ptr<Shared>& shared, const std::string& body) {
   ++shared->generation;
   shared->telling = true;
   Request request = shared->prepare(post(shared->settings.url, body));
   // The same order may come twice; it says the same, and the key says that it is the same.
   request.header("Content-Type", "application/json").header("Idempotency-Key", hex(sha256(body)).substr(0, 32));
   const int replicas = shared->to_be_told_replicas;
-  shared->client.start(std::move(request), [shared, replicas](Result<Response> answer) {
+  shared->client.start(std::move(request), [shared, replicas](const Result<Response>& answer) {
     const std::lock_guard lock(shared->mutex);
     shared->telling = false;
     const bool good = answer && answer->status / 100 == 2;

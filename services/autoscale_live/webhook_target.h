@@ -33,7 +33,7 @@ class WebhookTarget : public ScaleTarget {
  private:
   struct Shared;
   static void ask(const std::shared_ptr<Shared>& shared);
-  static void tell(const std::shared_ptr<Shared>& shared, std::string body);
+  static void tell(const std::shared_ptr<Shared>& shared, const std::string& body);
   std::shared_ptr<Shared> shared_;  // with calls under way, which may end after us
 };
 
