@@ -84,12 +84,12 @@ TEST(StatusText, survives_an_answer_that_holds_nothing) {
 }
 
 TEST(ExplainText, tells_each_metric_and_each_stage_in_a_line) {
-  const config::Node decision = json(
-      R"({"number":12,"t":1764000000.5,"policy":"web","current":4,"desired":6,"action":"up",)"
-      R"("reason":"demand","dryRun":true,)"
-      R"("metrics":[{"metric":"open","low":87,"high":90,"targetValue":20,"proposal":5,"expected":4,"fresh":3,)"
-      R"("carried":0,"missing":1,"reason":""}],)"
-      R"("stages":[{"stage":"bounds","before":7,"after":6,"reason":"max is 6"}]})");
+  const config::Node decision =
+      json(R"({"number":12,"t":1764000000.5,"policy":"web","current":4,"desired":6,"action":"up",)"
+           R"("reason":"demand","dryRun":true,)"
+           R"("metrics":[{"metric":"open","low":87,"high":90,"targetValue":20,"proposal":5,"expected":4,"fresh":3,)"
+           R"("carried":0,"missing":1,"reason":""}],)"
+           R"("stages":[{"stage":"bounds","before":7,"after":6,"reason":"max is 6"}]})");
   EXPECT_EQ(decision_text(decision),
             "#12 2025-11-24T16:00:00Z web: up, 4 -> 6: demand (dry run)\n"
             "  metric open: between 87 and 90, target 20, proposes 5; of 4 pods 3 fresh, 0 carried, 1 missing\n"

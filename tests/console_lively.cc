@@ -115,7 +115,8 @@ LivelyFleets::LivelyFleets() {
   const auto make = [this](const char* name, double per_pod, autoscale::Bounds bounds, double period, double low,
                            double high) {
     autoscale::NativePolicy rules = autoscale::websocket_preset("active_ws_connections", per_pod, bounds);
-    rules.down.stabilise = seconds(45);
+    rules.down.stabilise = seconds(30);
+    rules.down.policies = {{autoscale::RatePolicy::Kind::pods, 3, seconds(15)}};
     rules.gaps.fresh = seconds(8);
     rules.gaps.carry = seconds(15);
     Fleet fleet{.policy = {.name = name, .rules = rules}, .period = period, .low = low, .high = high};
@@ -224,6 +225,7 @@ void LivelyFleets::step(double t) {
 std::vector<autoscale::FleetStatus> LivelyFleets::fleets() const {
   const std::lock_guard lock(mutex_);
   std::vector<autoscale::FleetStatus> all;
+  all.reserve(fleets_.size());
   for (const Fleet& fleet : fleets_) all.push_back(fleet.status);
   return all;
 }

@@ -1,4 +1,5 @@
-// docs/API.md against what is served: every field of an example is there, and every field that is there is in the example.
+// docs/API.md against what is served: every field of an example is there, and every field that is there is in the
+// example.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -71,7 +72,9 @@ std::string list(const std::set<std::string>& all, const std::set<std::string>& 
 }
 
 std::string with_names(std::string path) {
-  for (const auto& [brace, name] : {std::pair<std::string, std::string>("{name}", "chat"), {"{key}", "0a1b2c3d"}}) {
+  const std::pair<std::string, std::string> names[] = {
+      {"{name}", "chat"}, {"{route}", "http%3A%2F%2F127.0.0.1%3A9100"}, {"{key}", "0a1b2c3d"}};
+  for (const auto& [brace, name] : names) {
     if (const std::size_t at = path.find(brace); at != std::string::npos) path.replace(at, brace.size(), name);
   }
   return path;

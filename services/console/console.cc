@@ -8,8 +8,6 @@
 namespace trunkline::console {
 namespace {
 
-Now now() { return {std::chrono::system_clock::now(), Clock::now()}; }
-
 // Differs from that of the process before, whose event ids began at 1 as well.
 std::string process_mark() {
   const auto since = std::chrono::system_clock::now().time_since_epoch();
@@ -29,7 +27,7 @@ Console::~Console() { stop(); }
 void Console::run(Duration look_every) {
   std::shared_lock running(asking_);
   while (!stopped_) {
-    look(now());
+    look(Now::read());
     stopping_.wait_for(running, look_every, [this] { return stopped_; });
   }
 }

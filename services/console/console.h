@@ -1,4 +1,5 @@
-// The console: what a process knows of its connections and fleets, as an API (docs/API.md), a stream of events and a page.
+// The console: what a process knows of its connections and fleets, as an API (docs/API.md), a stream of events and a
+// page.
 //
 //   server::Router router;
 //   const std::shared_ptr<console::Console> console = console::add_console(router, sources);

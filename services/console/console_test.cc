@@ -74,11 +74,29 @@ TEST_F(ConsoleTest, lists_decisions_behind_a_number_and_up_to_a_limit) {
   EXPECT_EQ(all.children.front().find("number")->text, "6");
   EXPECT_EQ(all.children.back().find("number")->text, "9");
   EXPECT_EQ(all.children.back().find("pods")->children.size(), 2U);
+  EXPECT_TRUE(json("/api/v1/fleets/chat/decisions?pods=0").children.back().find("pods")->children.empty());
+}
+
+TEST_F(ConsoleTest, gives_the_history_of_a_route_by_its_name_and_key) {
+  sources.stats.routes[0].route = "https://a.example:443 via http://proxy:3128";
+  console->look({WallTime(std::chrono::seconds(1000)), Clock::now()});
+  const config::Node history =
+      json("/api/v1/routes/history?route=https%3A%2F%2Fa.example%3A443%20via%20http%3A%2F%2Fproxy%3A3128&key=0a1b2c3d");
+  EXPECT_EQ(history.find("open")->children.at(0).text, "3");
+}
+
+TEST_F(ConsoleTest, shows_which_protocol_a_route_speaks) {
+  ask("/api/v1/status");
+  std::string protocol;
+  for (const RouteStats& route : Transport::shared()->stats().routes) {
+    if (route.route == url("")) protocol = route.protocol;
+  }
+  EXPECT_EQ(protocol, "http/1.1");
 }
 
 TEST_F(ConsoleTest, says_what_is_not_there) {
   for (const char* path : {"/api/v1/fleets/nobody", "/api/v1/fleets/nobody/decisions", "/api/v1/fleets/nobody/policy",
-                           "/api/v1/fleets/nobody/history", "/api/v1/routes/nobody/history"}) {
+                           "/api/v1/fleets/nobody/history", "/api/v1/routes/history?route=nobody&key=x"}) {
     const Response response = ask(path);
     EXPECT_EQ(response.status, 404) << path;
     EXPECT_TRUE(config::parse_json(response.body, path)->find("error") != nullptr) << response.body;

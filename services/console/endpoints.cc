@@ -4,6 +4,7 @@
 
 #include "embedded/console.h"
 #include "server/assets.h"
+#include "server/path.h"
 #include "services/autoscale_files/policy_file.h"
 #include "services/console/console.h"
 #include "services/console/guard.h"
@@ -31,13 +32,10 @@ Response no_fleet(std::string_view name) {
   return error_response(404, "there is no fleet named " + std::string(name) + "; GET /api/v1/fleets lists them");
 }
 
-// The number behind `name` in a query such as "after=12&limit=50".
+// The number that the query gives `name`, as in "after=12&limit=50".
 std::optional<std::uint64_t> number_of(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(pair.size() + 1, query.size()));
-    if (pair.size() <= name.size() || !pair.starts_with(name) || pair[name.size()] != '=') continue;
-    const std::string_view digits = pair.substr(name.size() + 1);
+  for (const auto& [key, digits] : server::query_pairs(query)) {
+    if (key != name) continue;
     std::uint64_t number = 0;
     const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (failure == std::errc() && end == digits.data() + digits.size()) return number;
@@ -72,8 +70,6 @@ std::vector<scrape::SnapshotPtr> snapshots_of(Console& console) {
 
 Stats stats_of(Console& console) { return console.sources().transport ? console.sources().transport() : Stats(); }
 
-Now present() { return {std::chrono::system_clock::now(), Clock::now()}; }
-
 std::optional<autoscale::FleetStatus> fleet_of(Console& console, std::string_view name) {
   if (console.sources().fleets == nullptr) return std::nullopt;
   for (autoscale::FleetStatus& fleet : console.sources().fleets->fleets()) {
@@ -87,11 +83,11 @@ Response show_status(Console& console, const Request&) {
 }
 
 Response show_transport(Console& console, const Request&) {
-  return json_response(transport_json(stats_of(console), seconds_since_1970(present().wall)));
+  return json_response(transport_json(stats_of(console), seconds_since_1970(Now::read().wall)));
 }
 
 Response show_targets(Console& console, const Request&) {
-  return json_response(targets_json(snapshots_of(console), present(), targets_limit));
+  return json_response(targets_json(snapshots_of(console), Now::read(), targets_limit));
 }
 
 Response show_latencies(Console& console, const Request&) {
@@ -118,8 +114,9 @@ Response show_decisions(Console& console, const Request& request) {
   if (!fleet_of(console, name)) return no_fleet(name);
   const std::uint64_t after = number_of(request.query, "after").value_or(0);
   const std::uint64_t most = number_of(request.query, "limit").value_or(decisions_default);
-  return json_response(
-      decisions_json(console.sources().fleets->decisions(name, after, std::min<std::uint64_t>(most, decisions_limit))));
+  const bool whole = number_of(request.query, "pods").value_or(1) != 0;
+  const std::size_t limit = std::min<std::uint64_t>(most, decisions_limit);
+  return json_response(decisions_json(console.sources().fleets->decisions(name, after, limit), whole));
 }
 
 Response show_policy(Console& console, const Request& request) {
@@ -134,9 +131,17 @@ Response show_policy(Console& console, const Request& request) {
 Response show_history(Console& console, const Request&) { return json_response(console.watch().transport_history()); }
 
 Response show_route_history(Console& console, const Request& request) {
-  auto history = console.watch().route_history(request.parameters.get("key"));
+  std::string route;
+  std::string key;
+  for (auto& [name, value] : server::query_pairs(request.query)) {
+    if (name == "route") route = std::move(value);
+    if (name == "key") key = std::move(value);
+  }
+  auto history = console.watch().route_history(route, key);
   return history ? json_response(*std::move(history))
-                 : error_response(404, "no such route is remembered; \"key\" in GET /api/v1/transport names them");
+                 : error_response(404,
+                                  "no such route is remembered; give ?route=...&key=... as GET /api/v1/transport has "
+                                  "them, percent-encoded");
 }
 
 Response show_fleet_history(Console& console, const Request& request) {
@@ -260,7 +265,7 @@ std::shared_ptr<Console> add_console(server::Router& router, ConsoleSources sour
       {"/api/v1/fleets/{name}/policy", show_policy},
       {"/api/v1/fleets/{name}/history", show_fleet_history},
       {"/api/v1/history", show_history},
-      {"/api/v1/routes/{key}/history", show_route_history},
+      {"/api/v1/routes/history", show_route_history},
   };
   for (const auto& [pattern, view] : views) router.get(pattern, view_handler(console, view));
   router.get("/api/v1/events", [console](const Request& request, Exchange exchange) {

@@ -26,7 +26,7 @@ using Columns = std::initializer_list<std::pair<const char*, Value Point::*>>;
 template <class Point, class Value>
 void columns(config::JsonWriter& json, const std::vector<Point>& points, Columns<Point, Value> members) {
   for (const auto& [name, member] : members) {
-    column(json, name, points, [member = member](const Point& point) { return rounded(point.*member); });
+    column(json, name, points, [of = member](const Point& point) { return rounded(point.*of); });
   }
 }
 

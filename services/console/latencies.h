@@ -1,5 +1,5 @@
-// How long routes take to answer, as far as it is known: from the scrapes that went over them. A few hundred of the last
-// durations of each route, so that quantiles are exact and the memory is fixed.
+// How long routes take to answer, as far as it is known: from the scrapes that went over them. A few hundred of the
+// last durations of each route, so that quantiles are exact and the memory is fixed.
 #pragma once
 
 #include <array>

@@ -16,8 +16,8 @@ inline constexpr std::size_t policy_bytes_limit = 64 * 1024;
 inline constexpr std::size_t simulated_decisions_limit = 2000;
 
 // The course that was, and the one that this policy (YAML or JSON, any dialect) takes over the same values. With
-// `closed_loop` each decision starts from what the policy itself asked for before, otherwise from what there really was.
-// Errors are the policy's, with line and column, or say that nothing is recorded yet.
+// `closed_loop` each decision starts from what the policy itself asked for before, otherwise from what there really
+// was. Errors are the policy's, with line and column, or say that nothing is recorded yet.
 Result<std::string> simulate(std::string_view policy, const std::vector<autoscale::DecisionPtr>& past,
                              bool closed_loop);
 

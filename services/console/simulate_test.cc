@@ -12,7 +12,7 @@ constexpr const char* small_policy = R"(
 name: small
 bounds: {min: 2, max: 3}
 metrics:
-  - {name: active_ws_connections, target: {kind: perPod, value: 22}}
+  - {name: active_ws_connections, target: {perPod: 22}}
 )";
 
 std::vector<autoscale::DecisionPtr> recorded(TestFleet& fleet) {

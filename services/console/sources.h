@@ -1,6 +1,6 @@
-// What the console shows comes from here, and the console knows nothing else of the process. Each function may be called
-// from any thread, at any time until Console::stop() has returned, and must not wait for more than a lock. What is empty
-// or null is not there, and the page says so.
+// What the console shows comes from here, and the console knows nothing else of the process. Each function may be
+// called from any thread, at any time until Console::stop() has returned, and must not wait for more than a lock. What
+// is empty or null is not there, and the page says so.
 #pragma once
 
 #include <chrono>

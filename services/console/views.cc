@@ -234,12 +234,12 @@ std::string decision_json(const autoscale::DecisionEntry& entry, bool whole) {
   return "{\"number\":" + std::to_string(entry.number) + ',' + text.substr(1);
 }
 
-std::string decisions_json(const std::vector<autoscale::DecisionPtr>& entries) {
+std::string decisions_json(const std::vector<autoscale::DecisionPtr>& entries, bool whole) {
   // The newest are what everybody wants, so it is the oldest that a full answer leaves out.
   std::vector<std::string> texts;
   std::size_t bytes = 0;
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    texts.push_back(decision_json(**entry, true));
+    texts.push_back(decision_json(**entry, whole));
     bytes += texts.back().size();
     if (bytes > decisions_bytes_limit) break;
   }

@@ -27,6 +27,7 @@ double seconds_since_1970(TimePoint time);  // of the autoscaler's clock, which 
 struct Now {
   WallTime wall{};
   TimePoint steady{};
+  static Now read() { return {std::chrono::system_clock::now(), Clock::now()}; }
 };
 
 std::string error_json(std::string_view sentence);
@@ -41,6 +42,6 @@ std::string fleet_json(const autoscale::FleetStatus& fleet);
 std::string fleets_json(const std::vector<autoscale::FleetStatus>& fleets);
 // As print_decision() has it, with "number" in front. `whole` false: without the single pods, for the stream.
 std::string decision_json(const autoscale::DecisionEntry& entry, bool whole);
-std::string decisions_json(const std::vector<autoscale::DecisionPtr>& entries);
+std::string decisions_json(const std::vector<autoscale::DecisionPtr>& entries, bool whole);
 
 }  // namespace trunkline::console

@@ -13,6 +13,11 @@ constexpr std::uint64_t steps_between_beats = 10;
 constexpr std::size_t decisions_a_step = 64;
 constexpr std::size_t decisions_at_first = 2000;  // what happened before anybody looked
 
+// No route's name holds a line's end.
+std::string name_of(std::string_view route, std::string_view key) {
+  return std::string(route).append("\n").append(key);
+}
+
 ConnectionPoint point_of(const PoolCounters& counters, double t) {
   return {.t = t,
           .open = static_cast<float>(counters.open),
@@ -93,7 +98,7 @@ void Watch::step_status() {
 }
 
 void Watch::remember(const RouteStats& route, double t) {
-  auto found = routes_.find(route.key);
+  auto found = routes_.find(name_of(route.route, route.key));
   if (found == routes_.end()) {
     if (routes_.size() >= most_routes) {
       // The busiest are listed first, so whoever is not listed any more is the one to forget.
@@ -103,20 +108,32 @@ void Watch::remember(const RouteStats& route, double t) {
       if (oldest->second.history.last() >= t) return;
       routes_.erase(oldest);
     }
-    found = routes_.try_emplace(route.key).first;
+    found = routes_.try_emplace(name_of(route.route, route.key)).first;
   }
   found->second.history.add(point_of(route.counters, t));
+  found->second.seen_in = steps_;
+}
+
+// Those that were listed a moment ago and are no more: forgotten by the pool, or not among the busiest.
+void Watch::miss_routes() {
+  for (auto& [name, memory] : routes_) {
+    if (memory.seen_in + 1 != steps_) continue;
+    memory.told = {};
+    const std::size_t end = name.find('\n');
+    config::JsonWriter json;
+    json.open('{').key("route").text(name.substr(0, end)).key("key").text(name.substr(end + 1)).close('}');
+    events_.publish("route-gone", json.take());
+  }
 }
 
 // Those that have changed since the watchers were told, the ones that have waited longest first.
 std::vector<RouteStats> Watch::news_of(const std::vector<RouteStats>& routes) {
   std::vector<std::pair<RouteMemory*, const RouteStats*>> news;
   for (const RouteStats& route : routes) {
-    const auto memory = routes_.find(route.key);
+    const auto memory = routes_.find(name_of(route.route, route.key));
     if (memory != routes_.end() && memory->second.told != print_of(route)) news.emplace_back(&memory->second, &route);
   }
-  std::stable_sort(news.begin(), news.end(),
-                   [](const auto& a, const auto& b) { return a.first->told_in < b.first->told_in; });
+  std::sort(news.begin(), news.end(), [](const auto& a, const auto& b) { return a.first->told_in < b.first->told_in; });
   news.resize(std::min(news.size(), routes_an_event));
   std::vector<RouteStats> told;
   for (const auto& [memory, route] : news) {
@@ -135,7 +152,10 @@ void Watch::step_transport(const Now& now) {
     const std::lock_guard lock(mutex_);
     all_.add(point_of(stats.pool, t));
     for (const RouteStats& route : stats.routes) remember(route, t);
-    if (events_.watchers() > 0) stats.routes = news_of(stats.routes);
+    if (events_.watchers() > 0) {
+      stats.routes = news_of(stats.routes);
+      miss_routes();
+    }
   }
   if (events_.watchers() > 0) events_.publish("transport", transport_json(stats, t));
 }
@@ -205,9 +225,9 @@ std::string Watch::transport_history() const {
   return to_json(all_.points());
 }
 
-std::optional<std::string> Watch::route_history(std::string_view key) const {
+std::optional<std::string> Watch::route_history(std::string_view route, std::string_view key) const {
   const std::lock_guard lock(mutex_);
-  const auto found = routes_.find(key);
+  const auto found = routes_.find(name_of(route, key));
   if (found == routes_.end()) return std::nullopt;
   return to_json(found->second.history.points());
 }

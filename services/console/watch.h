@@ -1,5 +1,5 @@
-// Looks at the sources once a second: keeps the history and tells the watchers what has changed. Driven from outside, by
-// step(), so that tests hold the clock.
+// Looks at the sources once a second: keeps the history and tells the watchers what has changed. Driven from outside,
+// by step(), so that tests hold the clock.
 #pragma once
 
 #include <array>
@@ -30,7 +30,8 @@ class Watch {
 
   // From any thread.
   std::string transport_history() const;
-  std::optional<std::string> route_history(std::string_view key) const;
+  // By both: one key stands for every host that is spoken to alike, and one host may be spoken to in several ways.
+  std::optional<std::string> route_history(std::string_view route, std::string_view key) const;
   std::optional<std::string> fleet_history(std::string_view fleet) const;
   std::vector<RouteLatency> latencies() const;
 
@@ -45,6 +46,7 @@ class Watch {
     History<ConnectionPoint> history;
     Print told{};  // what the watchers know
     std::uint64_t told_in = 0;
+    std::uint64_t seen_in = 0;
   };
   struct FleetMemory {
     History<FleetPoint> history;
@@ -59,6 +61,7 @@ class Watch {
   void step_fleets();
   void step_status();
   void remember(const RouteStats& route, double t);
+  void miss_routes();
   std::vector<RouteStats> news_of(const std::vector<RouteStats>& routes);
   void hear_decisions(const autoscale::FleetStatus& fleet, FleetMemory& memory);
 
@@ -70,7 +73,7 @@ class Watch {
 
   mutable std::mutex mutex_;  // of what follows
   History<ConnectionPoint> all_;
-  std::map<std::string, RouteMemory, std::less<>> routes_;  // by socket key
+  std::map<std::string, RouteMemory, std::less<>> routes_;  // by route and key
   std::map<std::string, FleetMemory, std::less<>> fleets_;
   Latencies latencies_;
 };

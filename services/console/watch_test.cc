@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <utility>
 
 #include "services/config/document.h"
 #include "services/console/test_sources.h"
@@ -97,12 +98,13 @@ TEST_F(ConsoleWatch, remembers_though_nobody_looks) {
   look(1001);
   look(1002);
   EXPECT_NE(watch.transport_history().find("\"t\":[1001,1002]"), std::string::npos) << watch.transport_history();
-  EXPECT_NE(watch.route_history("0a1b2c3d").value_or("").find("\"open\":[3,3]"), std::string::npos);
+  EXPECT_NE(watch.route_history("http://127.0.0.1:9100", "0a1b2c3d").value_or("").find("\"open\":[3,3]"),
+            std::string::npos);
   const std::string fleet = watch.fleet_history("chat").value_or("");
   EXPECT_NE(fleet.find("\"t\":[1000,1001]"), std::string::npos) << fleet;
   EXPECT_NE(fleet.find("\"value\":[30,40]"), std::string::npos) << fleet;
   EXPECT_NE(fleet.find("\"missing\":[1,"), std::string::npos) << fleet;
-  EXPECT_FALSE(watch.route_history("nobody"));
+  EXPECT_FALSE(watch.route_history("http://127.0.0.1:9100", "nobody"));
   EXPECT_FALSE(watch.fleet_history("nobody"));
 }
 
@@ -111,9 +113,36 @@ TEST_F(ConsoleWatch, forgets_the_route_that_was_not_seen_for_longest) {
     made.stats.routes[0].key = "key" + std::to_string(t);
     look(1000 + t);
   }
-  EXPECT_FALSE(watch.route_history("key0"));
-  EXPECT_TRUE(watch.route_history("key199"));
-  EXPECT_TRUE(watch.route_history("key100"));
+  EXPECT_FALSE(watch.route_history("http://127.0.0.1:9100", "key0"));
+  EXPECT_TRUE(watch.route_history("http://127.0.0.1:9100", "key199"));
+  EXPECT_TRUE(watch.route_history("http://127.0.0.1:9100", "key100"));
+}
+
+TEST_F(ConsoleWatch, tells_hosts_apart_that_share_a_key) {
+  made.stats.routes.push_back(made.stats.routes[0]);
+  made.stats.routes[1].route = "http://localhost:9100";
+  made.stats.routes[1].counters.open = 9;
+  come();
+  look(1000);
+  EXPECT_EQ(event("transport").find("routes")->children.size(), 2U);
+  look(1001);
+  EXPECT_TRUE(event("transport").find("routes")->children.empty());
+  EXPECT_NE(watch.route_history("http://localhost:9100", "0a1b2c3d").value_or("").find("\"open\":[9,9]"),
+            std::string::npos);
+}
+
+TEST_F(ConsoleWatch, says_once_when_a_route_has_gone_and_tells_it_again_when_it_is_back) {
+  come();
+  look(1000);
+  const std::vector<RouteStats> routes = std::exchange(made.stats.routes, {});
+  look(1001);
+  EXPECT_EQ(event("route-gone").find("route")->text, "http://127.0.0.1:9100");
+  EXPECT_EQ(event("route-gone").find("key")->text, "0a1b2c3d");
+  look(1002);
+  EXPECT_FALSE(told("route-gone")) << *got;
+  made.stats.routes = routes;
+  look(1003);
+  EXPECT_EQ(event("transport").find("routes")->children.size(), 1U);
 }
 
 TEST_F(ConsoleWatch, says_when_a_fleet_has_gone) {

@@ -24,7 +24,7 @@ scrape:
   - {name: b, dns: {name: h, port: 1}}
 autoscale:
   fleets:
-  - {policy: {name: a, metrics: [{name: m, target: {perPod: 1}}]}, target: {process: {command: [x], ports: 1-2}}}
+  - {policy: {name: a, metrics: [{name: m, target: {perPod: 1}}]}, target: {process: {command: [x], ports: 1-999}}}
   - {policy: {name: b, metrics: [{name: m, target: {perPod: 1}}]}, target: {dry_run: {job: a}}}
   - {policy: {name: c, metrics: [{name: m, target: {perPod: 1}}]}, target: {webhook: {url: "http://h/", job: b}}}
 )";

@@ -240,6 +240,11 @@ void Pool::collect(Stats& stats, std::size_t most, TimePoint now) {
       route.key = each->key();
     }
     route.route = each->name();
+    if (route.counters.shared_open > 0) {
+      route.protocol = route.route.starts_with("https:") ? "h2" : "h2c";
+    } else if (route.counters.open > 0) {
+      route.protocol = "http/1.1";
+    }
     stats.pool.add(route.counters);
     stats.routes.push_back(std::move(route));
   }

@@ -19,7 +19,7 @@ export interface Route extends Pool {
 }
 export interface Transport {
   t: number; requests: { started: number; completed: number; in_flight: number; retries: number; failed: Counts };
-  pool: Pool; routes: Route[]; routes_left_out: number; sockets_open: number; sockets_limit: number;
+  pool: Pool; routes: Route[]; routes_left_out: number; sockets: { open: number; limit: number };
 }
 export interface Latency { route: string; p50_seconds: number; p99_seconds: number; samples: number }
 export interface Cycle { cycle: number; fresh: number; late: number; missing: number; dials: number; reused: number }

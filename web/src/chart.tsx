@@ -1,6 +1,7 @@
 // uPlot in a component: it is made anew when the theme, the series or the width change, and fed when the data do.
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { minute, moment } from "./numbers";
 import { colour, useTheme } from "./theme";
 
 export interface Line {
@@ -13,7 +14,7 @@ export interface Line {
   format: (value: number) => string;
 }
 
-export interface Shade { from: number; to: number; words: string }
+export interface Shade { from: number; to: number }
 
 interface Properties {
   label: string;  // what a reader who cannot see it is told
@@ -25,7 +26,10 @@ interface Properties {
   span?: number;  // seconds shown, up to `until`
   until?: number;
   unit: (value: number) => string;  // of the axis
+  whole?: boolean;  // what is counted has no halves
 }
+
+const wholeSteps = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000].flatMap((power) => [power, 2 * power, 5 * power]);
 
 const stepped = uPlot.paths.stepped!({ align: 1 });
 
@@ -73,11 +77,14 @@ function options(p: Properties, width: number, shades: { current: Shade[] }): uP
     width, height: p.height,
     cursor: { y: false, points: { size: 6 }, drag: { setScale: false, x: false, y: false } },
     legend: { live: true },
-    padding: [10, 8, 0, 0],
+    padding: [10, 20, 0, 0],
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.12)] } },
     axes: [
-      { ...axis, values: "{HH}:{mm}", space: 70, size: 26 },
-      { ...axis, size: 46, space: 34, values: (_plot, splits) => splits.map(p.unit) },
+      {
+        ...axis, space: 76, size: 26,
+        values: (_plot, splits, _axis, _space, step) => splits.map((t) => (step < 60 ? moment(t) : minute(t))),
+      },
+      { ...axis, size: 46, space: 34, incrs: p.whole ? wholeSteps : undefined, values: (_plot, splits) => splits.map(p.unit) },
     ],
     series: [
       { label: "time", value: "{HH}:{mm}:{ss}" },
@@ -114,6 +121,8 @@ export function Chart(p: Properties) {
       chart.setData(p.data as uPlot.AlignedData, false);
       chart.setScale("x", { min: from, max: Math.max(until, from + 1) });
     });
+    // The newest values stand in the legend while nobody points at others.
+    if (chart.cursor.left === undefined || chart.cursor.left < 0) chart.setLegend({ idx: times.length - 1 });
   };
 
   useLayoutEffect(() => {

@@ -1,22 +1,22 @@
 // Every route: what is open, why it was opened, and how much of it was used again.
 import { useState } from "preact/hooks";
+import type { Cycle, Route } from "./api";
 import { Chart, Spark } from "./chart";
 import { count, decimal, percent, plural, rate } from "./numbers";
-import { lastRate, rates, tail } from "./rates";
+import { lastRate, rates, shownSpan, tail } from "./rates";
 import { RouteRow } from "./route";
-import { forgetRoute, serverNow, state, useStore, watchRoute } from "./store";
-
-const chartSpan = 1800;
+import { forgetRoute, idOf, serverNow, state, useStore, watchRoute } from "./store";
+import { kinds } from "./words";
 
 function Headline() {
   const { transport, history } = state;
   if (!transport) return null;
   const { pool } = transport;
   const figures = [
-    { name: "open", label: "open sockets", value: count(transport.sockets_open || pool.open),
-      note: transport.sockets_limit > 0 ? `of ${count(transport.sockets_limit)} allowed` : "", values: tail(history.open!, 300) },
-    { name: "reuse", label: "on a connection that was there", value: percent(pool.reused, pool.granted),
-      note: `${count(pool.granted - pool.reused)} of ${plural(pool.granted, "request")} had to wait for a dial`,
+    { name: "open", label: "open sockets", value: count(pool.open),
+      note: transport.sockets.limit > 0 ? `this process may have ${count(transport.sockets.limit)}` : "", values: tail(history.open!, 300) },
+    { name: "reuse", label: "of requests reused a connection", value: percent(pool.reused, pool.granted),
+      note: pool.granted === 0 ? "no request yet" : `${count(pool.granted - pool.reused)} of ${count(pool.granted)} needed a new one`,
       values: tail(rates(history, "reused", 10), 300) },
     { name: "dials", label: "dials a second", value: rate(lastRate(history, "dials", 10)),
       note: `${count(pool.dials_started)} since the start, ${count(pool.dials_failed)} failed`,
@@ -38,10 +38,25 @@ function Headline() {
   );
 }
 
+// How the last scrapes went, where something is scraped.
+function Scrapes() {
+  const { cycles } = state;
+  if (cycles.length === 0) return null;
+  const sum = (of: (cycle: Cycle) => number) => cycles.reduce((all, cycle) => all + of(cycle), 0);
+  const missing = sum((cycle) => cycle.missing);
+  return (
+    <p class="scrapes">
+      <strong>Last scrape.</strong> {plural(sum((cycle) => cycle.fresh + cycle.late), "target")} answered,{" "}
+      {missing === 0 ? "none is missing" : <span class="warn">{count(missing)} missing</span>}; {count(sum((cycle) => cycle.reused))}{" "}
+      on connections that were there, {plural(sum((cycle) => cycle.dials), "dial")}.
+    </p>
+  );
+}
+
 function Course() {
   const { history } = state;
   const until = Math.max(serverNow(), history.t[history.t.length - 1] ?? 0);
-  const shared = { span: chartSpan, until, height: 170 };
+  const shared = { span: shownSpan(history), until, height: 170 };
   return (
     <section class="charts">
       <div class="panel">
@@ -53,7 +68,7 @@ function Course() {
       </div>
       <div class="panel">
         <h2>Connections</h2>
-        <Chart {...shared} label="Open and used connections over the last half hour" unit={count}
+        <Chart {...shared} label="Open and used connections over the last half hour" whole unit={count}
                lines={[{ label: "open", colour: "blue", fill: true, format: count },
                        { label: "in use", colour: "teal", fill: true, format: count },
                        { label: "queued", colour: "amber", dash: [4, 3], format: count }]}
@@ -75,20 +90,26 @@ export function Connections() {
   const [order, setOrder] = useState<keyof typeof orders>("busiest");
   if (!transport) return <p class="empty">Asking the process what it has open…</p>;
 
-  const toggle = (key: string) => {
+  const toggle = (id: string) => {
     const next = new Set(unfolded);
-    if (next.delete(key)) {
-      forgetRoute(key);
+    if (next.delete(id)) {
+      forgetRoute(id);
     } else {
-      next.add(key);
-      void watchRoute(key);
+      next.add(id);
+      void watchRoute(id);
     }
     setUnfolded(next);
   };
-  const shown = [...routes.values()].sort((a, b) => orders[order].by(a) - orders[order].by(b) || a.route.localeCompare(b.route));
+  // Places to which nothing is open, such as pods that have gone, come behind all others.
+  const rest = (route: Route) => (route.open + route.waiting > 0 ? 0 : 1);
+  const shown = [...routes.values()].sort((a, b) =>
+    rest(a) - rest(b) || orders[order].by(a) - orders[order].by(b) || a.route.localeCompare(b.route));
+  const names = new Map<string, number>();
+  for (const { route } of shown) names.set(route, (names.get(route) ?? 0) + 1);
   return (
     <>
       <Headline />
+      <Scrapes />
       <Course />
       <section>
         <div class="title">
@@ -114,10 +135,16 @@ export function Connections() {
               <span>p50</span><span>p99</span><span>idle limit</span>
             </div>
             {shown.map((route) => (
-              <RouteRow key={route.key || route.route} route={route} unfolded={unfolded.has(route.key || route.route)}
-                        toggle={() => toggle(route.key || route.route)} />
+              <RouteRow key={idOf(route)} route={route} namesake={names.get(route.route)! > 1} unfolded={unfolded.has(idOf(route))}
+                        toggle={() => toggle(idOf(route))} />
             ))}
           </div>
+        )}
+        {shown.length > 0 && (
+          <p class="kinds">
+            <span>Why connections were dialled:</span>
+            {kinds.map(({ kind, label }) => <span key={kind}><span class={`key ${kind}`} aria-hidden="true" />{label}</span>)}
+          </p>
         )}
         {transport.routes_left_out > 0 && (
           <p class="muted">{plural(transport.routes_left_out, "less busy route")} not listed.</p>

@@ -28,11 +28,28 @@ function inputs(decision: Decision): string[] {
   });
 }
 
+// Holding goes on for long, and is one row: the newest of its decisions, and since when it has been so.
+interface Row { decision: Decision; since: number; times: number }
+
+function rowsOf(newestFirst: Decision[]): Row[] {
+  const rows: Row[] = [];
+  for (const decision of newestFirst) {
+    const last = rows[rows.length - 1];
+    if (last && decision.action === "hold" && last.decision.action === "hold" && decision.desired === last.decision.desired) {
+      last.since = decision.t;
+      last.times++;
+    } else {
+      rows.push({ decision, since: decision.t, times: 1 });
+    }
+  }
+  return rows;
+}
+
 export function DecisionList({ fleet, decisions }: { fleet: string; decisions: Decision[] }) {
   const [all, setAll] = useState(false);
   const [changesOnly, setChangesOnly] = useState(false);
   if (decisions.length === 0) return null;
-  const wanted = [...decisions].reverse().filter((decision) => !changesOnly || decision.action !== "hold");
+  const wanted = rowsOf([...decisions].reverse()).filter(({ decision }) => !changesOnly || decision.action !== "hold");
   const shown = wanted.slice(0, all ? 50 : few);
   return (
     <div class="decisions">
@@ -45,13 +62,16 @@ export function DecisionList({ fleet, decisions }: { fleet: string; decisions: D
       </div>
       {shown.length === 0 && <p class="muted">Nothing has changed in the decisions that are kept.</p>}
       <ol aria-label={`Decisions of ${fleet}`}>
-        {shown.map((decision) => (
+        {shown.map(({ decision, since, times }) => (
           <li key={decision.number}>
             <details>
               <summary>
                 <time>{moment(decision.t)}</time>
                 <span class={`action ${decision.action}`}>{actionWords(decision)}</span>
-                <span class="why">{decision.reason}</span>
+                <span class="why">
+                  {decision.reason}
+                  {times > 1 && <span class="muted"> · {times} times since {moment(since)}</span>}
+                </span>
               </summary>
               <ol class="stages">
                 {inputs(decision).map((text, i) => <li key={`metric-${i}`}>{text}.</li>)}

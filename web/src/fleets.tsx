@@ -4,10 +4,9 @@ import { Chart, type Shade } from "./chart";
 import { DecisionList } from "./decisions";
 import { count, decimal, plural } from "./numbers";
 import { Pods } from "./pods";
+import { shownSpan } from "./rates";
 import { Simulator } from "./simulator";
 import { type FleetMemory, serverNow, useStore } from "./store";
-
-const chartSpan = 1800;
 
 export function Fleets() {
   const { fleets, transport } = useStore();
@@ -118,14 +117,13 @@ function gapsOf(memory: FleetMemory, until: number): Shade[] {
   const { t, carried, missing } = memory.history;
   const shades: Shade[] = [];
   for (let i = 0; i < t.length; i++) {
-    const without = carried![i]! + missing![i]!;
-    if (without <= 0) continue;
+    if (carried![i]! + missing![i]! <= 0) continue;
     const to = t[i + 1] ?? until;
     const last = shades[shades.length - 1];
     if (last && last.to === t[i]) {
       last.to = to;
     } else {
-      shades.push({ from: t[i]!, to, words: `${count(without)} of ${count(memory.history.expected![i]!)}` });
+      shades.push({ from: t[i]!, to });
     }
   }
   return shades;
@@ -136,12 +134,15 @@ function FleetChart({ memory }: { memory: FleetMemory }) {
   const until = Math.max(serverNow(), history.t[history.t.length - 1] ?? 0);
   const gaps = gapsOf(memory, until);
   if (history.t.length === 0) return <p class="empty">No decision yet: the first comes after the first scrape.</p>;
+  // A bound far above all that happened would press it flat.
+  const peak = Math.max(...history.desired!, ...history.demand_high!);
+  const maxShown = fleet.max <= 3 * peak + 5;
   // What was decided last holds until now.
   const held = (name: string, now?: number) => [...history[name]!, now ?? history[name]![history.t.length - 1]!];
   return (
     <>
-      <Chart label={`Replicas, bounds and demand of ${fleet.name} over the last half hour`} height={230} span={chartSpan}
-             until={until} unit={count} bands={[[2, 1]]} shades={gaps}
+      <Chart label={`Replicas, bounds and demand of ${fleet.name} over the last half hour`} height={230} span={shownSpan(history)}
+             until={until} whole unit={count} bands={[[2, 1]]} shades={gaps}
              lines={[
                { label: "demand, at least", colour: "violet", width: 1, format: decimal },
                { label: "at most", colour: "violet", width: 1, format: decimal },
@@ -150,13 +151,14 @@ function FleetChart({ memory }: { memory: FleetMemory }) {
                { label: "max", colour: "muted", width: 1, dash: [6, 4], stepped: true, format: count },
              ]}
              data={[[...history.t, until + 0.001], held("demand_low"), held("demand_high"), held("desired"), held("min", fleet.min),
-                    held("max", fleet.max)]} />
+                    maxShown ? held("max", fleet.max) : [...history.t, until].map(() => null)]} />
       <p class="note chart-note">
         Demand is the metric divided by its target, in replicas: on the line of the replicas, every one carries exactly its
         target. {gaps.length > 0
           ? <><span class="hatch" aria-hidden="true" /> {gaps.length === 1 ? "One stretch" : `${count(gaps.length)} stretches`} with
               values missing or carried over; the fleet does not move on silence.</>
           : "No value was missing."}
+        {!maxShown && ` The upper bound of ${count(fleet.max)} is far above this chart.`}
       </p>
     </>
   );

@@ -45,6 +45,8 @@ export function span(seconds: number): string {
 }
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const hours = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+export const minute = (t: number) => hours.format(new Date(t * 1000));
 export const moment = (t: number) => clock.format(new Date(t * 1000));
 
 export const plural = (n: number, noun: string) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;

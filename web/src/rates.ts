@@ -25,5 +25,12 @@ export function lastRate(columns: Columns, name: string, over: number): number {
   return Math.max(0, (counts[last]! - counts[from]!) / (t[last]! - t[from]!));
 }
 
+// A chart begins with what there is, so that a young process does not show an empty half hour.
+export function shownSpan(columns: Columns): number {
+  const { t } = columns;
+  const there = t.length > 0 ? t[t.length - 1]! - t[0]! : 0;
+  return Math.min(1800, Math.max(60, Math.ceil(there / 60) * 60));
+}
+
 // The newest `points` values, for a small line.
 export const tail = (values: (number | null)[], points: number) => values.slice(-points).map((value) => value ?? 0);

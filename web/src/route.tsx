@@ -3,30 +3,33 @@ import type { Route } from "./api";
 import { ConnectionBar, DialBar, Reasons } from "./bars";
 import { Chart } from "./chart";
 import { count, decimal, duration, percent, plural, rate } from "./numbers";
-import { rates } from "./rates";
-import { serverNow, state } from "./store";
+import { rates, shownSpan } from "./rates";
+import { idOf, serverNow, state } from "./store";
 import { closingWords, dialReasons, missWords } from "./words";
 
-const chartSpan = 1800;
+interface Row { route: Route; namesake: boolean; unfolded: boolean; toggle: () => void }
 
-export function RouteRow({ route, unfolded, toggle }: { route: Route; unfolded: boolean; toggle: () => void }) {
+export function RouteRow({ route, namesake, unfolded, toggle }: Row) {
   const latency = state.latencies.get(route.route);
   const inUse = route.active + route.upgraded;
-  const id = `route-${route.key || route.route}`;
+  const id = `route-${idOf(route).replaceAll(" ", "-")}`;
   return (
     <div class={`route${unfolded ? " unfolded" : ""}`} role="listitem">
       <button type="button" class="route-line" aria-expanded={unfolded} aria-controls={id} onClick={toggle}>
         <span class="name">
           <span class="place">{route.route}</span>
-          <span class="chip">{route.protocol || "not yet known"}</span>
-          {route.advice !== "" && <span class="chip advised">advice</span>}
+          <span class="chips">
+            {(route.protocol !== "" || route.open === 0) && <span class="chip">{route.protocol || "nothing open"}</span>}
+            {namesake && <span class="chip" title="the same host, spoken to in another way: other options, TLS or proxy">{route.key.slice(0, 6)}</span>}
+            {route.advice !== "" && <span class="chip advised">advice</span>}
+          </span>
         </span>
         <span class="cell connections">
           <b>{count(route.open)}</b>
           <ConnectionBar inUse={inUse} idle={route.idle} other={route.draining} />
           <small>{count(inUse)} in use · {count(route.idle)} idle</small>
         </span>
-        <span class="cell queued" data-label="queued"><b class={route.waiting > 0 ? "warn" : ""}>{count(route.waiting)}</b></span>
+        <span class="cell queued" data-label="queued"><b class={route.waiting > 0 ? "warn" : "zero"}>{count(route.waiting)}</b></span>
         <span class="cell dials">
           <b>{count(route.dials_started)}</b>
           <DialBar reasons={route.dials_by_reason} />
@@ -65,13 +68,13 @@ function sentences(route: Route): string[] {
   if (route.shared_open > 0) said.push(`${plural(route.shared_open, "connection")} can carry several requests at once; ${plural(route.leases, "request")} under way.`);
   if (route.upgraded > 0) said.push(`${plural(route.upgraded, "connection")} became a WebSocket and stays open.`);
   if (route.queued > 0) said.push(`${plural(route.queued, "request")} had to wait for a connection${route.queue_rejected > 0 ? `, ${count(route.queue_rejected)} found the queue full` : ""}.`);
-  if (route.hinted_idle_seconds > 0) said.push(`The server says that it keeps idle connections for ${duration(route.hinted_idle_seconds)}.`);
-  if (route.learned_idle_seconds > 0) said.push(`It was seen to keep them for ${duration(route.learned_idle_seconds)}; older ones are not used.`);
+  if (route.hinted_idle_seconds > 0) said.push(`The server says that it keeps idle ones for ${duration(route.hinted_idle_seconds)}.`);
+  if (route.learned_idle_seconds > 0) said.push(`The server was seen to keep idle ones for ${duration(route.learned_idle_seconds)}; older ones are not used again.`);
   return said;
 }
 
 function Detail({ route }: { route: Route }) {
-  const history = state.routeHistories.get(route.key || route.route);
+  const history = state.routeHistories.get(idOf(route));
   return (
     <>
       {route.advice !== "" && <p class="advice"><strong>Advice</strong> {route.advice}</p>}
@@ -79,15 +82,15 @@ function Detail({ route }: { route: Route }) {
       {history && history.t.length > 1 && (
         <div class="charts">
           <div>
-            <Chart label={`Connections of ${route.route} over the last half hour`} height={130} span={chartSpan}
-                   until={serverNow()} unit={count}
+            <Chart label={`Connections of ${route.route} over the last half hour`} height={130} span={shownSpan(history)}
+                   until={serverNow()} whole unit={count}
                    lines={[{ label: "open", colour: "blue", fill: true, format: count },
                            { label: "in use", colour: "teal", fill: true, format: count },
                            { label: "queued", colour: "amber", dash: [4, 3], format: count }]}
                    data={[history.t, history.open!, history.in_use!, history.waiting!]} />
           </div>
           <div>
-            <Chart label={`Requests and dials of ${route.route} over the last half hour`} height={130} span={chartSpan}
+            <Chart label={`Requests and dials of ${route.route} over the last half hour`} height={130} span={shownSpan(history)}
                    until={serverNow()} unit={decimal}
                    lines={[{ label: "requests / s", colour: "blue", fill: true, format: rate },
                            { label: "dials / s", colour: "coral", width: 2.25, format: rate }]}

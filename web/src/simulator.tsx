@@ -73,7 +73,7 @@ function Outcome({ simulation }: { simulation: Simulation }) {
   const last = recorded.t[recorded.t.length - 1] ?? 0;
   return (
     <>
-      <Chart label="Replicas as they were and as this policy would have had them" height={200} unit={count}
+      <Chart label="Replicas as they were and as this policy would have had them" height={200} whole unit={count}
              span={Math.max(60, last - (recorded.t[0] ?? last))} until={last}
              lines={[
                { label: "demand", colour: "violet", width: 1, fill: true, format: decimal },
@@ -81,7 +81,7 @@ function Outcome({ simulation }: { simulation: Simulation }) {
                { label: "with this policy", colour: "teal", width: 2.5, stepped: true, format: count },
              ]}
              data={[recorded.t, simulated.demand, recorded.desired, simulated.desired]} />
-      <table>
+      <table class="scores">
         <thead><tr><th scope="col"><span class="sr">figure</span></th><th scope="col">as it was</th><th scope="col">with this policy</th></tr></thead>
         <tbody>
           {rows.map(({ name, of }) => (

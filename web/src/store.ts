@@ -30,6 +30,9 @@ function append(columns: Columns, t: number, values: Record<string, number>) {
   if (old > 60) for (const name of Object.keys(columns)) columns[name]!.splice(0, old);
 }
 
+// One key stands for every host that is spoken to alike, and one host may be spoken to in several ways.
+export const idOf = (route: { route: string; key: string }) => `${route.route} ${route.key}`;
+
 export const state = {
   link: { state: "connecting" } as Link,
   trouble: "",
@@ -76,10 +79,15 @@ const pointOf = (pool: { open: number; active: number; upgraded: number; idle: n
 function hearTransport(transport: Transport) {
   state.offset = transport.t - Date.now() / 1000;
   state.transport = transport;
-  for (const route of transport.routes) state.routes.set(route.key || route.route, route);
+  for (const route of transport.routes) {
+    const id = idOf(route);
+    // Nothing open speaks no protocol; what it spoke last is of more use.
+    if (route.protocol === "") route.protocol = state.routes.get(id)?.protocol ?? "";
+    state.routes.set(id, route);
+  }
   append(state.history, transport.t, pointOf(transport.pool));
-  for (const [key, columns] of state.routeHistories) {
-    const route = state.routes.get(key);
+  for (const [id, columns] of state.routeHistories) {
+    const route = state.routes.get(id);
     if (route) append(columns, transport.t, pointOf(route));
   }
 }
@@ -125,7 +133,7 @@ async function hearFleet(fleet: Fleet) {
   }
   const [history, decisions] = await Promise.all([
     get<Columns>(`${fleetPath(fleet.name)}/history`).catch(() => emptyColumns(fleetColumns)),
-    get<Decision[]>(`${fleetPath(fleet.name)}/decisions?limit=50`).catch(() => []),
+    get<Decision[]>(`${fleetPath(fleet.name)}/decisions?limit=50&pods=0`).catch(() => []),
   ]);
   state.fleets.set(fleet.name, { fleet, history, decisions });
 }
@@ -152,17 +160,20 @@ async function load() {
   changed();
 }
 
-export async function watchRoute(key: string) {
+export async function watchRoute(id: string) {
+  const route = state.routes.get(id);
+  if (!route) return;
   try {
-    state.routeHistories.set(key, await get<Columns>(`routes/${encodeURIComponent(key)}/history`));
+    const query = `route=${encodeURIComponent(route.route)}&key=${encodeURIComponent(route.key)}`;
+    state.routeHistories.set(id, await get<Columns>(`routes/history?${query}`));
   } catch {
-    state.routeHistories.set(key, emptyColumns(connectionColumns));
+    state.routeHistories.set(id, emptyColumns(connectionColumns));
   }
   changed();
 }
 
-export function forgetRoute(key: string) {
-  state.routeHistories.delete(key);
+export function forgetRoute(id: string) {
+  state.routeHistories.delete(id);
 }
 
 export function start() {
@@ -183,6 +194,10 @@ export function start() {
   });
   on<Status>("status", (status) => void (state.status = status));
   on<Transport>("transport", hearTransport);
+  on<{ route: string; key: string }>("route-gone", (route) => {
+    state.routes.delete(idOf(route));
+    forgetRoute(idOf(route));
+  });
   on<{ cycles: Cycle[]; latencies: Latency[] }>("targets", hearTargets);
   on<Fleet>("fleet", hearFleet);
   on<{ name: string }>("fleet-gone", ({ name }) => void state.fleets.delete(name));
