@@ -11,6 +11,7 @@ enum ExitCode : int {
   exit_ok = 0,
   exit_broken_law = 1,     // counters that do not add up: a bug of ours
   exit_invalid = 1,        // what was to be checked is not valid
+  exit_run_failed = 1,     // `run` could not start, or had to cut something off at its end
   exit_misuse = 2,         // the command line or the batch is wrong; nothing was sent
   exit_rejected = 10,      // the others of ErrorKind follow in its order, up to 16
   exit_status = 22,        // --fail and a status of 400 or more, as curl

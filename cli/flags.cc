@@ -8,6 +8,7 @@
 #include "demo_flags.h"
 #include "exit_code.h"
 #include "help.h"
+#include "run_flags.h"
 
 namespace trunkline::cli {
 namespace {
@@ -263,9 +264,18 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   const CLI::App* load = add_load(app, load_flags);
   const CLI::App* metrics_check = add_metrics_check(app, metrics_check_flags);
   const CLI::App* scrape = add_scrape(app, scrape_flags);
-  const CLI::App* autoscale = add_autoscale(app, autoscale_flags);
+  CLI::App* autoscale = add_autoscale(app, autoscale_flags);
   const CLI::App* backend = add_backend(app, backend_flags);
   const CLI::App* demo = add_demo(app, demo_flags);
+  RunFlags run_flags;
+  ConfigFlags config_flags;
+  StatusFlags status_flags;
+  ExplainFlags explain_flags;
+  const CLI::App* run = add_run(app, run_flags);
+  const CLI::App* config = add_config(app, config_flags);
+  const CLI::App* status = add_status(app, status_flags);
+  const CLI::App* explain = add_explain(app, explain_flags);
+  const CLI::App* autoscale_explain = add_explain(*autoscale, explain_flags);
   const CLI::App* chosen = nullptr;
   const auto choose = [&] {  // the innermost
     for (const CLI::App* at = &app; !at->get_subcommands().empty();) chosen = at = at->get_subcommands().front();
@@ -279,7 +289,9 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return Answer{exit_ok, "trunkline " TRUNKLINE_VERSION "\n", ""};
   } catch (const CLI::ExtrasError&) {
     choose();
-    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics", "scrape", "autoscale", "backend", "demo"});
+    return unknown_word(app, chosen,
+                        {"run", "config", "status", "explain", "demo", "backend", "fetch", "url", "load", "metrics",
+                         "scrape", "autoscale"});
   } catch (const CLI::ConversionError& error) {
     choose();
     return mistake(command_of(*chosen), std::string(error.what()) + " (want a whole number)");
@@ -295,6 +307,11 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (chosen == demo) return demo_flags;
   if (chosen == metrics_check) return metrics_check_flags;
   if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "\n"};
+  if (chosen == run) return run_flags;
+  if (chosen == config) return Answer{exit_misuse, "", config->help() + "\n"};
+  if (chosen->get_parent() == config) return config_flags;
+  if (chosen == status) return status_flags;
+  if (chosen == explain || chosen == autoscale_explain) return explain_flags;
   if (chosen->get_parent() == autoscale) return autoscale_flags;
   if (fetch_flags.request.head) fetch_flags.include_head = true;
   return fetch_flags;

@@ -1,4 +1,5 @@
-// The command line as text into the structs of settings.h. With autoscale_flags.cc the only source that meets CLI11.
+// The command line as text into the structs of settings.h. With autoscale_flags.cc and
+// run_flags.cc the only source that meets CLI11.
 #pragma once
 
 #include <string>
@@ -8,6 +9,7 @@
 #include "autoscale_settings.h"
 #include "backend.h"
 #include "demo.h"
+#include "run_settings.h"
 #include "settings.h"
 
 namespace trunkline::cli {
@@ -19,8 +21,9 @@ struct Answer {
   std::string err;
 };
 
-using CommandLine = std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags,
-                                 AutoscaleFlags, BackendFlags, DemoFlags>;
+using CommandLine =
+    std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags, AutoscaleFlags, BackendFlags,
+                 DemoFlags, RunFlags, ConfigFlags, StatusFlags, ExplainFlags>;
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);  // without the program's name
 

@@ -16,6 +16,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string main_help() {
   return R"(Examples
+  trunkline run -c trunkline.yaml                       scrape, scale and show what the file says
   trunkline fetch https://example.org/                  the body, on stdout
   trunkline fetch -v https://example.org/               on which connection, and why not on another
   trunkline fetch --json --repeat 3 http://host/        three requests, one connection, counters at the end

@@ -8,14 +8,18 @@
 
 #include "autoscale.h"
 #include "backend.h"
+#include "config.h"
 #include "demo.h"
 #include "exit_code.h"
+#include "explain.h"
 #include "fetch.h"
 #include "flags.h"
 #include "load.h"
 #include "metrics_check.h"
 #include "output.h"
+#include "run.h"
 #include "scrape.h"
+#include "status.h"
 #include "url.h"
 
 namespace trunkline::cli {
@@ -36,6 +40,10 @@ int run(const MetricsCheckFlags& flags) { return run_metrics_check(flags); }
 int run(const AutoscaleFlags& flags) { return run_autoscale(flags); }
 int run(const BackendFlags& flags) { return run_backend(flags); }
 int run(const DemoFlags& flags) { return run_demo(flags); }
+int run(const RunFlags& flags) { return run_run(flags); }
+int run(const ConfigFlags& flags) { return run_config(flags); }
+int run(const StatusFlags& flags) { return run_status(flags); }
+int run(const ExplainFlags& flags) { return run_explain(flags); }
 
 }  // namespace
 }  // namespace trunkline::cli

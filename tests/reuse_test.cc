@@ -340,6 +340,33 @@ TEST_F(ReuseTest, F30_a_cyclic_scan_of_150_hosts_with_room_for_100_still_reuses_
   expect_totals_agree(server);
 }
 
+TEST_F(ReuseTest, counts_the_requests_of_all_shared_transports_together_also_of_those_that_are_gone) {
+  Listener& server = serve();
+  do_not_compare(server);  // not all of these transports are kept until the end
+  const auto completed = [] { return Transport::shared_stats().requests.completed; };
+  const std::uint64_t before = completed();
+  const auto with_timeout = [](int minutes) {
+    return test_options().derive([&](Options& o) { o.timeouts.total = std::chrono::minutes(minutes); });
+  };
+  const std::shared_ptr<Transport> kept = shared_transport(with_timeout(7));
+  ASSERT_STATUS(Client(kept).get(server.url()), 200);
+  std::weak_ptr<Transport> gone;
+  {
+    const std::shared_ptr<Transport> other = Transport::shared(with_timeout(8));
+    gone = other;
+    ASSERT_STATUS(Client(other).get(server.url()), 200);
+    EXPECT_TRUE(other->drain(seconds(10)));
+  }
+  EXPECT_TRUE(eventually([&] { return gone.expired(); }));
+  EXPECT_EQ(completed(), before + 2);
+  const Stats all = Transport::shared_stats();
+  EXPECT_EQ(all.broken_law(), "");
+  EXPECT_EQ(all.pool.dials_succeeded, kept->stats().pool.dials_succeeded);
+  // A pool of one's own is nobody else's business.
+  ASSERT_STATUS(make_client().get(server.url()), 200);
+  EXPECT_EQ(completed(), before + 2);
+}
+
 // --- F21
 
 TEST_F(ReuseTest, F21_closing_a_thousand_tls_connections_stalls_nobody_else) {

@@ -19,6 +19,9 @@ class Transport : public RoundTripper {
   // A pool of its own, shared with nobody. Its connections close with the last handle.
   static std::shared_ptr<Transport> create(const Options& options = Options());
 
+  // All transports that shared() has given together: the requests of each, also of those that are gone, and their pool.
+  static Stats shared_stats();
+
   // Null, or the shared transport without the client certificate and the server name.
   std::shared_ptr<RoundTripper> elsewhere() override;
 

@@ -11,6 +11,7 @@
 #include "client/connection.h"
 #include "client/http2_connection.h"
 #include "client/late_watch.h"
+#include "client/shared_transports.h"
 #include "net/loop.h"
 #include "pool/budget.h"
 #include "pool/pool.h"
@@ -53,6 +54,7 @@ class Engine final : public pool::Performer {
                                               Callback<std::shared_ptr<TransportImpl>()> make);
   void forget(const TransportImpl& transport);
   std::size_t cached_transports();
+  SharedTransports& shared_transports() { return shared_transports_; }
 
   // Waits until the loops have done what they had been given before: what was to be closed is closed. False: not in
   // time. Not for a loop's thread, which would wait for itself.
@@ -90,6 +92,7 @@ class Engine final : public pool::Performer {
   std::shared_ptr<pool::Pool> shared_pool_;
   std::mutex mutex_;  // transports_
   std::unordered_map<std::string, Cached> transports_;
+  SharedTransports shared_transports_;
 };
 
 }  // namespace trunkline

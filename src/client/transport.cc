@@ -55,7 +55,9 @@ TransportImpl::TransportImpl(Options options, IdentifiedMaterial identified, boo
       tls_(std::make_shared<net::LazyTlsContext>(std::move(identified.material))),
       proxy_tls_(std::make_shared<net::LazyTlsContext>(std::move(identified.proxy_material))),
       proxy_(*parse_proxy_url(options_.proxy)),  // check() has read it already
-      no_proxy_(options_.no_proxy) {}
+      no_proxy_(options_.no_proxy) {
+  if (!own_pool_) Engine::instance().shared_transports().enlist(*this);
+}
 
 TransportImpl::TransportImpl(Options options, Error error)
     : options_(std::move(options)),
@@ -70,6 +72,7 @@ TransportImpl::~TransportImpl() {
     pool_->shut_down(now);
     return;
   }
+  Engine::instance().shared_transports().dismiss(*this);
   // Sockets that only this transport could still use are closed; others stay warm for those who share them.
   targets_.clear();
   for (const auto& [origin, route] : routes_) {
@@ -360,16 +363,29 @@ bool TransportImpl::spend_retry() {
   return true;
 }
 
+void collect_pool(Stats& stats, pool::Pool& pool) { pool.collect(stats, most_routes_in_stats, Clock::now()); }
+
+void complete_route(RouteStats& route, const PoolLimits& limits, const Stats& stats) {
+  route.key = route.key.substr(0, 12);
+  const Error* last = route.last_dial_error ? &*route.last_dial_error : nullptr;
+  route.advice = advice(route, AdviceContext{limits, last, stats.sockets_open, stats.sockets_limit});
+}
+
 Stats TransportImpl::stats() const {
   Stats stats;
   stats.requests = request_counters();
-  if (pool_) pool_->collect(stats, most_routes_in_stats, Clock::now());
-  for (RouteStats& route : stats.routes) {
-    route.key = route.key.substr(0, 12);
-    const Error* last = route.last_dial_error ? &*route.last_dial_error : nullptr;
-    route.advice = advice(route, AdviceContext{options_.limits, last, stats.sockets_open, stats.sockets_limit});
-  }
+  if (pool_) collect_pool(stats, *pool_);
+  for (RouteStats& route : stats.routes) complete_route(route, options_.limits, stats);
   return stats;
+}
+
+std::vector<std::string> TransportImpl::used_of(const std::unordered_set<std::string>& route_keys) const {
+  std::vector<std::string> used;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [origin, route] : routes_) {
+    if (route_keys.contains(route->key())) used.push_back(route->key());
+  }
+  return used;
 }
 
 void TransportImpl::invalidate(const std::string& host) {

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <vector>
 
 #include <trunkline/transport.hpp>
 #include <trunkline/url.hpp>
@@ -36,6 +38,10 @@ struct Target {
   bool websocket = false;
 };
 
+// What a pool has to say; each route is then to be completed with advice, by the limits under which it is used.
+void collect_pool(Stats& stats, pool::Pool& pool);
+void complete_route(RouteStats& route, const PoolLimits& limits, const Stats& stats);
+
 class TransportImpl final : public Transport, public std::enable_shared_from_this<TransportImpl> {
  public:
   // `own_pool`: shared with nobody. An `error` makes every request fail with it.
@@ -54,6 +60,10 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   void invalidate(const std::string& host) override;
   bool drain(Duration limit) override;
 
+  RequestCounters request_counters() const;
+  // Those of these routes on which it has sent, or tried to.
+  std::vector<std::string> used_of(const std::unordered_set<std::string>& route_keys) const;
+
   // For calls.
   Result<std::shared_ptr<const Target>> target_of(const std::string& url);
   // To the same place, with HTTP/1.1 connections only.
@@ -68,7 +78,6 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   bool spend_retry();  // from a budget of one in five, so that retries cannot double an outage
 
  private:
-  RequestCounters request_counters() const;
   void call_ended();
   Result<std::shared_ptr<pool::Route>> route_for(const Url& url, bool http1_only);
   Protocol protocol_for(const Url& url) const;

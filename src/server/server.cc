@@ -200,6 +200,12 @@ class Server::Impl {
   std::unique_ptr<CertificateWatch> watch_;
 };
 
+Result<void> check_address(const std::string& text) {
+  const auto address = net::parse_listen_address(text);
+  if (!address) return address.error();
+  return {};
+}
+
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 

@@ -20,6 +20,9 @@
 
 namespace trunkline::server {
 
+// Whether text can be a ListenSettings::address, without listening there.
+Result<void> check_address(const std::string& text);
+
 class Server {
  public:
   // Reads the certificates, listens and serves from now on. Errors name the address or the file.

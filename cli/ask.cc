@@ -1,0 +1,80 @@
+#include "ask.h"
+
+#include <array>
+#include <cctype>
+
+#include <trunkline/client.hpp>
+#include <trunkline/url.hpp>
+
+#include "base/text.h"
+#include "services/config/number.h"
+
+namespace trunkline::cli {
+namespace {
+
+constexpr config::Limits most{.bytes = 64 << 20, .depth = 64, .nodes = 5'000'000};
+
+Options options_for_asking() {
+  return Options().derive([](Options& options) {
+    options.timeouts.connect = std::chrono::seconds(5);
+    options.timeouts.total = std::chrono::seconds(15);
+  });
+}
+
+}  // namespace
+
+Result<Reply> ask_api(const AskFlags& flags, std::string_view path) {
+  std::string base = flags.url;
+  if (base.find("://") == std::string::npos) base = "http://" + base;
+  while (base.ends_with('/')) base.pop_back();
+  Result<Response> response = Client(options_for_asking()).get(base + std::string(path));
+  if (!response) {
+    Error error = std::move(response).error();
+    if (error.kind == ErrorKind::unreachable) {
+      error.message += "; is `trunkline run` running, and is this its admin listener? See --url";
+    }
+    return error;
+  }
+  Reply reply{response->status, std::move(response->body), {}};
+  while (reply.text.ends_with('\n')) reply.text.pop_back();
+  Result<config::Node> content = config::parse_json(reply.text, base + std::string(path), most);
+  if (content) {
+    reply.content = std::move(*content);
+  } else if (reply.status == 200) {
+    return Error(ErrorCode::invalid_response, Phase::prepare, "the answer is no JSON: " + content.error().message);
+  }
+  return reply;
+}
+
+std::string refusal(const AskFlags& flags, const Reply& reply) {
+  const std::string sentence = text_at(reply.content, "error");
+  if (!sentence.empty()) return printable(sentence, 1000);
+  std::string text = printable(flags.url) + " answered " + std::to_string(reply.status);
+  if (reply.status == 404) text += ": it is no admin listener of trunkline, or its configuration says `console: false`";
+  return text;
+}
+
+std::string path_part(std::string_view text) {
+  static constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '-' || c == '_' || c == '.' || c == '~') {
+      out += c;
+    } else {
+      out += {'%', digits[byte >> 4], digits[byte & 15]};
+    }
+  }
+  return out;
+}
+
+std::string text_at(const config::Node& node, std::string_view name) {
+  const config::Node* found = node.find(name);
+  return found && found->kind == config::Node::Kind::scalar ? found->text : "";
+}
+
+double number_at(const config::Node& node, std::string_view name) {
+  return config::read_number(text_at(node, name)).value_or(0);
+}
+
+}  // namespace trunkline::cli

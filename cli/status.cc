@@ -1,0 +1,178 @@
+#include "status.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "ask.h"
+#include "base/text.h"
+#include "exit_code.h"
+#include "output.h"
+#include "table.h"
+
+namespace trunkline::cli {
+namespace {
+
+using config::Node;
+
+constexpr std::size_t most_lines = 20;
+constexpr std::size_t most_text = 100;
+
+std::string shown(const Node& node, std::string_view name) { return printable(text_at(node, name), most_text); }
+bool is_true(const Node& node, std::string_view name) { return text_at(node, name) == "true"; }
+
+const std::vector<Node>& children_of(const Node& node, std::string_view name) {
+  static const std::vector<Node> none;
+  const Node* found = node.find(name);
+  return found ? found->children : none;
+}
+
+// To the precision that people think in; a clock's nanoseconds are of no use here.
+std::string span(double seconds) {
+  if (!(seconds >= 0) || seconds > 1e9) return "-";
+  if (seconds < 100) {
+    const double step = seconds < 0.01 ? 1e5 : seconds < 1 ? 1e3 : 10;
+    return print_duration(std::chrono::nanoseconds(std::llround(std::round(seconds * step) / step * 1e9)));
+  }
+  const auto whole = static_cast<long long>(seconds);
+  const long long unit = whole < 6000 ? 60 : whole < 360'000 ? 3600 : 86'400;
+  const long long rest = whole % unit / (unit == 60 ? 1 : unit == 3600 ? 60 : 3600);
+  const std::string_view names = unit == 60 ? "ms" : unit == 3600 ? "hm" : "dh";
+  return std::to_string(whole / unit) + names[0] + (rest > 0 ? std::to_string(rest) + names[1] : "");
+}
+
+std::string percent(double part, double whole) {
+  if (whole <= 0) return "-";
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), "%.1f%%", 100 * part / whole);
+  return text.data();
+}
+
+// "first 10, peer_closed 2": the counts that are not 0.
+std::string counts(const Node& node, std::string_view name) {
+  std::string out;
+  for (const Node& one : children_of(node, name)) {
+    if (one.text != "0") out += (out.empty() ? "" : ", ") + printable(one.key) + ' ' + printable(one.text);
+  }
+  return out;
+}
+
+std::string left_out(std::size_t count) {
+  return count > most_lines ? "  and " + std::to_string(count - most_lines) + " more; --json has them all\n" : "";
+}
+
+std::string process_part(const Node& status) {
+  std::string out = "trunkline " + shown(status, "version") + ", process " + shown(status, "pid") + ", up for " +
+                    span(number_at(status, "uptime_seconds")) + ": " +
+                    (is_true(status, "ready") ? "ready" : "NOT READY") + '\n';
+  Table table({"service", "ready", "trouble"});
+  for (const Node& service : children_of(status, "services")) {
+    table.add({shown(service, "name"), is_true(service, "ready") ? "yes" : "no", shown(service, "trouble")});
+  }
+  return out + (table.empty() ? "" : table.print(2));
+}
+
+std::string transport_part(const Node& transport) {
+  const Node* pool = transport.find("pool");
+  const Node nothing;
+  const Node& counters = pool ? *pool : nothing;
+  std::string out = "\nConnections: " + shown(counters, "open") + " open, " + shown(counters, "active") + " in use, " +
+                    shown(counters, "idle") + " idle; " + shown(counters, "granted") + " requests, " +
+                    percent(number_at(counters, "reused"), number_at(counters, "granted")) + " on reused ones\n";
+  const std::string dials = counts(counters, "dials_by_reason");
+  if (!dials.empty()) out += "  dials: " + dials + '\n';
+  Table table({"route", "protocol", ">open", ">in use", ">idle", ">waiting", ">requests", ">reused"});
+  const std::vector<Node>& routes = children_of(transport, "routes");
+  for (std::size_t i = 0; i < std::min(routes.size(), most_lines); ++i) {
+    const Node& route = routes[i];
+    const std::string protocol = shown(route, "protocol");
+    table.add({shown(route, "route"), protocol.empty() ? "-" : protocol, shown(route, "open"), shown(route, "active"),
+               shown(route, "idle"), shown(route, "waiting"), shown(route, "granted"),
+               percent(number_at(route, "reused"), number_at(route, "granted"))});
+  }
+  if (!table.empty()) out += table.print(2) + left_out(routes.size());
+  for (const Node& route : routes) {
+    const std::string advice = printable(text_at(route, "advice"), 1000);
+    if (!advice.empty()) out += "  advice for " + shown(route, "route") + ": " + advice + '\n';
+  }
+  return out;
+}
+
+std::string targets_part(const Node& targets) {
+  std::string out;
+  for (const Node& cycle : children_of(targets, "cycles")) {
+    out += "\nTargets, cycle " + shown(cycle, "cycle") + ": " + shown(cycle, "fresh") + " fresh, " +
+           shown(cycle, "late") + " late, " + shown(cycle, "missing") + " missing; " + shown(cycle, "dials") +
+           " dials, " + shown(cycle, "reused") + " reused\n";
+  }
+  if (out.empty()) return "\nTargets: no cycle has ended yet\n";
+  std::vector<const Node*> order;
+  // What needs somebody's eye comes first.
+  for (const bool fresh : {false, true}) {
+    for (const Node& target : children_of(targets, "targets")) {
+      if ((text_at(target, "state") == "fresh") == fresh) order.push_back(&target);
+    }
+  }
+  Table table({"target", "job", "state", ">age", ">took", "connection", "error"});
+  for (std::size_t i = 0; i < std::min(order.size(), most_lines); ++i) {
+    const Node& target = *order[i];
+    const bool missing = text_at(target, "state") == "missing";
+    table.add({shown(target, "url"), shown(target, "job"), shown(target, "state"),
+               missing ? "-" : span(number_at(target, "age_seconds")), span(number_at(target, "duration_seconds")),
+               shown(target, "connection"), shown(target, "error")});
+  }
+  return out + (table.empty() ? "" : table.print(2) + left_out(order.size()));
+}
+
+std::string fleets_part(const Node& fleets) {
+  if (fleets.children.empty()) return "";
+  Table table({"fleet", ">replicas", ">ready", "bounds", ">decisions", ">up", ">down", ">gaps survived", "last"});
+  std::string troubles;
+  for (const Node& fleet : fleets.children) {
+    const Node* last = fleet.find("last");
+    table.add({shown(fleet, "name"), shown(fleet, "current"), shown(fleet, "ready"),
+               shown(fleet, "min") + " to " + shown(fleet, "max"), shown(fleet, "decisions"), shown(fleet, "ups"),
+               shown(fleet, "downs"), shown(fleet, "gaps_survived"),
+               is_true(fleet, "paused") ? "paused"
+               : last                   ? shown(*last, "reason")
+                                        : ""});
+    const std::string trouble = printable(text_at(fleet, "trouble"), 1000);
+    if (!trouble.empty()) troubles += "  " + shown(fleet, "name") + ": " + trouble + '\n';
+  }
+  return "\nFleets\n" + table.print(2) + troubles;
+}
+
+int fail(const std::string& sentence, int code) {
+  std::fprintf(stderr, "trunkline status: %s\n", sentence.c_str());
+  return code;
+}
+
+}  // namespace
+
+std::string status_text(const StatusAnswers& answers) {
+  return process_part(answers.status) + transport_part(answers.transport) + targets_part(answers.targets) +
+         fleets_part(answers.fleets);
+}
+
+int run_status(const StatusFlags& flags) {
+  StatusAnswers answers;
+  std::string json;
+  for (const auto& [name, node] : {std::pair{"status", &answers.status}, std::pair{"transport", &answers.transport},
+                                   std::pair{"targets", &answers.targets}, std::pair{"fleets", &answers.fleets}}) {
+    Result<Reply> reply = ask_api(flags.ask, std::string("/api/v1/") + name);
+    if (!reply) return fail(reply.error().message, exit_code_of(reply.error().kind));
+    if (reply->status != 200) return fail(refusal(flags.ask, *reply), exit_status);
+    json += std::string(json.empty() ? "{" : ",") + '"' + name + "\":" + reply->text;
+    *node = std::move(reply->content);
+  }
+  Output out = Output::to_stdout();
+  out.write(flags.ask.json ? json + "}\n" : status_text(answers));
+  if (out.failed() && !out.reader_gone()) {
+    return fail("stdout cannot be written: " + out.failure(), exit_output_failed);
+  }
+  return is_true(answers.status, "ready") ? exit_ok : exit_invalid;
+}
+
+}  // namespace trunkline::cli

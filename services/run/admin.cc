@@ -1,0 +1,72 @@
+#include "services/run/admin.h"
+
+#include <utility>
+
+#include "services/run/server_metrics.h"
+
+namespace trunkline::run {
+
+struct Admin::Current {
+  std::mutex mutex;
+  std::shared_ptr<const server::Handler> handler;
+
+  void answer(server::Request request, server::Exchange exchange) {
+    std::shared_ptr<const server::Handler> now;
+    {
+      const std::lock_guard lock(mutex);
+      now = handler;
+    }
+    if (now) return (*now)(std::move(request), std::move(exchange));
+    exchange.respond(server::plain_response(503, "It is about to start."));
+  }
+};
+
+Admin::Admin() : current_(std::make_shared<Current>()) {}
+Admin::~Admin() = default;
+
+void Admin::serve(server::Handler handler) {
+  const std::lock_guard lock(current_->mutex);
+  current_->handler = std::make_shared<const server::Handler>(std::move(handler));
+}
+
+Result<void> Admin::listen(const std::string& address, Duration limit) {
+  if (server() && address == address_) return {};
+  server::Settings settings;
+  settings.listen = {{.address = address}};
+  settings.loops = 1;
+  settings.name = "trunkline";
+  auto started =
+      server::Server::start(settings, [current = current_](server::Request request, server::Exchange exchange) {
+        current->answer(std::move(request), std::move(exchange));
+      });
+  if (!started) return std::move(started).error();
+  std::shared_ptr<server::Server> before;
+  {
+    const std::lock_guard lock(mutex_);
+    address_ = address;
+    before = std::exchange(server_, std::move(*started));
+  }
+  if (before) before->drain(limit);
+  return {};
+}
+
+bool Admin::drain(Duration limit) {
+  const auto now = server();
+  return !now || now->drain(limit);
+}
+
+std::shared_ptr<server::Server> Admin::server() const {
+  const std::lock_guard lock(mutex_);
+  return server_;
+}
+
+std::vector<std::string> Admin::addresses() const {
+  const auto now = server();
+  return now ? now->addresses() : std::vector<std::string>();
+}
+
+void Admin::write_metrics(metrics::ExpositionWriter& writer) const {
+  if (const auto now = server()) write_server_metrics(writer, "admin", now->gauges());
+}
+
+}  // namespace trunkline::run

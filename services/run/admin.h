@@ -1,0 +1,42 @@
+// The admin listener: one server whose address and whose handler may change while it serves.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "metrics/exposition_writer.h"
+#include "server/server.h"
+
+namespace trunkline::run {
+
+class Admin {
+ public:
+  Admin();
+  ~Admin();
+  Admin(const Admin&) = delete;
+  Admin& operator=(const Admin&) = delete;
+
+  // From now on answers come from this handler.
+  void serve(server::Handler handler);
+  // Listens there, and no more where it listened before; but if it cannot, all stays as it was. Clients of the old
+  // address have `limit` to finish.
+  Result<void> listen(const std::string& address, Duration limit);
+  // True: nothing was cut off.
+  bool drain(Duration limit);
+
+  std::vector<std::string> addresses() const;
+  void write_metrics(metrics::ExpositionWriter& writer) const;
+
+ private:
+  struct Current;
+  std::shared_ptr<server::Server> server() const;
+
+  std::shared_ptr<Current> current_;  // shared with the server's handler
+  mutable std::mutex mutex_;
+  std::string address_;
+  std::shared_ptr<server::Server> server_;
+};
+
+}  // namespace trunkline::run

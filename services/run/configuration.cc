@@ -1,0 +1,144 @@
+#include "services/run/configuration.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <variant>
+
+#include "base/nearest.h"
+#include "base/text.h"
+#include "server/server.h"
+#include "services/config/print.h"
+#include "services/run/optional_fields.h"
+#include "services/run/place.h"
+
+namespace trunkline::run {
+namespace {
+
+constexpr std::size_t most_bytes = std::size_t{4} << 20;
+
+void check_admin(config::Reader& io, const AdminSettings& admin) {
+  const config::Node* listen = io.node().find("listen");
+  const Result<void> good = server::check_address(admin.listen);
+  if (!listen || good) return;
+  io.problem(*listen, "listen", listen->secret ? "is no address to listen at" : good.error().message);
+}
+void check_admin(config::Writer& /*io*/, const AdminSettings& /*admin*/) {}
+
+template <class Io>
+void admin_fields(Io& io, AdminSettings& admin) {
+  io.text("listen", admin.listen);
+  io.boolean("console", admin.console);
+  optional_texts(io, "hosts", admin.hosts);
+  check_admin(io, admin);
+}
+
+void scrape_mapping(config::Reader& io, ScrapeSettings& scrape, const std::string& folder) {
+  scrape_fields(io, scrape, folder);
+}
+void scrape_mapping(config::Writer& io, ScrapeSettings& scrape, const std::string& /*folder*/) {
+  scrape_fields(io, scrape);
+}
+
+template <class Io>
+void fields(Io& io, Configuration& all, const std::string& folder) {
+  io.object("admin", [&](auto& in) { admin_fields(in, all.admin); });
+  io.span("drain", all.drain, std::chrono::nanoseconds(0), std::chrono::hours(24));
+  io.object("scrape", [&](auto& in) { scrape_mapping(in, all.scrape, folder); });
+  io.object("autoscale", [&](auto& in) { autoscale::fields(in, all.autoscale); });
+}
+
+const std::string* job_of(const autoscale::TargetSettings& target) {
+  if (const auto* dry_run = std::get_if<autoscale::DryRunSettings>(&target)) return &dry_run->job;
+  if (const auto* webhook = std::get_if<autoscale::WebhookSettings>(&target)) return &webhook->job;
+  return nullptr;
+}
+
+// The job's name in the document, where a target has one.
+const config::Node* job_node(const config::Node& fleet) {
+  const config::Node* target = fleet.find("target");
+  if (!target || target->children.empty()) return nullptr;
+  return target->children.front().find("job");
+}
+
+// A fleet whose job nobody scrapes would never be decided.
+void check_jobs(const config::Node& root, const Configuration& all, config::Problems& problems) {
+  std::vector<std::string> known;
+  known.reserve(all.scrape.jobs.size());
+  for (const ScrapeJob& job : all.scrape.jobs) known.push_back(job.name);
+  for (std::size_t i = 0; i < all.autoscale.fleets.size(); ++i) {
+    const std::string* job = job_of(all.autoscale.fleets[i].target);
+    if (!job || std::find(known.begin(), known.end(), *job) != known.end()) continue;
+    const config::Node& fleet = root.find("autoscale")->find("fleets")->children[i];
+    const config::Node* node = job_node(fleet);
+    const bool shown = node && !node->secret;
+    problems.add(node ? node->place : fleet.place, "autoscale.fleets[" + std::to_string(i) + "].target.job",
+                 shown ? "there is no job " + printable(*job, 60) + " in scrape.jobs" + did_you_mean(*job, known)
+                       : "there is no such job in scrape.jobs");
+  }
+}
+
+Error unreadable(const std::string& file, const std::string& why) {
+  return {ErrorCode::invalid_options, Phase::prepare, printable(file) + ": " + why};
+}
+
+Result<std::string> text_of(const std::string& file) {
+  std::ostringstream text;
+  if (file == "-") {
+    text << std::cin.rdbuf();
+  } else {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) return unreadable(file, "there is no such file, or it may not be read");
+    std::string bytes(most_bytes + 1, '\0');
+    in.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (in.bad() || (in.gcount() == 0 && !in.eof())) return unreadable(file, "cannot be read");
+    bytes.resize(static_cast<std::size_t>(in.gcount()));
+    text << bytes;
+  }
+  if (text.view().size() > most_bytes) return unreadable(file, "is larger than " + print_size(most_bytes));
+  return std::move(text).str();
+}
+
+}  // namespace
+
+Result<Configuration> parse_configuration(std::string_view text, const std::string& file,
+                                          const Surroundings& surroundings) {
+  const std::string name = file == "-" ? "stdin" : file;
+  Result<std::vector<config::Node>> documents = config::parse_documents(text, name);
+  if (!documents) return std::move(documents).error();
+  if (documents->size() != 1) {
+    return config::error_at(name, {}, documents->empty() ? "holds nothing" : "holds more than one document");
+  }
+  config::Problems problems(name);
+  Configuration out;
+  out.references = resolve_references(documents->front(), surroundings, problems);
+  config::Reader io(documents->front(), problems);
+  if (io.is_map()) {
+    fields(io, out, folder_of(file));
+    io.finish();
+    if (!problems.any()) check_jobs(documents->front(), out, problems);
+  }
+  if (problems.any()) return problems.error();
+  Result<void> loaded = autoscale::load_policies(out.autoscale, folder_of(file));
+  if (loaded) loaded = autoscale::check(out.autoscale);
+  if (!loaded) return config::error_at(name, {}, loaded.error().message);
+  return out;
+}
+
+Result<Configuration> read_configuration(const std::string& file) {
+  Result<std::string> text = text_of(file);
+  if (!text) return std::move(text).error();
+  return parse_configuration(*text, file, surroundings(folder_of(file)));
+}
+
+std::string print_configuration(const Configuration& configuration) {
+  Configuration copy = configuration;
+  config::Node root;
+  config::Writer io(root);
+  fields(io, copy, "");
+  restore_references(root, copy.references);
+  return config::print_yaml(root);
+}
+
+}  // namespace trunkline::run
