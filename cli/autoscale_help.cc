@@ -8,7 +8,10 @@ std::string autoscale_help() {
   trunkline autoscale lint chat.yaml                         what is known to go wrong
   trunkline autoscale show chat.yaml                         what it really says, defaults included
   trunkline autoscale simulate --policy chat.yaml --generate spike
-  trunkline autoscale simulate --policy chat.yaml --policy hpa.yaml --input yesterday.jsonl --html report.html)";
+  trunkline autoscale simulate --policy chat.yaml --policy hpa.yaml --input yesterday.jsonl --html report.html
+
+And when it is live
+  trunkline autoscale explain chat --last 5                  why it decided as it did: see trunkline explain --help)";
 }
 
 std::string autoscale_simulate_help() {

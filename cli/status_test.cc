@@ -63,7 +63,7 @@ TEST(StatusText, shows_fleets_with_their_troubles) {
 }
 
 TEST(StatusText, tells_times_in_the_units_of_people) {
-  for (const auto& [seconds, text] : {std::pair{"0.00421", "4210us"},
+  for (const auto& [seconds, text] : {std::pair{"0.00421", "4.21ms"},
                                       {"0.042", "42ms"},
                                       {"59.94", "59.9s"},
                                       {"120", "2m"},

@@ -22,6 +22,10 @@ double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+bool is_of_this_machine(std::string_view address) {
+  return address.starts_with("127.") || address.starts_with("[::1]:") || address.starts_with("unix:");
+}
+
 void answer_metrics(const metrics::Registry& registry, const server::Request& request, server::Exchange exchange) {
   metrics::Page page = serve_page(registry, request.headers.get("Accept").value_or(""),
                                   request.headers.get("Accept-Encoding").value_or(""));
@@ -75,10 +79,17 @@ Result<void> Supervisor::start(Configuration configuration) {
   up_ = true;
   reload_successful_.set(1);
   reload_time_.set(seconds_since_1970());
+  tell_addresses();
+  return {};
+}
+
+void Supervisor::tell_addresses() const {
   for (const std::string& address : admin_.addresses()) {
     log_.write(LogLevel::info, "listening", "the admin listener is open", {{"address", address}});
+    if (is_of_this_machine(address)) continue;
+    log_.write(LogLevel::warning, "exposed", "other machines can reach the admin listener, which asks for no password",
+               {{"address", address}});
   }
-  return {};
 }
 
 bool Supervisor::reload() {
@@ -114,12 +125,16 @@ Result<void> Supervisor::apply(Configuration next) {
     if (!made) return std::move(made).error();
     front = std::move(*made);
   }
-  if (Result<void> listening = admin_.listen(next.admin.listen, next.drain); !listening) {
+  const bool moves = next.admin.listen != configuration_.admin.listen;
+  // Short, as everything waits for it: what is cut here are streams, whose clients come again.
+  const Duration limit = std::min<Duration>(next.drain, std::chrono::seconds(2));
+  if (Result<void> listening = admin_.listen(next.admin.listen, limit); !listening) {
     if (front && front->console) front->console->stop();
     return listening;
   }
   if (front) show(std::move(*front));
   configuration_ = std::move(next);
+  if (moves) tell_addresses();
   for (const auto& service : services_) service->reload(configuration_);
   return {};
 }

@@ -57,6 +57,7 @@ class Supervisor {
   void show(Front front);
   console::ConsoleSources console_sources(const AdminSettings& admin);
   console::ProcessFacts facts() const;
+  void tell_addresses() const;
   void write_metrics(metrics::ExpositionWriter& writer) const;
 
   const std::string file_;
