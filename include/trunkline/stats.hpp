@@ -59,8 +59,8 @@ struct RequestCounters {
 };
 
 struct RouteStats {
-  std::string route;  // "https://host:port", with " via proxy" where one is used
-  std::string key;    // short hex of the socket key
+  std::string route;     // "https://host:port", with " via proxy" where one is used
+  std::string key;       // short hex of the socket key
   std::string protocol;  // of what is open: "http/1.1", "h2", "h2c"; empty when nothing is
   PoolCounters counters;
   double learned_idle_seconds = 0;  // how long this server keeps idle connections, 0: not known
