@@ -32,15 +32,14 @@ std::size_t terminal_columns() {
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - std::size_t{1} : 120;
 }
 
-// For as long as the demo goes on: true when a signal ended it.
-bool wait_for_end(const sigset_t& ends, TimePoint until, const demo::Demo& running, bool with_line) {
+// Until the time has come, or a signal.
+void wait_for_end(const sigset_t& ends, TimePoint until, const demo::Demo& running, bool with_line) {
   while (Clock::now() < until) {
     const Duration left = std::min<Duration>(until - Clock::now(), std::chrono::milliseconds(500));
     const timespec wait{.tv_sec = 0, .tv_nsec = std::max<Duration>(left, Duration(1)).count()};
-    if (sigtimedwait(&ends, nullptr, &wait) > 0) return true;
+    if (sigtimedwait(&ends, nullptr, &wait) > 0) return;
     if (with_line) std::fprintf(stderr, "\r%s\x1b[K", demo_line(running.summary(), terminal_columns()).c_str());
   }
-  return false;
 }
 
 }  // namespace
@@ -77,6 +76,8 @@ int run_demo(const DemoFlags& flags) {
     std::fprintf(stderr, "%s", flags.seconds.empty() ? "Ctrl-C ends it\n" : "");
   }
   wait_for_end(ends, Clock::now() + limit, running, on_terminal);
+  // A second signal ends it at once; the backends die with it.
+  pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);
   if (on_terminal) std::fprintf(stderr, "\r\x1b[K");
   const demo::Summary summary = running.stop(demo_farewell);
   Output out = Output::to_stdout();

@@ -147,6 +147,7 @@ std::string demo_line(const Summary& summary, std::size_t columns) {
                     100 * ratio(summary.traffic.reused, summary.traffic.requests));
   line += demo_text("  scrapes %.1f%%", 100 * ratio(summary.scrapes.reused, scrape_answers));
   line += summary.silent_now > 0 ? demo_text("  %d silent", summary.silent_now) : std::string();
+  if (!summary.last_reason.empty()) line += "  last step: " + summary.last_reason;
   return line.substr(0, columns);
 }
 

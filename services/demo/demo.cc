@@ -235,10 +235,10 @@ void Demo::Impl::show_to_collectors(const std::vector<std::string>& urls) {
 }
 
 void Demo::Impl::make_gap(const std::string& place) {
-  const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.gap_for);
+  const auto length = std::chrono::duration_cast<std::chrono::milliseconds>(settings_.gap_for);
   const Result<Response> told =
       Client(traffic::TrafficSettings::usual_options())
-          .send(post("http://" + place + "/silence?seconds=" + std::to_string(seconds.count()) + "ms", "")
+          .send(post("http://" + place + "/silence?seconds=" + std::to_string(length.count()) + "ms", "")
                     .total_timeout(std::chrono::seconds(1)));
   const std::lock_guard lock(mutex_);
   if (told && told->status == 200) ++summary_.gaps;

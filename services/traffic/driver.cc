@@ -22,11 +22,14 @@ std::optional<TimePoint> time_from_text(const std::string& text) {
 }  // namespace
 
 struct Traffic::Driver::Session {
-  std::uint64_t id = 0;
-  std::shared_ptr<Transport> transport;
+  Session(std::uint64_t its_id, std::shared_ptr<Transport> its_transport, WebSocket its_socket)
+      : id(its_id), transport(std::move(its_transport)), socket(std::move(its_socket)) {}
+
+  const std::uint64_t id;
+  const std::shared_ptr<Transport> transport;
   WebSocket socket;
   TimePoint speaks_at{};
-  bool leaving = false;
+  std::atomic<bool> leaving{false};  // because we wished it; asked on a loop's thread too
 };
 
 struct Traffic::Driver::Call {
@@ -208,18 +211,17 @@ void Traffic::Driver::note(const Error& error) { figures_.last_error = error.des
 void Traffic::Driver::connect(const Steps::Open& open) {
   ++connecting_;
   const std::shared_ptr<Transport> transport = next_transport();
-  Client(transport).start_websocket(
-      get("ws://" + open.backend + "/ws").fresh_connection(), WebSocketOptions(),
-      [self = shared_from_this(), id = open.id, transport](Result<WebSocket> socket) {
-        if (!socket) return self->did_not_connect(id, socket.error(), transport);
-        {
-          const std::lock_guard lock(self->mutex_);
-          ++self->figures_.connects;
-          ++self->figures_.open;
-        }
-        auto session = std::make_shared<Session>(Session{id, transport, *std::move(socket), {}, false});
-        self->put({Event::opened, id, std::move(session)});
-      });
+  Client(transport).start_websocket(get("ws://" + open.backend + "/ws").fresh_connection(), WebSocketOptions(),
+                                    [self = shared_from_this(), id = open.id, transport](Result<WebSocket> socket) {
+                                      if (!socket) return self->did_not_connect(id, socket.error(), transport);
+                                      {
+                                        const std::lock_guard lock(self->mutex_);
+                                        ++self->figures_.connects;
+                                        ++self->figures_.open;
+                                      }
+                                      auto session = std::make_shared<Session>(id, transport, *std::move(socket));
+                                      self->put({Event::opened, id, std::move(session)});
+                                    });
 }
 
 void Traffic::Driver::did_not_connect(std::uint64_t id, const Error& error, std::shared_ptr<Transport> transport) {
@@ -256,7 +258,7 @@ void Traffic::Driver::listen(const std::shared_ptr<Session>& session) {
 
 void Traffic::Driver::close(std::uint64_t id) {
   const auto found = sessions_.find(id);
-  if (found == sessions_.end() || std::exchange(found->second->leaving, true)) return;
+  if (found == sessions_.end() || found->second->leaving.exchange(true)) return;
   found->second->socket.start_close(1000, "", [](const Result<void>&) {});
 }
 
