@@ -185,6 +185,7 @@ TEST_F(ConsoleTest, streams_events_and_goes_on_where_it_was) {
 TEST_F(ConsoleTest, cuts_off_a_watcher_that_does_not_read) {
   auto stream = client.open(get(url("/api/v1/events")));
   ASSERT_TRUE(stream) << stream.error().message;
+  read_until(*stream, "hello");  // it is among the watchers
   const std::string large = '"' + std::string(64 * 1024, 'x') + '"';
   int published = 0;
   for (; console->events().watchers() > 0 && published < 2000; ++published) console->events().publish("large", large);
