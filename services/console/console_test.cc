@@ -86,7 +86,7 @@ TEST_F(ConsoleTest, gives_the_history_of_a_route_by_its_name_and_key) {
 }
 
 TEST_F(ConsoleTest, shows_which_protocol_a_route_speaks) {
-  ask("/api/v1/status");
+  for (int i = 0; i < 50; ++i) ask("/api/v1/status");  // only the busiest routes of a process are listed
   std::string protocol;
   for (const RouteStats& route : Transport::shared()->stats().routes) {
     if (route.route == url("")) protocol = route.protocol;
