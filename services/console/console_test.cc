@@ -86,9 +86,10 @@ TEST_F(ConsoleTest, gives_the_history_of_a_route_by_its_name_and_key) {
 }
 
 TEST_F(ConsoleTest, shows_which_protocol_a_route_speaks) {
-  for (int i = 0; i < 50; ++i) ask("/api/v1/status");  // only the busiest routes of a process are listed
+  const auto transport = Transport::create();  // its own pool: the process's lists its busiest routes only
+  EXPECT_TRUE(Client(transport).get(url("/api/v1/status")));
   std::string protocol;
-  for (const RouteStats& route : Transport::shared()->stats().routes) {
+  for (const RouteStats& route : transport->stats().routes) {
     if (route.route == url("")) protocol = route.protocol;
   }
   EXPECT_EQ(protocol, "http/1.1");
