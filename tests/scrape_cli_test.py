@@ -56,7 +56,7 @@ class ScrapeTest(unittest.TestCase):
         return done
 
     def test_json_tells_every_cycle_and_the_sum(self):
-        lines = self.scrape(self.place, "--interval", "500ms", "--cycles", 3, "--json", "--want", "jobs").stdout.split("\n")
+        lines = self.scrape(self.place, "--interval", "2s", "--cycles", 3, "--json", "--want", "jobs").stdout.split("\n")
         cycles, summary = [json.loads(line) for line in lines[:3]], json.loads(lines[3])["summary"]
         target = cycles[1]["targets"][0]
         self.assertEqual([cycle["dials"] for cycle in cycles], [1, 0, 0])
@@ -68,7 +68,7 @@ class ScrapeTest(unittest.TestCase):
         self.assertEqual(summary["cycles"], 3)
 
     def test_values_come_out_as_they_were_sent(self):
-        arguments = (f"http://{self.place}/exact", "--interval", "500ms", "--cycles", 1)
+        arguments = (f"http://{self.place}/exact", "--interval", "2s", "--cycles", 1)
         arguments += tuple(part for name in ("seen", "share", "nothing", "most") for part in ("--want", name))
         wanted = json.loads(self.scrape(*arguments, "--json").stdout.split("\n")[0])["targets"][0]["wanted"]
         self.assertEqual({one["name"]: one["value"] for one in wanted},
@@ -76,12 +76,12 @@ class ScrapeTest(unittest.TestCase):
         self.assertIn("share 0.1234567890123456\n", self.scrape(*arguments).stdout)
 
     def test_the_table_says_why_a_target_is_missing_and_so_does_the_exit_code(self):
-        done = self.scrape(f"http://{self.place}/nothing", self.place, "--interval", "500ms", "--cycles", 1, code=1)
+        done = self.scrape(f"http://{self.place}/nothing", self.place, "--interval", "2s", "--cycles", 1, code=1)
         self.assertIn("refused: it answered 404", done.stdout)
         self.assertIn("1 fresh, 0 late, 1 missing", done.stdout)
 
     def test_credentials_are_sent_and_shown_nowhere(self):
-        done = self.scrape(self.place, "-u", "me:hush", "--interval", "300ms", "--cycles", 1)
+        done = self.scrape(self.place, "-u", "me:hush", "--interval", "2s", "--cycles", 1)
         self.assertEqual(self.server.seen[0]["Authorization"], "Basic bWU6aHVzaA==")
         self.assertNotIn("hush", done.stdout + done.stderr)
 
