@@ -133,9 +133,9 @@ Response show_history(Console& console, const Request&) { return json_response(c
 Response show_route_history(Console& console, const Request& request) {
   std::string route;
   std::string key;
-  for (auto& [name, value] : server::query_pairs(request.query)) {
-    if (name == "route") route = std::move(value);
-    if (name == "key") key = std::move(value);
+  for (const auto& [name, value] : server::query_pairs(request.query)) {
+    if (name == "route") route = value;
+    if (name == "key") key = value;
   }
   auto history = console.watch().route_history(route, key);
   return history ? json_response(*std::move(history))
