@@ -140,7 +140,8 @@ TEST_F(AutoscaleTargets, a_dry_run_decides_and_does_nothing) {
   EXPECT_EQ(now.current, 2) << "as many as the job has targets";
   EXPECT_EQ(now.last->decision.desired, 4);
   EXPECT_TRUE(now.last->decision.dry_run);
-  EXPECT_EQ(now.pods.size(), 2U);
+  ASSERT_EQ(now.pods.size(), 2U);
+  EXPECT_EQ(now.pods[0].url, "http://" + now.pods[0].name + "/metrics");
   autoscaler->set_jobs(nullptr);
   EXPECT_NE(status(*autoscaler).trouble, "");
 }

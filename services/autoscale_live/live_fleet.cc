@@ -47,6 +47,14 @@ std::map<std::string_view, const PodInput*> worst_inputs(const Decision& decisio
   return worst;
 }
 
+std::map<std::string, std::string, std::less<>> urls_of(std::string_view job, const scrape::Snapshot& cycle) {
+  std::map<std::string, std::string, std::less<>> urls;
+  for (const scrape::TargetSnapshot& one : cycle.targets) {
+    if (!job.empty() && one.target->job->name == job) urls.emplace(one.target->instance, one.target->url);
+  }
+  return urls;
+}
+
 void add_input(const std::map<std::string_view, const PodInput*>& inputs, PodStatus& pod) {
   const auto found = inputs.find(pod.name);
   if (found == inputs.end()) {
@@ -109,6 +117,7 @@ DecisionPtr LiveFleet::decide(const TargetView& view, const scrape::Snapshot* cy
   if (cycle) {
     const std::lock_guard lock(mutex_);
     interval_ = cycle->interval;
+    urls_ = urls_of(view.job, *cycle);
   }
   Policy policy = this->policy();
   {
@@ -199,11 +208,13 @@ FleetStatus LiveFleet::status(const TargetView& view, std::string_view kind, con
     add_input(inputs, pod);
   }
   if (!view.job.empty() && status.last) {
+    const std::lock_guard lock(mutex_);
     for (const Pod& seen : status.last->seen.pods) {
       PodStatus& pod = status.pods.emplace_back();
       pod.name = seen.name;
       pod.state = seen.state;
       pod.started = seen.started;
+      if (const auto url = urls_.find(seen.name); url != urls_.end()) pod.url = url->second;
       add_input(inputs, pod);
     }
   }

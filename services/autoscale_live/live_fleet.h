@@ -60,17 +60,18 @@ class LiveFleet {
   mutable std::mutex mutex_;  // what follows
   Policy policy_;
   bool watched_only_ = false;  // its target is never touched, so nothing that was decided comes into force
-  std::optional<std::optional<Pause>> pause_;  // set: what holds instead of the policy's
-  Duration interval_{0};                       // of the last cycle
+  std::optional<std::optional<Pause>> pause_;             // set: what holds instead of the policy's
+  Duration interval_{0};                                  // of the last cycle
+  std::map<std::string, std::string, std::less<>> urls_;  // in it, of pods that a job knows
   std::size_t history_;
   std::size_t pods_kept_ = 0;
   std::deque<DecisionPtr> decisions_;
   FleetCounters counters_;
 };
 
-// No value can be younger than pods are asked, so what is fresh and what is carried over is at least one interval old, and
-// two, whatever the policy says; otherwise an interval of a minute would make silent pods of all. Carrying over stays
-// off where it is.
+// No value can be younger than pods are asked, so what is fresh and what is carried over is at least one interval old,
+// and two, whatever the policy says; otherwise an interval of a minute would make silent pods of all. Carrying over
+// stays off where it is.
 Policy suited_to(Duration interval, Policy policy);
 
 struct ReplicaBounds {
