@@ -78,6 +78,8 @@ function Course() {
   );
 }
 
+const few = 3;  // routes to which nothing is open: more of them are folded away
+
 const orders = {
   busiest: { words: "busiest first", by: (route: { granted: number }) => -route.granted },
   dials: { words: "most dials first", by: (route: { dials_started: number }) => -route.dials_started },
@@ -87,6 +89,7 @@ const orders = {
 export function Connections() {
   const { transport, routes } = useStore();
   const [unfolded, setUnfolded] = useState(new Set<string>());
+  const [allShown, showAll] = useState(false);
   const [order, setOrder] = useState<keyof typeof orders>("busiest");
   if (!transport) return <p class="empty">Asking the process what it has open…</p>;
 
@@ -102,10 +105,13 @@ export function Connections() {
   };
   // Places to which nothing is open, such as pods that have gone, come behind all others.
   const rest = (route: Route) => (route.open + route.waiting > 0 ? 0 : 1);
-  const shown = [...routes.values()].sort((a, b) =>
+  const listed = [...routes.values()].sort((a, b) =>
     rest(a) - rest(b) || orders[order].by(a) - orders[order].by(b) || a.route.localeCompare(b.route));
+  const closed = listed.filter((route) => rest(route) === 1).length;
+  const folded = closed > few && closed < listed.length && !allShown ? closed : 0;
+  const shown = listed.slice(0, listed.length - folded);
   const names = new Map<string, number>();
-  for (const { route } of shown) names.set(route, (names.get(route) ?? 0) + 1);
+  for (const { route } of listed) names.set(route, (names.get(route) ?? 0) + 1);
   return (
     <>
       <Headline />
@@ -113,7 +119,7 @@ export function Connections() {
       <Course />
       <section>
         <div class="title">
-          <h2>{shown.length === 0 ? "Routes" : plural(shown.length + transport.routes_left_out, "route")}</h2>
+          <h2>{shown.length === 0 ? "Routes" : plural(listed.length + transport.routes_left_out, "route")}</h2>
           {shown.length > 1 && (
             <label class="order">
               <span class="sr">Order</span>
@@ -139,6 +145,11 @@ export function Connections() {
                         toggle={() => toggle(idOf(route))} />
             ))}
           </div>
+        )}
+        {(folded > 0 || (allShown && closed > few)) && (
+          <button type="button" class="quiet" aria-expanded={allShown} onClick={() => showAll(!allShown)}>
+            {allShown ? "Hide those to which nothing is open" : `Show ${count(folded)} more, to which nothing is open`}
+          </button>
         )}
         {shown.length > 0 && (
           <p class="kinds">
