@@ -32,7 +32,7 @@ class Population {
   // What to do so that there are `wanted`. Those that are to be opened count from now on; those to be closed no more.
   Steps steps(std::size_t wanted, const std::vector<std::string>& backends, TimePoint now);
 
-  // It could not connect, or was sent away: that backend, which may be the least loaded now, is left alone for a moment.
+  // It could not connect, or was sent away: that backend, now perhaps the least loaded one, is left alone for a moment.
   void refused(std::uint64_t id, TimePoint now);
   // It was closed, as we wished. Unknown ones are ignored, here and there.
   void closed(std::uint64_t id);
