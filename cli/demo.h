@@ -1,7 +1,6 @@
 // trunkline demo: the main job, on loopback, with traffic that is made up.
 #pragma once
 
-#include <optional>
 #include <string>
 
 namespace trunkline::cli {

@@ -1,5 +1,6 @@
 #include "services/traffic/time_wait.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <optional>
