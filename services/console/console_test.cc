@@ -39,6 +39,8 @@ class ConsoleTest : public ::testing::Test {
     EXPECT_TRUE(response) << response.error().message;
     return response ? std::move(*response) : Response();
   }
+  // With a limit, so that a test which waits for what never comes fails and does not hang.
+  Request events_request() const { return get(url("/api/v1/events")).total_timeout(std::chrono::seconds(10)); }
   // Parsed as strictly as RFC 8259 says.
   config::Node json(std::string_view path) const {
     const Response response = ask(path);
@@ -163,7 +165,7 @@ std::string read_until(ResponseStream& stream, std::string_view end) {
 }
 
 TEST_F(ConsoleTest, streams_events_and_goes_on_where_it_was) {
-  auto stream = client.open(get(url("/api/v1/events")));
+  auto stream = client.open(events_request());
   ASSERT_TRUE(stream) << stream.error().message;
   EXPECT_EQ(stream->headers().get("content-type"), "text/event-stream");
   EXPECT_NE(read_until(*stream, "\n\n").find("hello"), std::string::npos);
@@ -173,7 +175,7 @@ TEST_F(ConsoleTest, streams_events_and_goes_on_where_it_was) {
   const std::size_t at = first.find("id: ") + 4;
   const std::string id = first.substr(at, first.find('\n', at) - at);
 
-  auto second = client.open(get(url("/api/v1/events")).header("Last-Event-ID", id));
+  auto second = client.open(events_request().header("Last-Event-ID", id));
   ASSERT_TRUE(second) << second.error().message;
   EXPECT_NE(read_until(*second, "event: transport").find("\"resumed\":true"), std::string::npos);
 
@@ -184,7 +186,7 @@ TEST_F(ConsoleTest, streams_events_and_goes_on_where_it_was) {
 }
 
 TEST_F(ConsoleTest, cuts_off_a_watcher_that_does_not_read) {
-  auto stream = client.open(get(url("/api/v1/events")));
+  auto stream = client.open(events_request());
   ASSERT_TRUE(stream) << stream.error().message;
   read_until(*stream, "hello");  // it is among the watchers
   const std::string large = '"' + std::string(64 * 1024, 'x') + '"';

@@ -46,6 +46,17 @@ TEST(ConsoleSimulate, shows_the_course_that_was_and_the_one_of_the_edited_policy
   EXPECT_EQ(part(would, "changes").children.at(0).find("to")->text, "3");
 }
 
+TEST(ConsoleSimulate, follows_itself_or_what_there_really_was) {
+  TestFleet fleet;
+  const auto past = recorded(fleet);
+  const auto changes = [&](bool closed_loop) {
+    const auto json = config::parse_json(simulate(small_policy, past, closed_loop).value(), "answer");
+    return part(part(json.value(), "simulated"), "changes").children.size();
+  };
+  EXPECT_EQ(changes(true), 1U);   // up to its maximum, and there it stays
+  EXPECT_GT(changes(false), 5U);  // down to its maximum, again and again
+}
+
 TEST(ConsoleSimulate, says_what_is_wrong_with_a_policy_and_where) {
   TestFleet fleet;
   const auto past = recorded(fleet);

@@ -170,6 +170,7 @@ TEST(ConsoleLatencies, quantiles_are_of_the_values_that_were) {
   EXPECT_EQ(quantile(values, 0.5), std::chrono::milliseconds(50));
   EXPECT_EQ(quantile(values, 0.99), std::chrono::milliseconds(99));
   EXPECT_EQ(quantile({std::chrono::milliseconds(3)}, 0.99), std::chrono::milliseconds(3));
+  EXPECT_EQ(quantile({Duration(1), Duration(2), Duration(3)}, 0.5), Duration(2));
   EXPECT_EQ(quantile({}, 0.5), Duration(0));
 }
 
