@@ -66,9 +66,7 @@ std::optional<Error> Call::prepare() {
   target_ = std::move(*target);
   route_ = target_->route.get();
   if (target_->may_be_http2) {
-    const auto& destination = static_cast<const Destination&>(*route_->attachment);
-    const bool asked = destination.http1_until.load() > started_.time_since_epoch().count();
-    if ((asked || request_.wants_upgrade()) && !use_http1()) {
+    if ((http1_asked() || request_.wants_upgrade()) && !use_http1()) {
       return Error(ErrorCode::unsupported, Phase::prepare, "no HTTP/1.1 connection can be had for this request");
     }
   }
@@ -114,6 +112,12 @@ std::optional<Error> Call::check_times() const {
     return Error(ErrorCode::invalid_request, Phase::prepare, sound.error().message);
   }
   return std::nullopt;
+}
+
+// The server has said that it wants HTTP/1.1.
+bool Call::http1_asked() const {
+  const auto& destination = static_cast<const Destination&>(*target_->route->attachment);
+  return destination.http1_until.load() > started_.time_since_epoch().count();
 }
 
 // For requests that HTTP/2 has no word for, and servers that want them otherwise.
@@ -184,6 +188,10 @@ void Call::launch() {
       if (error) {
         self->complete(std::move(error));
       } else if (!self->done_) {  // cancelled meanwhile
+        // Whoever waited in the pool when the server asked for HTTP/1.1 was turned away then. This one was still on its
+        // way, and would ask for HTTP/2 on a connection of its own.
+        const bool is_late = self->target_->may_be_http2 && self->route_ == self->target_->route.get();
+        if (is_late && self->http1_asked()) (void)self->use_http1();
         self->attempt_on_loop();
       }
     });

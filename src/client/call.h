@@ -118,6 +118,7 @@ class Call final : public pool::Waiter,
 
   std::optional<Error> prepare();
   std::optional<Error> check_times() const;
+  bool http1_asked() const;
   bool use_http1();
   bool may_repeat_after(const Error& error);
   void launch();
