@@ -118,6 +118,7 @@ class Call final : public pool::Waiter,
 
   std::optional<Error> prepare();
   std::optional<Error> check_times() const;
+  bool http1_asked() const;
   bool use_http1();
   bool may_repeat_after(const Error& error);
   void launch();
@@ -189,7 +190,7 @@ class Call final : public pool::Waiter,
   std::size_t read_bytes_ = 0;
   std::unique_ptr<BodyDecoding> decoding_;  // of a body that is coded
   std::shared_ptr<SourceEvent> source_event_;
-  std::atomic<std::uint32_t> wake_{0};  // what a blocked thread waits for: `waiting` until then
+  std::atomic<std::uint32_t> wake_{0};  // what a blocked thread waits for: `signal_waiting` until then
 
   Callback<void(Result<Response>)> done_whole_;
   std::unique_ptr<StreamCallbacks> stream_callbacks_;

@@ -1,11 +1,17 @@
-// What a time limit that has passed is called, for people.
+// When a time limit passes, and what it is called then, for people.
 #pragma once
 
 #include <string_view>
 
 #include <trunkline/error.hpp>
+#include <trunkline/options.hpp>
+
+#include "base/clock.h"
 
 namespace trunkline {
+
+// No limit is zero.
+inline TimePoint after(TimePoint start, Duration limit) { return limit > Duration::zero() ? start + limit : never; }
 
 inline std::string_view time_limit_message(ErrorCode code) {
   switch (code) {

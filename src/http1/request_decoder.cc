@@ -39,7 +39,6 @@ void RequestDecoder::begin() {
   data_ = {};
   refusal_.reset();
   block_.begin();
-  chunks_ = {};
   noted_ = {};
   fields_start_ = 0;
   field_bytes_used_ = 0;
@@ -47,7 +46,6 @@ void RequestDecoder::begin() {
   content_length_ = 0;
   remaining_ = 0;
   body_limit_ = limits_.body_bytes;
-  chunks_.limit(body_limit_);
   state_ = State::start;
   body_ = Body::none;
   line_seen_ = false;

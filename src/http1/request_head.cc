@@ -152,6 +152,8 @@ RequestDecoder::Event RequestDecoder::complete_head() {
   wants_upgrade_ = noted_.upgrade_field && noted_.upgrade_option && is_new;
   if (noted_.chunked) {
     body_ = Body::chunked;
+    chunks_ = {};
+    chunks_.limit(body_limit_);
     state_ = State::chunked_body;
   } else {
     if (has_body) body_ = Body::length;

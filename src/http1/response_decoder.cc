@@ -59,7 +59,6 @@ void ResponseDecoder::begin(const RequestFraming& request) {
   data_ = {};
   error_.reset();
   block_.begin();
-  chunks_ = {};
   framing_ = {};
   head_bytes_used_ = 0;
   fields_used_ = 0;
@@ -309,6 +308,7 @@ ResponseDecoder::Event ResponseDecoder::complete_final_head() {
     state_ = State::length_body;
   } else if (framing_.chunked) {
     body_ = Body::chunked;
+    chunks_ = {};
     state_ = State::chunked_body;
   } else if (framing_.has_length) {
     body_ = Body::length;

@@ -640,6 +640,12 @@ def http1_answer(session):
     session.connection.finish()
 
 
+def http1_late(session):
+    """The same when the test says so."""
+    session.connection.hold()
+    http1_answer(session)
+
+
 def deaf(session):
     """Reads no more, ever: keeps the connection open until it is told to go."""
     session.connection.hold_blind()
@@ -659,6 +665,7 @@ OPENINGS = {
     "honest": honest,
     "no_settings": no_settings,
     "http1_answer": http1_answer,
+    "http1_late": http1_late,
     "garbage": opening_bytes(lambda: b"SSH-2.0-OpenSSH_9.2\r\n" * 3),
     "close": close_at_once,
     "goaway": goaway_at_once,

@@ -1,0 +1,144 @@
+// A call whose response is read by and by: an open stream, and what an upgrade makes of it.
+#include <algorithm>
+
+#include "client/call.h"
+#include "client/call_signal.h"
+#include "client/connection.h"
+#include "client/engine.h"
+#include "client/source_event.h"
+#include "client/transport_impl.h"
+#include "client/upgraded.h"
+
+namespace trunkline {
+
+Call::StreamCallbacks& Call::stream_callbacks() {
+  if (!stream_callbacks_) stream_callbacks_ = std::make_unique<StreamCallbacks>();
+  return *stream_callbacks_;
+}
+
+Result<std::size_t> Call::read_result() {
+  const std::size_t size = std::exchange(read_bytes_, 0);
+  const bool had_room = !std::exchange(into_, {}).empty();
+  if (size > 0) return size;
+  if (error_) return *error_;
+  if (decoding_ && had_room && body_done_ && !decoding_->finish()) return decoding_error();
+  return std::size_t{0};
+}
+
+Result<std::size_t> Call::read(std::span<char> into) {
+  if (into.empty()) return std::size_t{0};
+  if (decoding_ && blocking_ && (carrier_ == nullptr || carrier_->in_caller_mode())) {
+    into_ = into;
+    if (read_held()) return read_result();
+  }
+  if (blocking_ && carrier_ != nullptr && carrier_->in_caller_mode()) {  // otherwise it is the loop's to look
+    into_ = into;
+    read_bytes_ = 0;
+    satisfied_ = false;
+    carrier_->resume_reading();
+    carrier_->drive(*this);
+    return read_result();
+  }
+  if (net::Loop::current() != nullptr) {
+    return Error(ErrorCode::invalid_request, Phase::body,
+                 "a blocking read inside a callback would stop the loop: use start_read() there");
+  }
+  std::optional<Result<std::size_t>> result;
+  std::atomic<std::uint32_t> word{signal_waiting};
+  start_read(into, [&](Result<std::size_t> got) {
+    result.emplace(std::move(got));
+    set_and_wake(word, signal_granted);
+  });
+  while (word.load(std::memory_order_acquire) == signal_waiting) futex_wait(word, signal_waiting, never);
+  return std::move(*result);
+}
+
+void Call::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done) {
+  if (home_.load(std::memory_order_relaxed) == nullptr) {
+    home_.store(carrier_ != nullptr ? &carrier_->loop() : &Engine::instance().next_loop(), std::memory_order_relaxed);
+  }
+  home().post([self = shared_from_this(), into, done = std::move(done)]() mutable {
+    self->into_ = into;
+    self->stream_callbacks().read = std::move(done);
+    self->start_read_on_loop();
+  });
+}
+
+void Call::start_read_on_loop() {
+  reading_ = true;
+  read_bytes_ = 0;
+  if ((decoding_ && !into_.empty() && read_held()) || carrier_ == nullptr || into_.empty()) {
+    finish_read();
+    return;
+  }
+  if (blocking_) {  // it was opened by a blocking call, and is now the loop's
+    blocking_ = false;
+    carrier_->hand_to_loop();
+  }
+  carrier_->resume_reading();
+}
+
+void Call::finish_read() {
+  satisfied_ = true;
+  if (!reading_) return;
+  reading_ = false;
+  auto done = std::move(stream_callbacks().read);
+  if (done) done(read_result());
+}
+
+// The stream is dropped: a small rest is read, so that the connection lives; otherwise it closes.
+void Call::abandon() {
+  net::Loop* loop = home_.load(std::memory_order_relaxed);
+  if (blocking_) {  // nobody else touches it yet
+    if (carrier_ == nullptr) return;
+    loop = &carrier_->loop();
+  }
+  loop->post([self = shared_from_this(), loop] {
+    if (!self->blocking_ && &self->home() != loop) {
+      self->abandon();  // it has moved to its connection's loop
+      return;
+    }
+    Carrier* const carrier = std::exchange(self->carrier_, nullptr);
+    if (carrier == nullptr) return;  // it ended meanwhile
+    if (carrier->in_caller_mode()) carrier->hand_to_loop();
+    self->count_end();
+    carrier->discard_rest();
+    if (!self->reading_) return;
+    self->error_ =
+        std::make_unique<Error>(ErrorCode::cancelled, Phase::body, "the response was dropped while it was being read");
+    self->finish_read();
+  });
+}
+
+Result<UpgradedConnection> Call::take_connection() {
+  if (!upgraded_ || (blocking_ && carrier_ == nullptr)) {
+    return Error(ErrorCode::invalid_request, Phase::body, "this response has not handed its connection over");
+  }
+  Connection* connection = nullptr;
+  const auto take = [&] {
+    connection = static_cast<Connection*>(std::exchange(carrier_, nullptr));  // only HTTP/1.1 hands anything over
+    if (connection == nullptr) return;                                        // it ended meanwhile
+    body_done_ = true;
+    count_end();
+    connection->hand_over();
+  };
+  if (blocking_ || home().on_this_thread()) {
+    take();
+  } else {
+    std::atomic<std::uint32_t> word{signal_waiting};
+    home().post([&] {
+      take();
+      set_and_wake(word, signal_granted);
+    });
+    while (word.load(std::memory_order_acquire) == signal_waiting) futex_wait(word, signal_waiting, never);
+  }
+  if (connection == nullptr) return Error(ErrorCode::cancelled, Phase::body, "the connection has ended meanwhile");
+  return UpgradedConnection(std::make_unique<UpgradedConnection::Impl>(*connection));
+}
+
+const std::shared_ptr<SourceEvent>& Call::source_event() {
+  if (!source_event_) source_event_ = std::make_shared<SourceEvent>();
+  return source_event_;
+}
+
+}  // namespace trunkline
