@@ -260,6 +260,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   const CLI::App* metrics_check = add_metrics_check(app, metrics_check_flags);
   const CLI::App* scrape = add_scrape(app, scrape_flags);
   const CLI::App* autoscale = add_autoscale(app, autoscale_flags);
+  DoctorFlags doctor_flags;
+  const CLI::App* doctor = add_doctor(app, doctor_flags);
   const CLI::App* chosen = nullptr;
   const auto choose = [&] {  // the innermost
     for (const CLI::App* at = &app; !at->get_subcommands().empty();) chosen = at = at->get_subcommands().front();
@@ -273,7 +275,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return Answer{exit_ok, "trunkline " TRUNKLINE_VERSION "\n", ""};
   } catch (const CLI::ExtrasError&) {
     choose();
-    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics", "scrape", "autoscale"});
+    return unknown_word(app, chosen, {"fetch", "url", "load", "metrics", "scrape", "autoscale", "doctor"});
   } catch (const CLI::ConversionError& error) {
     choose();
     return mistake(command_of(*chosen), std::string(error.what()) + " (want a whole number)");
@@ -285,6 +287,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (chosen == url) return url_flags;
   if (chosen == load) return load_flags;
   if (chosen == scrape) return scrape_flags;
+  if (chosen == doctor) return doctor_flags;
   if (chosen == metrics_check) return metrics_check_flags;
   if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "\n"};
   if (chosen->get_parent() == autoscale) return autoscale_flags;

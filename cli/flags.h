@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autoscale_settings.h"
+#include "doctor_flags.h"
 #include "settings.h"
 
 namespace trunkline::cli {
@@ -18,7 +19,7 @@ struct Answer {
 };
 
 using CommandLine =
-    std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags, AutoscaleFlags>;
+    std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags, AutoscaleFlags, DoctorFlags>;
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);  // without the program's name
 

@@ -25,6 +25,7 @@ std::string main_help() {
   trunkline scrape host1:9090 host2:9090 --cycles 2     does each scrape reuse its connection?
   trunkline metrics check http://host/metrics           could Prometheus read this?
   trunkline autoscale simulate --policy p.yaml --generate spike      what would this policy have done?
+  trunkline doctor                                      who on this machine dials for every call?
 
 trunkline SUBCOMMAND --help tells the rest.)";
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "autoscale.h"
+#include "doctor.h"
 #include "exit_code.h"
 #include "fetch.h"
 #include "flags.h"
@@ -32,6 +33,7 @@ int run(const LoadFlags& flags) { return run_load(flags); }
 int run(const ScrapeFlags& flags) { return run_scrape(flags); }
 int run(const MetricsCheckFlags& flags) { return run_metrics_check(flags); }
 int run(const AutoscaleFlags& flags) { return run_autoscale(flags); }
+int run(const DoctorFlags& flags) { return run_doctor(flags); }
 
 }  // namespace
 }  // namespace trunkline::cli
