@@ -167,6 +167,14 @@ TEST_F(Diagnose, a_server_that_closes_first_keeps_the_time_wait_and_the_client_i
   EXPECT_EQ(diagnosis_.uses.at(0).closed_there, 100U);
 }
 
+TEST_F(Diagnose, knows_the_accepting_end_of_a_server_that_has_ended) {
+  churn(server_here, 3);
+  for (Socket& socket : seen_.after.sockets) socket = other_end(socket);
+  const Diagnosis diagnosis = diagnose(seen_);
+  ASSERT_EQ(diagnosis.uses.size(), 1U);
+  EXPECT_EQ(diagnosis.uses[0].destination.port, 8080);
+}
+
 TEST_F(Diagnose, processes_that_follow_each_other_are_one_program) {
   churn(server, 60);
   for (int i = 0; i < 3; ++i) {

@@ -63,7 +63,10 @@ class Gatherer {
   };
 
   Connection place(const Socket& socket) const {
-    const bool accepted = listening_.test(socket.local.port);
+    // Of a server that has ended, what it closed last is told by its port, which is none that the kernel gives to dials.
+    const bool orphan = socket.inode == 0 && !seen_.ports.contains(socket.local.port) &&
+                        seen_.ports.contains(socket.remote.port) && !listening_.test(socket.remote.port);
+    const bool accepted = listening_.test(socket.local.port) || orphan;
     if (!accepted) return {{socket.local, socket.remote}};
     const bool within = socket.remote.address.is_loopback() || ours_.contains(socket.remote.address);
     return {{socket.remote, socket.local}, !within, within};
