@@ -6,8 +6,8 @@ namespace trunkline::cli {
 namespace {
 
 constexpr const char* doctor_help =
-    R"(Any program, not only ours: it looks at the kernel's table of sockets twice, --interval apart, and between the looks
-for connections that live briefly. It sends nothing, but for one question to a Trunkline that runs here.
+    R"(Any program, not only ours: it looks at the kernel's table of sockets twice, --interval apart, and between
+the looks for connections that live briefly. It sends nothing, but for one question to a Trunkline that runs here.
 
   DESTINATION   who is dialled, or the port of ours that is
   OPEN          connections that are established, or about to be

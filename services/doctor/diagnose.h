@@ -1,4 +1,5 @@
-// From two looks to what is wrong, in words and with the arithmetic. Pure: the same observation gives the same findings.
+// From two looks to what is wrong, in words and with the arithmetic. Pure: the same observation gives the same
+// findings.
 //
 // A connection is counted where it was dialled. Which end that is, is told by ports on which somebody listens; of a
 // connection within this machine the two ends are one.

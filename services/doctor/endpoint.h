@@ -1,5 +1,5 @@
-// One end of a connection as the kernel tells it. IPv4 is kept in its IPv6-mapped form, so that a socket of either family
-// that talks to the same place is the same destination.
+// One end of a connection as the kernel tells it. IPv4 is kept in its IPv6-mapped form, so that a socket of either
+// family that talks to the same place is the same destination.
 #pragma once
 
 #include <array>

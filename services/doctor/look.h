@@ -1,5 +1,5 @@
-// What was seen of a network namespace: two looks, and what was caught between them. Values only; look_reader.h takes them,
-// diagnose.h makes sense of them.
+// What was seen of a network namespace: two looks, and what was caught between them. Values only; look_reader.h takes
+// them, diagnose.h makes sense of them.
 #pragma once
 
 #include <cstddef>

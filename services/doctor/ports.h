@@ -1,5 +1,5 @@
-// What the kernel gives to those who dial: the local ports, and when the port of a closed connection comes back. Read from
-// the texts of /proc/sys/net/ipv4; no I/O here.
+// What the kernel gives to those who dial: the local ports, and when the port of a closed connection comes back. Read
+// from the texts of /proc/sys/net/ipv4; no I/O here.
 #pragma once
 
 #include <chrono>

@@ -24,7 +24,8 @@ struct Process {
 
 // "12 (tmux: a) b) S 1 ...": name and parent. The name may hold anything, brackets too.
 std::optional<Process> parse_stat(std::string_view text);
-// The arguments as /proc/PID/cmdline has them: the script's file name if the first is an interpreter and the second no flag.
+// The arguments as /proc/PID/cmdline has them: the script's file name if the first is an interpreter and the second no
+// flag.
 std::string script_of(std::string_view name, std::string_view arguments);
 // "socket:[48213]"
 std::optional<std::uint64_t> socket_inode(std::string_view link);
@@ -43,8 +44,8 @@ class ProcessTable {
   };
   // All sockets of all processes, or of one; at most `budget` descriptors are looked at.
   Scan scan(std::size_t budget, std::optional<int> only = std::nullopt) const;
-  // A quick search for the owners of a few sockets that have just appeared: those first who owned the last ones, then the
-  // youngest processes, then the others in turn, so that many searches see all.
+  // A quick search for the owners of a few sockets that have just appeared: those first who owned the last ones, then
+  // the youngest processes, then the others in turn, so that many searches see all.
   Scan find(const std::unordered_set<std::uint64_t>& wanted, std::size_t budget);
 
   // Read once and remembered, so that a process that has ended still has its name. Nothing when it was never seen.

@@ -46,8 +46,8 @@ std::optional<Socket> parse_proc_line(std::string_view line);
 
 enum class DiagEnd : unsigned char { more, done, failed };
 
-// One datagram of the kernel's answer to a netlink sock_diag question: sockets are added to `out`, up to `limit` in all;
-// `cut` is set when there were more.
+// One datagram of the kernel's answer to a netlink sock_diag question: sockets are added to `out`, up to `limit` in
+// all; `cut` is set when there were more.
 DiagEnd parse_diag(std::span<const std::byte> datagram, std::size_t limit, std::vector<Socket>& out, bool& cut);
 
 }  // namespace trunkline::doctor

@@ -63,7 +63,8 @@ class Gatherer {
   };
 
   Connection place(const Socket& socket) const {
-    // Of a server that has ended, what it closed last is told by its port, which is none that the kernel gives to dials.
+    // Of a server that has ended, what it closed last is told by its port, which is none that the kernel gives to
+    // dials.
     const bool orphan = socket.inode == 0 && !seen_.ports.contains(socket.local.port) &&
                         seen_.ports.contains(socket.remote.port) && !listening_.test(socket.remote.port);
     const bool accepted = listening_.test(socket.local.port) || orphan;

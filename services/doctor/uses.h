@@ -1,5 +1,5 @@
-// The sockets of an observation, gathered by destination: how many are in which state, who holds them, how many were dialled
-// between the looks and how many ports they take. The counting half of diagnose.h.
+// The sockets of an observation, gathered by destination: how many are in which state, who holds them, how many were
+// dialled between the looks and how many ports they take. The counting half of diagnose.h.
 #pragma once
 
 #include <vector>
