@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <optional>
 
@@ -34,12 +35,12 @@ std::string number(std::uint64_t value, std::string_view noun) {
 // One digit behind the point while it says something: "4.2", "212".
 std::string rate(double value) {
   std::array<char, 32> text{};
-  if (value >= 99.95) return number(static_cast<std::uint64_t>(value + 0.5));
+  if (value >= 99.95) return number(static_cast<std::uint64_t>(std::llround(value)));
   std::snprintf(text.data(), text.size(), "%.1f", value);
   return text.data();
 }
 
-std::string percent(double share) { return number(static_cast<std::uint64_t>(share * 100 + 0.5)) + " %"; }
+std::string percent(double share) { return number(static_cast<std::uint64_t>(std::llround(share * 100))) + " %"; }
 
 std::string seconds(double value) { return rate(value) + " s"; }
 

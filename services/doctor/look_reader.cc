@@ -72,8 +72,8 @@ bool send_question(int fd, int family, std::uint32_t states) {
 
 }  // namespace
 
-Result<LookReader> LookReader::open(LookSettings settings) {
-  LookReader reader(std::move(settings));
+Result<LookReader> LookReader::open(const LookSettings& settings) {
+  LookReader reader(settings);
   const LookSettings& set = reader.settings_;
   const std::string ours = reader.processes_.network_of(0);
   const std::string theirs = set.pid ? reader.processes_.network_of(*set.pid) : ours;
@@ -111,7 +111,7 @@ Result<LookReader> LookReader::open(LookSettings settings) {
 }
 
 LookReader::LookReader(LookReader&& other) noexcept
-    : settings_(std::move(other.settings_)),
+    : settings_(other.settings_),
       processes_(std::move(other.processes_)),
       ports_(other.ports_),
       unseen_(std::move(other.unseen_)),

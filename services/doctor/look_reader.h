@@ -26,7 +26,7 @@ struct LookSettings {
 class LookReader {
  public:
   // Fails when there is no such process, or when neither source can be read.
-  static Result<LookReader> open(LookSettings settings);
+  static Result<LookReader> open(const LookSettings& settings);
   LookReader(LookReader&& other) noexcept;
   LookReader& operator=(LookReader&&) = delete;
   ~LookReader();
@@ -39,7 +39,7 @@ class LookReader {
  private:
   enum class Which : unsigned char { all, open_only };
 
-  explicit LookReader(LookSettings settings) : settings_(std::move(settings)) {}
+  explicit LookReader(const LookSettings& settings) : settings_(settings) {}
   Result<Look> look(Which which);
   bool ask_netlink(int family, Which which, Look& look) const;
   Result<void> read_proc(Which which, Look& look) const;
