@@ -21,14 +21,14 @@ namespace fs = std::filesystem;
 
 const fs::path node_folder = fs::path(TRUNKLINE_TESTS_DIR) / "node";
 
-struct Run {
+struct Outcome {
   int code = -1;
   std::string output;
 };
 
-Run run_peer(std::vector<std::string> command) {
+Outcome run_peer(std::vector<std::string> command) {
   Process process(std::move(command));
-  Run run;
+  Outcome run;
   run.code = process.wait(&run.output);
   return run;
 }
@@ -45,7 +45,8 @@ fs::path installed_packages() {
     for (const char* name : {"package.json", "package-lock.json"}) {
       fs::copy_file(node_folder / name, folder / name, fs::copy_options::overwrite_existing);
     }
-    const Run run = run_peer({"npm", "ci", "--prefix", folder.string(), "--no-audit", "--no-fund", "--ignore-scripts"});
+    const Outcome run =
+        run_peer({"npm", "ci", "--prefix", folder.string(), "--no-audit", "--no-fund", "--ignore-scripts"});
     if (run.code != 0) throw std::runtime_error("npm ci failed: " + run.output);
   }
   for (const char* name : {"undici_peer.js", "ws_peer.js"}) {
@@ -105,11 +106,8 @@ class ServerPeersTest : public ServingTest {
     auto writer = std::make_shared<server::BodyWriter>(exchange.start(200, {}));
     auto left = std::make_shared<int>(64);
     const auto pump = [writer, left] {
-      auto sent = server::BodyWriter::Sent::taken;
-      while (*left > 0 && sent == server::BodyWriter::Sent::taken) {
-        sent = writer->write(std::string(64 * 1024, 'x'));
-        if (sent == server::BodyWriter::Sent::gone) return;
-        if (--*left == 0) return writer->finish();
+      while (*left > 0 && writer->write(std::string(64 * 1024, 'x')) == server::BodyWriter::Sent::taken) {
+        if (--*left == 0) writer->finish();
       }
     };
     writer->on_room(pump);
@@ -133,13 +131,15 @@ TEST_F(ServerPeersTest, serves_curl_in_every_protocol) {
       command.insert(command.end(), more.begin(), more.end());
       return run_peer(command);
     };
-    const Run three = curl({url("/hello"), url("/hello"), url("/hello"), "-w", "[%{http_version} %{num_connects}]"});
+    const Outcome three =
+        curl({url("/hello"), url("/hello"), url("/hello"), "-w", "[%{http_version} %{num_connects}]"});
     EXPECT_TRUE(contains(three.output, "hello[" + std::string(way.version) + " 1]")) << three.output;
-    if (std::string_view(way.flag) != "--http1.0") {
+    // Neither HTTP/1.0 nor Debian 12's curl (7.88.1) with prior knowledge reuses one, whoever the server is.
+    if (std::string_view(way.flag) == "--http1.1" || way.tls) {
       EXPECT_TRUE(contains(three.output, "hello[" + std::string(way.version) + " 0]")) << three.output;
       EXPECT_EQ(gauges().accepted, 1u) << "three requests, one connection";
     }
-    const Run echoed = curl({"--data-binary", "@" + upload, "-H", "Expect: 100-continue", url("/echo")});
+    const Outcome echoed = curl({"--data-binary", "@" + upload, "-H", "Expect: 100-continue", url("/echo")});
     EXPECT_EQ(echoed.output, read_file(upload)) << way.flag;
     EXPECT_EQ(curl({url("/stream")}).output.size(), 4u * 1024 * 1024) << way.flag;
     EXPECT_TRUE(contains(curl({"-I", url("/hello")}).output, "200"));
@@ -153,12 +153,12 @@ TEST_F(ServerPeersTest, serves_nghttp_with_padding_small_windows_and_many_at_onc
   start(false);
   const TempDir folder;
   const std::string upload = folder.write("upload", std::string(300'000, 'u'));
-  const Run many = run_peer({"nghttp", "-m", "200", "-ns", url("/hello")});
+  const Outcome many = run_peer({"nghttp", "-m", "200", "-ns", url("/hello")});
   EXPECT_EQ(many.code, 0) << many.output;
   EXPECT_TRUE(contains(many.output, " 200 ")) << many.output;
-  const Run odd = run_peer({"nghttp", "-w", "10", "-W", "12", "-b", "200", "-c", "0", url("/stream")});
+  const Outcome odd = run_peer({"nghttp", "-w", "10", "-W", "12", "-b", "200", "-c", "0", url("/stream")});
   EXPECT_EQ(odd.output.size(), 4u * 1024 * 1024);
-  const Run echoed = run_peer({"nghttp", "-d", upload, "--expect-continue", "-b", "100", url("/echo")});
+  const Outcome echoed = run_peer({"nghttp", "-d", upload, "--expect-continue", "-b", "100", url("/echo")});
   EXPECT_EQ(echoed.output, read_file(upload));
   EXPECT_TRUE(at_rest());
 }
@@ -169,14 +169,14 @@ TEST_F(ServerPeersTest, serves_load_generators_without_an_error) {
       start(tls);
       std::vector<std::string> command{"h2load", "-n", "3000", "-c", "10", "-m", http1 ? "1" : "20", url("/hello")};
       if (http1) command.emplace_back("--h1");
-      const Run run = run_peer(command);
+      const Outcome run = run_peer(command);
       EXPECT_TRUE(contains(run.output, "3000 succeeded, 0 failed, 0 errored, 0 timeout")) << run.output;
       EXPECT_EQ(gauges().accepted, 10u);
       EXPECT_TRUE(at_rest());
       ServingTest::TearDown();
     }
     start(tls);
-    const Run run = run_peer({"wrk", "-t1", "-c16", "-d1s", url("/hello")});
+    const Outcome run = run_peer({"wrk", "-t1", "-c16", "-d1s", url("/hello")});
     EXPECT_EQ(run.code, 0) << run.output;
     EXPECT_TRUE(contains(run.output, "Requests/sec")) << run.output;
     EXPECT_FALSE(contains(run.output, "Socket errors") || contains(run.output, "Non-2xx")) << run.output;
@@ -190,7 +190,7 @@ TEST_F(ServerPeersTest, serves_undici) {
   const fs::path packages = installed_packages();
   for (const bool tls : {false, true}) {
     start(tls);
-    const Run run = run_peer(with_authority({"node", (packages / "undici_peer.js").string(), origin()}, tls));
+    const Outcome run = run_peer(with_authority({"node", (packages / "undici_peer.js").string(), origin()}, tls));
     EXPECT_TRUE(contains(run.output, "undici is content")) << run.output;
     EXPECT_EQ(run.code, 0);
     EXPECT_TRUE(at_rest());
@@ -202,7 +202,7 @@ TEST_F(ServerPeersTest, serves_the_package_ws) {
   const fs::path packages = installed_packages();
   for (const bool tls : {false, true}) {
     start(tls);
-    const Run run = run_peer(with_authority({"node", (packages / "ws_peer.js").string(), websocket_origin()}, tls));
+    const Outcome run = run_peer(with_authority({"node", (packages / "ws_peer.js").string(), websocket_origin()}, tls));
     EXPECT_TRUE(contains(run.output, "ws is content")) << run.output;
     EXPECT_EQ(run.code, 0);
     EXPECT_TRUE(eventually([this] { return gauges().websockets == 0; })) << gauges().describe();
