@@ -46,7 +46,9 @@ int main(int argc, char** argv) {
   const int epoll = epoll_create1(0);
   bench::watch(epoll, listener, nullptr);
   const std::string response =
-      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1024\r\n\r\n" + std::string(1024, 'x');
+      "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: "
+      "1024\r\n\r\n" +
+      std::string(1024, 'x');
   std::array<epoll_event, 256> events{};
   std::string out;
   for (;;) {

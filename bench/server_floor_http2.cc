@@ -35,7 +35,8 @@ ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* buffer, std::siz
 
 int on_frame(nghttp2_session* session, const nghttp2_frame* frame, void*) {
   if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
-  static const std::array<nghttp2_nv, 3> fields{field(":status", "200"), field("content-type", "text/plain"),
+  static const std::array<nghttp2_nv, 4> fields{field(":status", "200"), field("content-type", "text/plain"),
+                                                field("date", "Thu, 01 Jan 1970 00:00:00 GMT"),
                                                 field("content-length", "300")};
   nghttp2_data_provider body{};
   body.read_callback = read_body;

@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """What a request costs the server, in processor time, beside the least server that could do it and beside others:
-server_run.py [h1] [h2c] [websocket] [--rounds N] [--seconds S]
+server_run.py [h1] [h2c] [websocket] [idle] [slow] [--rounds N] [--seconds S] [--clients N]
 
 Each server has one thread on CPU 1, the load CPU 0. In a round every server has its turn, in an order that changes with
 the round, so that what else the machine does falls on all alike. Ratios are of medians. Figures for docs/BENCHMARKS.md
-are taken on a quiet machine, with `--rounds 9 --seconds 5`; the default is a short look."""
+are taken on a quiet machine, with `--rounds 9 --seconds 5`; the default is a short look.
+
+`idle` is the memory that a WebSocket takes which says nothing, before and after it has said something; `slow` is what
+clients that send half a request and stop do to the 99th percentile of those who do not."""
 import argparse
 import json
 import os
 import pathlib
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -124,18 +128,94 @@ def measure(kind, rounds, seconds):
     return met
 
 
+def crowd(count, port, greeting, answer_end=None):
+    """So many connections that have said `greeting`; with `answer_end`, each has been answered to there."""
+    connections = []
+    for begin in range(0, count, 100):
+        some = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(min(100, count - begin))]
+        for connection in some:
+            connection.sendall(greeting)
+        for connection in some if answer_end else []:
+            answer = b""
+            while answer_end not in answer:
+                piece = connection.recv(4096)
+                if not piece:
+                    raise SystemExit(f"the server closed after {answer!r}")
+                answer += piece
+        connections += some
+    return connections
+
+
+def resident_bytes(pid):
+    """What the process has touched of its own, without the pages of files."""
+    return number(r"RssAnon:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()) * 1024
+
+
+def measure_idle(clients):
+    handshake = (b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    with Program("server_trunkline") as peer:
+        for connection in crowd(100, PORT, handshake, b"\r\n\r\n"):  # what the first ones cost is the server's
+            connection.close()
+        empty = resident_bytes(peer.process.pid)
+        connections = crowd(clients, PORT, handshake, b"\r\n\r\n")
+        silent = (resident_bytes(peer.process.pid) - empty) / clients
+        for connection in connections:
+            connection.sendall(b"\x82\xfe\x0f\xa0\0\0\0\0" + b"x" * 4000)
+            left = 4004
+            while left:
+                left -= len(connection.recv(left))
+        spoken = (resident_bytes(peer.process.pid) - empty) / clients
+    print(f"idle: {clients} WebSockets, {silent:.0f} bytes each; after 4,000 bytes each way {spoken:.0f}; wanted 1,024")
+    return max(silent, spoken) <= 1024
+
+
+def percentile_99(port, seconds):
+    """Microseconds."""
+    text = run(["wrk", "-t1", "-c8", f"-d{seconds}s", "--latency", f"http://127.0.0.1:{port}/"])
+    value, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", text).groups()
+    return float(value) * {"us": 1, "ms": 1e3, "s": 1e6}[unit]
+
+
+def measure_slow(clients, rounds, seconds):
+    """The head's time limit is ten seconds, so the crowd is made anew for each round."""
+    alone, beside = [], []
+    for _ in range(rounds):
+        with Program("server_trunkline") as peer:
+            percentile_99(peer.port, 1)
+            alone.append(percentile_99(peer.port, seconds))
+            connections = crowd(clients, PORT, b"GET / HTTP/1.1\r\nHo")
+            beside.append(percentile_99(peer.port, seconds))
+            for connection in connections:
+                connection.close()
+    ratio = statistics.median(beside) / statistics.median(alone)
+    print(f"slow: 99th percentile {statistics.median(alone):.0f} us alone, {statistics.median(beside):.0f} us beside "
+          f"{clients} slow clients: {ratio:.2f}, wanted at most 1.5{'' if ratio <= 1.5 else ': MISSED'}")
+    return ratio <= 1.5
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help="h1, h2c, websocket; default: all")
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help="h1, h2c, websocket, idle, slow; default: all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=1)
+    parser.add_argument("--clients", type=int, default=10_000, help="that are idle, or slow")
     arguments = parser.parse_args()
-    unknown = set(arguments.kinds) - set(KINDS)
+    everything = [*KINDS, "idle", "slow"]
+    unknown = set(arguments.kinds) - set(everything)
     if unknown:
-        parser.error(f"there is no kind {', '.join(sorted(unknown))}: {', '.join(KINDS)}")
+        parser.error(f"there is no kind {', '.join(sorted(unknown))}: {', '.join(everything)}")
     server.make_certificates()
     os.chdir(pathlib.Path(__file__).resolve().parent)
-    met = [measure(kind, arguments.rounds, arguments.seconds) for kind in arguments.kinds or KINDS]
+    server.raise_descriptor_limit()
+    met = []
+    for kind in arguments.kinds or everything:
+        if kind == "idle":
+            met.append(measure_idle(arguments.clients))
+        elif kind == "slow":
+            met.append(measure_slow(arguments.clients, arguments.rounds, min(arguments.seconds, 3)))
+        else:
+            met.append(measure(kind, arguments.rounds, arguments.seconds))
     sys.exit(not all(met))
 
 
