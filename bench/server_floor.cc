@@ -1,5 +1,5 @@
-// The least HTTP/1.1 server: one thread on epoll; for each request that has come whole, the same 1 KiB. It looks for the
-// empty line and at nothing else: no limits, no time limits, no routing, no logging.   server_floor PORT
+// The least HTTP/1.1 server: one thread on epoll; for each request that has come whole, the same 1 KiB. It looks for
+// the empty line and at nothing else: no limits, no time limits, no routing, no logging.   server_floor PORT
 #include <unistd.h>
 
 #include <array>

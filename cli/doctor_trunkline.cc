@@ -38,7 +38,9 @@ Counts counts_of(const json::object& object, std::string_view name) {
       counts.emplace_back(printable({reason.data(), reason.size()}, 40), count_of(count));
     }
   }
-  std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   if (counts.size() > 40) counts.resize(40);
   return counts;
 }
@@ -47,7 +49,7 @@ Error no_stats(const std::string& what) { return {ErrorCode::invalid_response, P
 
 }  // namespace
 
-Result<TransportReport> read_transport(std::string text) {
+Result<TransportReport> read_transport(const std::string& text) {
   json::error_code error;
   const json::value value = json::parse(text, error);
   const json::object* object = error ? nullptr : value.if_object();
@@ -84,7 +86,7 @@ Result<TransportReport> ask_trunkline(const std::string& url) {
   if (response->status != 200) {
     return no_stats("/api/v1/transport was answered with status " + std::to_string(response->status));
   }
-  Result<TransportReport> report = read_transport(std::move(response->body));
+  Result<TransportReport> report = read_transport(response->body);
   if (report) report->url = shown_url(place);
   return report;
 }

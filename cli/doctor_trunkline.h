@@ -28,6 +28,6 @@ struct TransportReport {
 // Answers within two seconds or fails.
 Result<TransportReport> ask_trunkline(const std::string& url);
 // Fails where it is not that JSON.
-Result<TransportReport> read_transport(std::string json);
+Result<TransportReport> read_transport(const std::string& json);
 
 }  // namespace trunkline::cli

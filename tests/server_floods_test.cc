@@ -188,8 +188,8 @@ TEST_F(ServerFloodsTest, rapid_reset_ends_with_enhance_your_calm_long_before_a_t
                {enhance_your_calm}, 500);
 }
 
-// CVE-2025-8671: the server is made to reset the streams itself. Where it has answered one already the same frame breaks
-// the connection at once: which of the two comes first is for the scheduler to say.
+// CVE-2025-8671: the server is made to reset the streams itself. Where it has answered one already the same frame
+// breaks the connection at once: which of the two comes first is for the scheduler to say.
 TEST_F(ServerFloodsTest, made_you_reset_by_a_window_of_nothing_more_is_the_same_flood) {
   expect_ended({.piece =
                     [](std::uint32_t number) {

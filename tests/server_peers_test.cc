@@ -1,5 +1,5 @@
-// The server as other people's clients see it: curl, nghttp, h2load, wrk, undici and ws from npm, Chromium. Each does what
-// it does best, in clear and over TLS; the server's gauges are looked at when each has gone.
+// The server as other people's clients see it: curl, nghttp, h2load, wrk, undici and ws from npm, Chromium. Each does
+// what it does best, in clear and over TLS; the server's gauges are looked at when each has gone.
 #include <csignal>
 #include <filesystem>
 #include <fstream>

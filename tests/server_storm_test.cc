@@ -1,5 +1,5 @@
-// Many clients that do whatever comes into their heads, sound and unsound, in three protocols at once. When they have gone
-// every gauge stands at nought and every law holds: that no path through the server forgets what it counted.
+// Many clients that do whatever comes into their heads, sound and unsound, in three protocols at once. When they have
+// gone every gauge stands at nought and every law holds: no path through the server forgets what it counted.
 #include <condition_variable>
 #include <deque>
 #include <mutex>

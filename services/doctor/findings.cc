@@ -80,10 +80,14 @@ class Finder {
       failed_dials();
       untraced();
     }
-    std::stable_sort(findings_.begin(), findings_.end(),
-                     [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
-    if (findings_.size() > most_findings) findings_.resize(most_findings);
-    return std::move(findings_);
+    std::vector<Finding> sorted;
+    for (const Severity severity : {Severity::critical, Severity::warning, Severity::note}) {
+      for (Finding& finding : findings_) {
+        if (finding.severity != severity || sorted.size() == most_findings) continue;
+        sorted.push_back(std::move(finding));
+      }
+    }
+    return sorted;
   }
 
  private:

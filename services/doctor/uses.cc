@@ -188,8 +188,9 @@ class Gatherer {
     if (group.ports.size() < 2) use.source.clear();
     if (seen_.ports.usable() > 0) use.share = static_cast<double>(use.ports_held) / seen_.ports.usable();
     for (auto& [name, owner] : group.owners) use.owners.push_back(std::move(owner));
-    std::stable_sort(use.owners.begin(), use.owners.end(), [](const Owner& a, const Owner& b) {
-      return std::pair(a.dialled, a.open) > std::pair(b.dialled, b.open);
+    std::sort(use.owners.begin(), use.owners.end(), [](const Owner& a, const Owner& b) {
+      if (a.dialled != b.dialled) return a.dialled > b.dialled;
+      return a.open != b.open ? a.open > b.open : a.name < b.name;
     });
   }
 
