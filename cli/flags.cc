@@ -276,6 +276,8 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   const CLI::App* status = add_status(app, status_flags);
   const CLI::App* explain = add_explain(app, explain_flags);
   const CLI::App* autoscale_explain = add_explain(*autoscale, explain_flags);
+  DoctorFlags doctor_flags;
+  const CLI::App* doctor = add_doctor(app, doctor_flags);
   const CLI::App* chosen = nullptr;
   const auto choose = [&] {  // the innermost
     for (const CLI::App* at = &app; !at->get_subcommands().empty();) chosen = at = at->get_subcommands().front();
@@ -291,7 +293,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     choose();
     return unknown_word(app, chosen,
                         {"run", "config", "status", "explain", "demo", "backend", "fetch", "url", "load", "metrics",
-                         "scrape", "autoscale"});
+                         "scrape", "autoscale", "doctor"});
   } catch (const CLI::ConversionError& error) {
     choose();
     return mistake(command_of(*chosen), std::string(error.what()) + " (want a whole number)");
@@ -305,6 +307,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (chosen == scrape) return scrape_flags;
   if (chosen == backend) return backend_flags;
   if (chosen == demo) return demo_flags;
+  if (chosen == doctor) return doctor_flags;
   if (chosen == metrics_check) return metrics_check_flags;
   if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "\n"};
   if (chosen == run) return run_flags;

@@ -9,6 +9,7 @@
 #include "autoscale_settings.h"
 #include "backend.h"
 #include "demo.h"
+#include "doctor_flags.h"
 #include "run_settings.h"
 #include "settings.h"
 
@@ -23,7 +24,7 @@ struct Answer {
 
 using CommandLine =
     std::variant<Answer, FetchFlags, UrlFlags, LoadFlags, MetricsCheckFlags, ScrapeFlags, AutoscaleFlags, BackendFlags,
-                 DemoFlags, RunFlags, ConfigFlags, StatusFlags, ExplainFlags>;
+                 DemoFlags, RunFlags, ConfigFlags, StatusFlags, ExplainFlags, DoctorFlags>;
 
 CommandLine parse_command_line(const std::vector<std::string>& arguments);  // without the program's name
 

@@ -28,6 +28,7 @@ std::string main_help() {
   trunkline autoscale simulate --policy p.yaml --generate spike      what would this policy have done?
   trunkline backend --listen 127.0.0.1:8080             a server to try all of this on
   trunkline demo --seconds 60                           all of it at once, with traffic that is made up
+  trunkline doctor                                      who on this machine dials for every call?
 
 trunkline SUBCOMMAND --help tells the rest.)";
 }

@@ -10,6 +10,7 @@
 #include "backend.h"
 #include "config.h"
 #include "demo.h"
+#include "doctor.h"
 #include "exit_code.h"
 #include "explain.h"
 #include "fetch.h"
@@ -44,6 +45,7 @@ int run(const RunFlags& flags) { return run_run(flags); }
 int run(const ConfigFlags& flags) { return run_config(flags); }
 int run(const StatusFlags& flags) { return run_status(flags); }
 int run(const ExplainFlags& flags) { return run_explain(flags); }
+int run(const DoctorFlags& flags) { return run_doctor(flags); }
 
 }  // namespace
 }  // namespace trunkline::cli

@@ -1,0 +1,84 @@
+#include "doctor.h"
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "base/text.h"
+#include "doctor_report.h"
+#include "exit_code.h"
+#include "output.h"
+#include "secrecy.h"
+#include "services/doctor/look_reader.h"
+
+namespace trunkline::cli {
+namespace {
+
+constexpr const char* usual_place = "http://127.0.0.1:9600";
+
+volatile std::sig_atomic_t doctor_interrupted = 0;
+
+void on_doctor_interrupt(int signal) {
+  doctor_interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+int fail(const std::string& message, int code) {
+  std::fprintf(stderr, "trunkline doctor: %s\n", message.c_str());
+  return code;
+}
+
+// Nobody is told that there is none, unless he asked for it.
+Result<std::optional<TransportReport>> trunkline_of(const DoctorFlags& flags) {
+  Result<TransportReport> report = ask_trunkline(flags.url.empty() ? usual_place : flags.url);
+  if (report) return std::optional(std::move(*report));
+  if (flags.url.empty()) return std::optional<TransportReport>();
+  return std::move(report).error();
+}
+
+bool has_warning(const doctor::Diagnosis& diagnosis) {
+  for (const doctor::Finding& finding : diagnosis.findings) {
+    if (finding.severity != doctor::Severity::note) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int run_doctor(const DoctorFlags& flags) {
+  const auto interval = parse_duration(flags.interval);
+  if (!interval || *interval < std::chrono::milliseconds(100) || *interval > std::chrono::seconds(60)) {
+    return fail("--interval: want a time from 100ms to 60s", exit_misuse);
+  }
+  doctor::LookSettings settings;
+  settings.pid = flags.pid;
+  settings.interval = *interval;
+  Result<doctor::LookReader> reader = doctor::LookReader::open(settings);
+  if (!reader) return fail(reader.error().message, exit_misuse);
+
+  std::signal(SIGINT, on_doctor_interrupt);
+  std::signal(SIGTERM, on_doctor_interrupt);
+  Output out = Output::to_stdout();
+  int code = exit_ok;
+  do {
+    // Asked first, so that our own question is no dial of the interval.
+    const Result<std::optional<TransportReport>> asked = trunkline_of(flags);
+    if (!asked) return fail(shown_url(flags.url) + ": " + asked.error().describe(), exit_code_of(asked.error().kind));
+    const Result<doctor::Observation> seen = reader->observe([] { return doctor_interrupted != 0; });
+    if (!seen) return fail(seen.error().message, exit_code_of(ErrorKind::disconnected));
+    if (doctor_interrupted != 0 && flags.watch) break;  // a part of an interval says little
+    const doctor::Diagnosis diagnosis = doctor::diagnose(*seen);
+    const TransportReport* const trunkline = *asked ? &**asked : nullptr;
+    out.write(flags.json ? doctor_json(diagnosis, trunkline) : doctor_table(diagnosis, trunkline));
+    code = has_warning(diagnosis) ? exit_invalid : exit_ok;
+    if (flags.watch && !flags.json) out.write("\n");
+  } while (flags.watch && doctor_interrupted == 0 && !out.failed());
+  if (out.failed() && !out.reader_gone()) {
+    return fail("stdout cannot be written: " + out.failure(), exit_output_failed);
+  }
+  return code;
+}
+
+}  // namespace trunkline::cli

@@ -1,0 +1,24 @@
+// The flags of `trunkline doctor`, as they were written.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace CLI {  // NOLINT(readability-identifier-naming): not our name
+class App;
+}  // namespace CLI
+
+namespace trunkline::cli {
+
+struct DoctorFlags {
+  std::optional<int> pid;
+  bool all = false;  // the default, said aloud
+  bool watch = false;
+  std::string interval = "2s";
+  bool json = false;
+  std::string url;  // of a running Trunkline; empty: where one usually is, and no word when there is none
+};
+
+CLI::App* add_doctor(CLI::App& app, DoctorFlags& flags);
+
+}  // namespace trunkline::cli
