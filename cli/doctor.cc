@@ -25,7 +25,7 @@ void on_doctor_interrupt(int signal) {
   std::signal(signal, SIG_DFL);
 }
 
-int fail(const std::string& message, int code) {
+int end_with(const std::string& message, int code) {
   std::fprintf(stderr, "trunkline doctor: %s\n", message.c_str());
   return code;
 }
@@ -50,13 +50,13 @@ bool has_warning(const doctor::Diagnosis& diagnosis) {
 int run_doctor(const DoctorFlags& flags) {
   const auto interval = parse_duration(flags.interval);
   if (!interval || *interval < std::chrono::milliseconds(100) || *interval > std::chrono::seconds(60)) {
-    return fail("--interval: want a time from 100ms to 60s", exit_misuse);
+    return end_with("--interval: want a time from 100ms to 60s", exit_misuse);
   }
   doctor::LookSettings settings;
   settings.pid = flags.pid;
   settings.interval = *interval;
   Result<doctor::LookReader> reader = doctor::LookReader::open(settings);
-  if (!reader) return fail(reader.error().message, exit_misuse);
+  if (!reader) return end_with(reader.error().message, exit_misuse);
 
   std::signal(SIGINT, on_doctor_interrupt);
   std::signal(SIGTERM, on_doctor_interrupt);
@@ -65,9 +65,10 @@ int run_doctor(const DoctorFlags& flags) {
   do {
     // Asked first, so that our own question is no dial of the interval.
     const Result<std::optional<TransportReport>> asked = trunkline_of(flags);
-    if (!asked) return fail(shown_url(flags.url) + ": " + asked.error().describe(), exit_code_of(asked.error().kind));
+    if (!asked)
+      return end_with(shown_url(flags.url) + ": " + asked.error().describe(), exit_code_of(asked.error().kind));
     const Result<doctor::Observation> seen = reader->observe([] { return doctor_interrupted != 0; });
-    if (!seen) return fail(seen.error().message, exit_code_of(ErrorKind::disconnected));
+    if (!seen) return end_with(seen.error().message, exit_code_of(ErrorKind::disconnected));
     if (doctor_interrupted != 0 && flags.watch) break;  // a part of an interval says little
     const doctor::Diagnosis diagnosis = doctor::diagnose(*seen);
     const TransportReport* const trunkline = *asked ? &**asked : nullptr;
@@ -76,7 +77,7 @@ int run_doctor(const DoctorFlags& flags) {
     if (flags.watch && !flags.json) out.write("\n");
   } while (flags.watch && doctor_interrupted == 0 && !out.failed());
   if (out.failed() && !out.reader_gone()) {
-    return fail("stdout cannot be written: " + out.failure(), exit_output_failed);
+    return end_with("stdout cannot be written: " + out.failure(), exit_output_failed);
   }
   return code;
 }

@@ -41,7 +41,7 @@ std::string row_of(const Use& use) {
          owners_of(use) + "\n";
 }
 
-std::string counted(const char* name, const std::vector<std::pair<std::string, long long>>& counts) {
+std::string reasons_line(const char* name, const std::vector<std::pair<std::string, long long>>& counts) {
   std::string text;
   for (const auto& [reason, count] : counts) text += " " + reason + " " + std::to_string(count);
   return text.empty() ? "" : std::string("    ") + name + text + "\n";
@@ -53,7 +53,8 @@ std::string trunkline_table(const TransportReport& report) {
   for (const TransportReport::Route& route : report.routes) {
     out += "  " + route.route + (route.protocol.empty() ? "" : " " + route.protocol) + ", " +
            std::to_string(route.open) + " open\n";
-    out += counted("dials: ", route.dials) + counted("closes:", route.closes) + counted("misses:", route.misses);
+    out += reasons_line("dials: ", route.dials) + reasons_line("closes:", route.closes) +
+           reasons_line("misses:", route.misses);
     if (!route.advice.empty()) out += "    advice: " + route.advice + "\n";
   }
   return out;
