@@ -43,11 +43,12 @@ steps_done() {
   echo "script/test: $step_number steps passed in $(duration $((SECONDS - started)))"
 }
 
-# tests PRESET [ctest options...]: runs them two at a time and leaves the number of cases in build/log/counts.
+# tests PRESET [ctest options...]: one more at a time than there are processors, for most of them wait. The number of
+# cases is left in build/log/counts.
 tests() {
   local preset=$1 status=0
   shift
-  ctest --test-dir "build/$preset" -j "$(nproc)" --output-on-failure --no-tests=error "$@" || status=$?
+  ctest --test-dir "build/$preset" -j "$(($(nproc) + 1))" --output-on-failure --no-tests=error "$@" || status=$?
   # Cases of GoogleTest; a program without cases counts as one, and so does one that died between cases.
   awk '/^[0-9]+\/[0-9]+ Testing: /   { cases = bad = 0 }
        /^\[       OK \] /            { ++cases; ++good_total }
