@@ -28,7 +28,7 @@ TEST(TcpStream, reads_what_came_and_says_that_there_is_no_more) {
 TEST(TcpStream, says_when_a_full_buffer_may_not_have_been_all) {
   auto [stream, peer] = peers::tcp_pair();
   const std::string bytes(Scratch::size + 100, 'x');
-  std::thread sender([&peer = peer, &bytes] { peer.send(bytes); });
+  std::thread sender([&other = peer, &bytes] { other.send(bytes); });
   std::size_t total = 0;
   while (total < bytes.size()) {
     const ReadResult got = read_when_ready(*stream);

@@ -90,17 +90,16 @@ class ThreadedPerformer final : public Performer {
     });
   }
   void settings(std::shared_ptr<Route> route, std::shared_ptr<Line> line, std::uint32_t capacity) {
-    post([this, route, line, capacity](std::minstd_rand&) {
+    post([route, line, capacity](std::minstd_rand&) {
       pool_of(*route).set_capacity(*route, *line, capacity, Clock::now());
     });
   }
   void retire(std::shared_ptr<Route> route, std::shared_ptr<Line> line) {
-    post([this, route, line](std::minstd_rand&) {
-      pool_of(*route).retire(*route, *line, CloseReason::goaway, Clock::now());
-    });
+    post(
+        [route, line](std::minstd_rand&) { pool_of(*route).retire(*route, *line, CloseReason::goaway, Clock::now()); });
   }
   void close(Route& route, Entry& entry) override {
-    post([this, keep = route.shared_from_this(), &entry](std::minstd_rand&) {
+    post([keep = route.shared_from_this(), &entry](std::minstd_rand&) {
       auto& line = static_cast<Line&>(entry);
       EXPECT_EQ(line.users, 0);
       pool_of(*keep).closed(*keep, line, Clock::now());
@@ -108,7 +107,7 @@ class ThreadedPerformer final : public Performer {
     });
   }
   void look(Route& route, Entry& entry) override {
-    post([this, keep = route.shared_from_this(), &entry](std::minstd_rand& random) {
+    post([keep = route.shared_from_this(), &entry](std::minstd_rand& random) {
       pool_of(*keep).examined(*keep, entry, random() % 2 == 0, CloseReason::peer_closed_idle, Clock::now());
     });
   }

@@ -146,7 +146,7 @@ class World final : public Performer {
     expect_answerable(request, "granted");
     note_grant(request, static_cast<Connection&>(entry), true);
     bag_.push_back(
-        {.kind = Mail::grant, .place = request.place, .request = &request, .connection = request.connection});
+        {.kind = Mail::Kind::grant, .place = request.place, .request = &request, .connection = request.connection});
   }
   void fail(Waiter& waiter, Route& route, ErrorCode code, std::shared_ptr<const Error> error) override {
     auto& request = static_cast<Request&>(waiter);
@@ -154,7 +154,7 @@ class World final : public Performer {
     say("  -> ", request, " fails: ", to_string(code));
     Place& place = place_of(route);
     request.state = Request::answered;
-    bag_.push_back({.kind = Mail::fail, .place = request.place, .request = &request});
+    bag_.push_back({.kind = Mail::Kind::fail, .place = request.place, .request = &request});
     switch (code) {
       case ErrorCode::timeout_queue:
         if (request.deadline > now_) broken(name(request) + " timed out before its time");
@@ -179,7 +179,8 @@ class World final : public Performer {
     const std::uint32_t expected = now_ < place.limit_until ? place.limit : 1;
     if (order->expected_capacity != expected) broken("the dial expects a limit that nobody set");
     started_.push_back({&place, order, place.generation});
-    bag_.push_back({.kind = Mail::dial, .place = &place, .order = std::move(order), .generation = place.generation});
+    bag_.push_back(
+        {.kind = Mail::Kind::dial, .place = &place, .order = std::move(order), .generation = place.generation});
   }
   void close(Route& route, Entry& entry) override {
     auto& connection = static_cast<Connection&>(entry);
@@ -188,19 +189,19 @@ class World final : public Performer {
     if (connection.users > 0) broken(name(connection) + " is closed under its user");
     if (entry.state != State::draining) broken(name(connection) + " is closed but not draining");
     connection.closing = true;
-    bag_.push_back({.kind = Mail::close, .place = &place_of(route), .connection = &connection});
+    bag_.push_back({.kind = Mail::Kind::close, .place = &place_of(route), .connection = &connection});
   }
   void look(Route& route, Entry& entry) override {
     auto& connection = static_cast<Connection&>(entry);
     say("  -> look at ", connection);
     if (!entry.examined) broken(name(connection) + " is to be looked at but not marked");
-    bag_.push_back({.kind = Mail::look, .place = &place_of(route), .connection = &connection});
+    bag_.push_back({.kind = Mail::Kind::look, .place = &place_of(route), .connection = &connection});
   }
   void wake(Route& route, TimePoint when) override {
     Place& place = place_of(route);
     say("  -> wake ", route, " in ", when <= now_ ? std::chrono::nanoseconds(0) : when - now_);
     if (when <= now_) {
-      bag_.push_back({.kind = Mail::tick, .place = &place});
+      bag_.push_back({.kind = Mail::Kind::tick, .place = &place});
     } else {
       place.timers.push_back(when);
     }
@@ -250,7 +251,7 @@ class World final : public Performer {
     bool destroyed = false;
   };
   struct Mail {
-    enum Kind : unsigned char { grant, fail, dial, close, look, tick } kind;
+    enum class Kind : unsigned char { grant, fail, dial, close, look, tick } kind;
     Place* place = nullptr;
     Request* request = nullptr;
     Connection* connection = nullptr;
@@ -430,30 +431,30 @@ class World final : public Performer {
     bag_.pop_back();
     Place& place = *mail.place;
     switch (mail.kind) {
-      case Mail::grant:
+      case Mail::Kind::grant:
         say(*mail.request, " hears that it has ", *mail.connection);
         mail.request->state = Request::holding;
         if (mail.request->left) let_go(*mail.request, true, CloseReason::cancelled);
         break;
-      case Mail::fail:
+      case Mail::Kind::fail:
         say(*mail.request, " hears that it failed");
         mail.request->state = Request::over;
         break;
-      case Mail::dial:
+      case Mail::Kind::dial:
         say("a dial for ", *place.route, " sets out");
         wires_.push_back({&place, std::move(mail.order), mail.generation});
         break;
-      case Mail::close:
+      case Mail::Kind::close:
         say(*mail.connection, " is closed");
         place.pool->closed(*place.route, *mail.connection, now_);
         mail.connection->destroyed = true;
         break;
-      case Mail::look:
+      case Mail::Kind::look:
         say(*mail.connection, (mail.connection->peer_closed ? " was closed by its peer" : " is all right"));
         place.pool->examined(*place.route, *mail.connection, mail.connection->peer_closed,
                              CloseReason::peer_closed_idle, now_);
         break;
-      case Mail::tick:
+      case Mail::Kind::tick:
         say(*place.route, " is woken");
         place.pool->tick(*place.route, now_);
         break;
@@ -536,7 +537,7 @@ class World final : public Performer {
     if (how % 2 == 0 && connection->state == State::idle) connection->peer_closed = true;
     say("the peer of ", *connection, (connection->peer_closed ? " closes" : " says something"));
     if (connection->place->pool->examine(*connection->place->route, *connection)) {
-      bag_.push_back({.kind = Mail::look, .place = connection->place, .connection = connection});
+      bag_.push_back({.kind = Mail::Kind::look, .place = connection->place, .connection = connection});
     }
   }
 
@@ -832,7 +833,7 @@ class World final : public Performer {
 
   bool has_tick(const Place& place) const {
     return std::any_of(bag_.begin(), bag_.end(),
-                       [&](const Mail& mail) { return mail.kind == Mail::tick && mail.place == &place; });
+                       [&](const Mail& mail) { return mail.kind == Mail::Kind::tick && mail.place == &place; });
   }
 
   void expect_answerable(const Request& request, const char* how) {
