@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <optional>
 
+#include "base/number_text.h"
+
 namespace trunkline::doctor {
 namespace {
 
@@ -17,20 +19,6 @@ constexpr double ports_scarce = 0.5;
 constexpr double ports_nearly_gone = 0.8;
 constexpr std::uint64_t many_closed = 500;  // in TIME_WAIT
 constexpr std::uint64_t many_kept = 10;     // that the other side has closed
-
-// "28,232"
-std::string number(std::uint64_t value) {
-  std::string text = std::to_string(value);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<std::size_t>(at), 1, ',');
-  }
-  return text;
-}
-
-// "1 connection", "28,232 connections"
-std::string number(std::uint64_t value, std::string_view noun) {
-  return number(value) + " " + std::string(noun) + (value == 1 ? "" : "s");
-}
 
 // One digit behind the point while it says something: "4.2", "212".
 std::string rate(double value) {

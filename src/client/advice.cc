@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "base/number_text.h"
 #include "base/text.h"
 
 namespace trunkline {
@@ -12,20 +13,6 @@ namespace {
 
 // Fewer are the ordinary life of a pool: a deploy, a time-out, a connection that was tried once.
 constexpr std::uint64_t few = 3;
-
-// "1,150"
-std::string number(std::uint64_t value) {
-  std::string text = std::to_string(value);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<std::size_t>(at), 1, ',');
-  }
-  return text;
-}
-
-// "1 connection", "1,150 connections"
-std::string number(std::uint64_t value, std::string_view noun) {
-  return number(value) + " " + std::string(noun) + (value == 1 ? "" : "s");
-}
 
 // "5.0 s"
 std::string seconds(double value) {
