@@ -90,7 +90,7 @@ TunnelHandshake::Step ConnectTunnel::judge(std::string_view& input) {
   const http1::ResponseHead& head = reply_.head();
   if (head.status / 100 == 2) return step_ = Step::done;
   std::string why = "it answered " + std::to_string(head.status);
-  if (!head.reason.empty()) why += " " + printable(without_secret(head.reason), 80);
+  if (!head.reason.empty()) why += " " + shown(head.reason, 80);
   if (head.status == 407) why += has_credentials() ? ": it refused the credentials" : ": it wants credentials";
   const ErrorCode code = head.status == 407 ? ErrorCode::proxy_auth : ErrorCode::proxy_failed;
   if (const std::string text = excerpt(input); !text.empty()) why += ": " + text;
@@ -112,8 +112,13 @@ std::string ConnectTunnel::excerpt(std::string_view& input) {
   std::string_view says = text;
   for (const std::string& secret : {secret_, password_}) says = without_beginning_of(secret, says);
   says = trimmed(is_page ? title_of(says) : says);
-  const std::string shown = without_secret(std::string(says));
-  return shown == says ? printable(says, shown_limit_bytes) : shown;
+  return shown(says, shown_limit_bytes);
+}
+
+// A secret may stand in the whole text, which is cut, or only in what is shown: \x9c ends in a letter of its own.
+std::string ConnectTunnel::shown(std::string_view text, std::size_t limit) const {
+  const std::string checked = without_secret(std::string(text));
+  return checked == text ? without_secret(printable(text, limit)) : checked;
 }
 
 // A proxy may repeat in its answer what it was told.

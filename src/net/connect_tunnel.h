@@ -28,6 +28,7 @@ class ConnectTunnel final : public TunnelHandshake {
   std::string excerpt(std::string_view& input);
 
   bool has_credentials() const { return !secret_.empty(); }
+  std::string shown(std::string_view text, std::size_t limit) const;
   std::string without_secret(std::string text) const;
 
   const std::string secret_;  // the value of Proxy-Authorization without its scheme
