@@ -143,6 +143,7 @@ void Http2Connection::read_some() {
     last_heard_ = loop_.now();
     busy_ = true;
     const bool sound = session_.receive(result.bytes, last_heard_);
+    finish_streams();
     busy_ = false;
     if (session_.pings_unanswered() == 0) ping_deadline_ = never;
     if (shut_wanted_) {
@@ -158,6 +159,13 @@ void Http2Connection::read_some() {
     if (result.drained) break;
   }
   if (session_.wants_write()) want_flush();
+}
+
+void Http2Connection::finish_later(Http2Stream& stream) { finished_.push_back(&stream); }
+
+void Http2Connection::finish_streams() {
+  for (std::size_t i = 0; i < finished_.size(); ++i) finished_[i]->finish();
+  finished_.clear();
 }
 
 void Http2Connection::want_flush() {
@@ -178,6 +186,7 @@ void Http2Connection::flush() {
     if (bytes.empty()) {
       busy_ = true;
       bytes = {buffer.data(), session_.produce(buffer)};
+      finish_streams();
       busy_ = false;
       if (bytes.empty()) {
         if (session_.failed() && !broken_ && !shut_wanted_) {

@@ -40,6 +40,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   http2::Session& session() { return session_; }
   const std::string& address() const { return dialled_.address; }
   void end_lease(bool keep, CloseReason reason);
+  void finish_later(Http2Stream& stream);  // behind what the session has at hand: it is inside receive() or produce()
   void done_with(Http2Stream& stream);
   void want_flush();
   bool is_lost() const { return lost_ != nullptr; }
@@ -57,6 +58,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
 
   bool outlives_socket() override { return outlives_socket_ = spare_.size() < streams_.size(); }
   void read_some();
+  void finish_streams();
   void flush();
   void lose(ErrorCode code, std::string message, CloseReason reason);
   void watch_over(TimePoint now);
@@ -67,6 +69,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   const Duration ping_timeout_;
   std::vector<std::unique_ptr<Http2Stream>> streams_;
   std::vector<Http2Stream*> spare_;
+  std::vector<Http2Stream*> finished_;
   std::unique_ptr<Error> lost_;
   std::string out_;  // what the socket would not take yet
   std::size_t out_offset_ = 0;

@@ -29,7 +29,7 @@ void Http2Stream::begin(Call& call) {
   deadline_ = never;
   deadline_code_ = ErrorCode::timeout_total;
   ++exchange_;
-  started_ = has_head_ = ended_ = closed_ = reset_ = slot_kept_ = pulled_back_ = all_sent_ = false;
+  started_ = has_head_ = ended_ = closed_ = finishing_ = reset_ = slot_kept_ = pulled_back_ = all_sent_ = false;
   reused_ = call.on_reused();
   call.on_begin(*this, connection_);
 
@@ -258,6 +258,11 @@ void Http2Stream::on_end() {
 
 void Http2Stream::on_closed(const StreamEnd& end) {
   closed_ = true;
+  if (end.by == StreamEnd::complete && call_ != nullptr && ended_ && held_.empty() && !slot_kept_) {
+    finishing_ = true;
+    connection_.finish_later(*this);
+    return;
+  }
   // The lease goes back first, so that what the callback sends next finds the slot. After our own reset the peer may
   // still count the stream: Session says when not.
   if (!slot_kept_) connection_.end_lease(true, CloseReason::shutdown);
@@ -269,6 +274,13 @@ void Http2Stream::on_closed(const StreamEnd& end) {
       finish_call();
     }
   }
+  release_if_over();
+}
+
+void Http2Stream::finish() {
+  finishing_ = false;
+  connection_.end_lease(true, CloseReason::shutdown);
+  finish_call();
   release_if_over();
 }
 
@@ -350,7 +362,7 @@ void Http2Stream::abort(CloseReason) {
 }
 
 void Http2Stream::release_if_over() {
-  if (closed_ && call_ == nullptr) connection_.done_with(*this);
+  if (closed_ && call_ == nullptr && !finishing_) connection_.done_with(*this);
 }
 
 Error Http2Stream::failure(ErrorCode code, std::string message) const {

@@ -23,6 +23,7 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   ~Http2Stream() override = default;
 
   void begin(Call& call);
+  void finish();  // what on_closed() left for finish_later(): gives the lease back and ends the call
 
   // Carrier
   net::Loop& loop() override;
@@ -77,6 +78,7 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   bool has_head_ = false;  // its final head came
   bool ended_ = false;     // all of the response came
   bool closed_ = true;     // the session has forgotten it
+  bool finishing_ = false;  // finish() is due
   bool reset_ = false;     // by us
   bool pulled_back_ = false;
   bool slot_kept_ = false;  // the lease ends when the peer knows

@@ -13,8 +13,9 @@ namespace {
 
 // Requests come and go within milliseconds: what frees up by then saves a connection.
 constexpr auto growth_patience = milliseconds(5);
-// SETTINGS follow the handshake by a round trip. A peer that has not sent them by then is not waited for.
-constexpr auto settings_patience = milliseconds(250);
+// SETTINGS follow the handshake by a round trip, from a busy peer by more. One that has not sent them by then is not
+// waited for.
+constexpr auto settings_patience = std::chrono::seconds(1);
 // A peer that permits no request at present may permit some in a moment; another connection would hear the same.
 constexpr auto pause_patience = std::chrono::seconds(1);
 // As long after its last use a server's limit is taken for granted: too high a guess costs refused requests, none costs

@@ -100,7 +100,7 @@ TEST_F(SharingColdStart, a_peer_that_never_sends_settings_strands_nobody) {
     ASSERT_EQ(orders.size(), 1u);
     dial_shares();
     EXPECT_TRUE(orders.empty());
-    now += 249ms;
+    now += 999ms;
     tick();
     EXPECT_TRUE(orders.empty()) << "SETTINGS may still come";
     now += 1ms;
@@ -118,6 +118,11 @@ TEST_F(SharingColdStart, asks_to_be_woken_when_settings_are_overdue) {
   dial_shares();
   ASSERT_EQ(wakes.size(), 0u) << "the hedge's wake comes no later";
   now += 250ms;
+  tick();
+  ASSERT_EQ(wakes.size(), 1u);
+  EXPECT_EQ(wakes[0], now + 750ms);
+  EXPECT_TRUE(orders.empty());
+  now += 750ms;
   tick();
   EXPECT_EQ(orders.size(), 1u);
 }

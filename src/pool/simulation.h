@@ -736,7 +736,7 @@ class World final : public Performer {
       if (each->place != &place || !each->shared || each->destroyed) continue;
       due = due || is_due(*each);
       usable = usable || is_usable(*each);
-      awaited = awaited || (is_usable(*each) && !each->told && now_ < each->opened + std::chrono::milliseconds(250));
+      awaited = awaited || (is_usable(*each) && !each->told && now_ < each->opened + std::chrono::seconds(1));
       awaited = awaited || (is_usable(*each) && is_paused(*each) && now_ < each->paused + std::chrono::seconds(1));
     }
     if (!usable || (due && order.reason == DialReason::aged)) return;
