@@ -74,12 +74,12 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   std::uint64_t exchange_ = 0;  // counts the calls that this object has carried
   bool counted_length_ = false;
   bool reused_ = false;
-  bool started_ = false;   // any byte of the response came
-  bool has_head_ = false;  // its final head came
-  bool ended_ = false;     // all of the response came
-  bool closed_ = true;     // the session has forgotten it
+  bool started_ = false;    // any byte of the response came
+  bool has_head_ = false;   // its final head came
+  bool ended_ = false;      // all of the response came
+  bool closed_ = true;      // the session has forgotten it
   bool finishing_ = false;  // finish() is due
-  bool reset_ = false;     // by us
+  bool reset_ = false;      // by us
   bool pulled_back_ = false;
   bool slot_kept_ = false;  // the lease ends when the peer knows
   bool all_sent_ = false;

@@ -247,6 +247,8 @@ class H2Server::Worker {
     nghttp2_option* option = nullptr;
     nghttp2_option_new(&option);
     nghttp2_option_set_no_auto_window_update(option, 1);  // a deaf handler takes nothing
+    constexpr std::uint64_t any_number = 1U << 30U;
+    if (server_.options_.lets_cancel) nghttp2_option_set_stream_reset_rate_limit(option, any_number, any_number);
     nghttp2_session_server_new2(&connection.session, callbacks(), &connection, option);
     nghttp2_option_del(option);
     submit_settings(connection);

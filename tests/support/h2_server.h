@@ -37,9 +37,10 @@ struct H2Options {
   bool settings_on_word = false;  // it sends nothing before send_settings()
   std::chrono::milliseconds delay{0};  // of every answer
   int goaway_after = 0;                // requests on a connection; then GOAWAY with the last of them
-  bool warn = false;     // with a GOAWAY(2^31-1) first; the second comes when the client has answered a PING
-  int refuse_every = 0;  // every so many-th stream gets REFUSED_STREAM
-  int calm_after = 0;    // PINGs without a request between them; then GOAWAY(ENHANCE_YOUR_CALM)
+  bool warn = false;         // with a GOAWAY(2^31-1) first; the second comes when the client has answered a PING
+  int refuse_every = 0;      // every so many-th stream gets REFUSED_STREAM
+  bool lets_cancel = false;  // as often as anyone likes: nghttp2 ends a connection after a thousand in a row
+  int calm_after = 0;        // PINGs without a request between them; then GOAWAY(ENHANCE_YOUR_CALM)
 };
 
 struct H2Request {
