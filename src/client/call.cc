@@ -21,11 +21,12 @@ TimePoint time_here() {
 
 Call::Call(std::shared_ptr<TransportImpl> transport, Request&& request, Kind kind)
     : transport_(std::move(transport)),
-      request_(std::move(request)),
       kind_(kind),
+      traced_(request.tracer() != nullptr),
+      response_(*result_),
       started_(time_here()),
       result_(std::in_place),
-      response_(*result_) {}
+      request_(std::move(request)) {}
 
 Call::~Call() = default;
 

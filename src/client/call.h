@@ -104,7 +104,7 @@ class Call final : public pool::Waiter,
   const PoolLimits& pool_limits() const { return *Waiter::limits; }
   TransportImpl& transport() { return *transport_; }
   void trace(TraceEvent::Kind kind, std::string detail);
-  bool traced() const { return request_.tracer() != nullptr; }
+  bool traced() const { return traced_; }
 
   // net::Timer: the time in the queue is up.
   void on_timer() override;
@@ -147,7 +147,9 @@ class Call final : public pool::Waiter,
   net::Loop& home() { return *home_.load(std::memory_order_relaxed); }
 
   std::shared_ptr<TransportImpl> transport_;
-  Request request_;
+
+  // What a response on its way needs stands together: of hundreds of calls under way, each line that is touched must be
+  // fetched again.
   Kind kind_;
   bool blocking_ = false;
   bool starting_ = false;  // inside the caller's start(): callbacks must wait
@@ -166,29 +168,29 @@ class Call final : public pool::Waiter,
   bool wants_close_ = false;
   bool idempotent_ = false;
   bool accepts_codings_ = false;  // by our own Accept-Encoding
-
-  std::shared_ptr<const Target> target_;      // where it goes
-  pool::Route* route_ = nullptr;              // target_'s
-  std::shared_ptr<pool::Route> http1_route_;  // instead of target_'s
-  pool::Pool* pool_ = nullptr;                // transport_'s
+  bool traced_ = false;
+  int retries_ = 0;
   Carrier* carrier_ = nullptr;
-  PooledConnection* granted_ = nullptr;    // blocking: by the pool, for the waiting thread
-  std::atomic<net::Loop*> home_{nullptr};  // whose thread may touch this call, unless it is blocking
-  std::shared_ptr<Call> self_;             // while a callback is owed
-  Attempt attempt_;
-
+  std::atomic<net::Loop*> home_{nullptr};   // whose thread may touch this call, unless it is blocking
+  std::unique_ptr<BodyDecoding> decoding_;  // of a body that is coded
+  Response& response_;                      // in result_
   TimePoint started_{};
   TimePoint total_deadline_ = never;
   std::size_t body_limit_ = 0;
   std::uint64_t announced_ = 0;  // the body's length by the head
-  int retries_ = 0;
-
-  Result<Response> result_;  // its response grows while it comes
-  Response& response_;       // in result_
+  std::shared_ptr<Call> self_;   // while a callback is owed
   std::unique_ptr<Error> error_;
+  Result<Response> result_;  // its response grows while it comes
+
+  Request request_;
+  std::shared_ptr<const Target> target_;      // where it goes
+  pool::Route* route_ = nullptr;              // target_'s
+  std::shared_ptr<pool::Route> http1_route_;  // instead of target_'s
+  pool::Pool* pool_ = nullptr;                // transport_'s
+  PooledConnection* granted_ = nullptr;       // blocking: by the pool, for the waiting thread
+  Attempt attempt_;
   std::span<char> into_;
   std::size_t read_bytes_ = 0;
-  std::unique_ptr<BodyDecoding> decoding_;  // of a body that is coded
   std::shared_ptr<SourceEvent> source_event_;
   std::atomic<std::uint32_t> wake_{0};  // what a blocked thread waits for: `signal_waiting` until then
 

@@ -63,17 +63,11 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
 
   Http2Connection& connection_;
   Call* call_ = nullptr;
-  std::string held_;  // received and not asked for yet; bounded by the stream's window
-  std::size_t held_taken_ = 0;
-  Headers trailers_;          // of the response
-  Headers request_trailers_;  // while they are copied
-  std::size_t body_offset_ = 0;
-  std::uint64_t source_left_ = 0;  // of a body source that told its length
   TimePoint deadline_ = never;
   ErrorCode deadline_code_ = ErrorCode::timeout_total;
-  std::uint64_t exchange_ = 0;  // counts the calls that this object has carried
   bool counted_length_ = false;
   bool reused_ = false;
+  bool to_head_ = false;    // the response to HEAD has no body
   bool started_ = false;    // any byte of the response came
   bool has_head_ = false;   // its final head came
   bool ended_ = false;      // all of the response came
@@ -84,6 +78,13 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   bool slot_kept_ = false;  // the lease ends when the peer knows
   bool all_sent_ = false;
   bool awaiting_continue_ = false;
+  std::string held_;  // received and not asked for yet; bounded by the stream's window
+  std::size_t held_taken_ = 0;
+  Headers trailers_;          // of the response
+  Headers request_trailers_;  // while they are copied
+  std::size_t body_offset_ = 0;
+  std::uint64_t source_left_ = 0;  // of a body source that told its length
+  std::uint64_t exchange_ = 0;     // counts the calls that this object has carried
 };
 
 }  // namespace trunkline
