@@ -44,18 +44,18 @@ void Call::trace(TraceEvent::Kind kind, std::string detail) {
 
 // --- with a callback
 
-void Call::start(Callback<void(Result<Response>)>&& done) {
+void Call::start(std::shared_ptr<Call> self, Callback<void(Result<Response>)>&& done) {
   done_whole_ = std::move(done);
-  launch();
+  launch(std::move(self));
 }
 
-void Call::start_stream(Callback<void(Result<ResponseStream>)>&& done) {
+void Call::start_stream(std::shared_ptr<Call> self, Callback<void(Result<ResponseStream>)>&& done) {
   stream_callbacks().opened = std::move(done);
-  launch();
+  launch(std::move(self));
 }
 
-void Call::launch() {
-  self_ = shared_from_this();
+void Call::launch(std::shared_ptr<Call> self) {
+  self_ = std::move(self);
   transport_->call_started();
   counted_ = true;
   net::Loop* loop = net::Loop::current();

@@ -45,9 +45,9 @@ class Call final : public pool::Waiter,
   // Blocking: runs on this thread until the response (whole) or its head (stream) is there.
   Result<Response> run_whole();
   Result<ResponseStream> run_stream();
-  // With a callback; from any thread.
-  void start(Callback<void(Result<Response>)>&& done);
-  void start_stream(Callback<void(Result<ResponseStream>)>&& done);
+  // With a callback; from any thread. `self` is this.
+  void start(std::shared_ptr<Call> self, Callback<void(Result<Response>)>&& done);
+  void start_stream(std::shared_ptr<Call> self, Callback<void(Result<ResponseStream>)>&& done);
 
   // Of an open stream.
   Result<std::size_t> read(std::span<char> into);
@@ -121,7 +121,7 @@ class Call final : public pool::Waiter,
   bool http1_asked() const;
   bool use_http1();
   bool may_repeat_after(const Error& error);
-  void launch();
+  void launch(std::shared_ptr<Call> self);
   pool::Route::Outcome acquire(TimePoint now, pool::Entry*& entry);
   void attempt_on_loop();
   void begin_on(PooledConnection& connection);

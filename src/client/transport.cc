@@ -147,14 +147,18 @@ Result<ResponseStream> TransportImpl::open(Request&& request) {
 
 CallHandle TransportImpl::start(Request&& request, Callback<void(Result<Response>)>&& done) {
   auto call = std::allocate_shared<Call>(Recycled<Call>(), living(), std::move(request), Call::Kind::whole);
-  call->start(std::move(done));
-  return CallHandle(call);
+  CallHandle handle(call);
+  Call& started = *call;
+  started.start(std::move(call), std::move(done));
+  return handle;
 }
 
 CallHandle TransportImpl::start_open(Request&& request, Callback<void(Result<ResponseStream>)>&& done) {
   auto call = std::allocate_shared<Call>(Recycled<Call>(), living(), std::move(request), Call::Kind::stream);
-  call->start_stream(std::move(done));
-  return CallHandle(call);
+  CallHandle handle(call);
+  Call& started = *call;
+  started.start_stream(std::move(call), std::move(done));
+  return handle;
 }
 
 // --- routes
