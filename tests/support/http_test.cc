@@ -7,10 +7,14 @@
 
 namespace trunkline::test {
 
-bool full_run() {
+namespace {
+
+bool full_wanted() {
   static const char* const wanted = std::getenv("TRUNKLINE_FULL");
   return wanted != nullptr && *wanted != '\0' && *wanted != '0';
 }
+
+}  // namespace
 
 bool sanitized() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -26,7 +30,9 @@ bool sanitized() {
 #endif
 }
 
-int scaled(int usual, int under_sanitizers) { return sanitized() && !full_run() ? under_sanitizers : usual; }
+bool full_run() { return full_wanted() && !sanitized(); }
+
+int scaled(int usual, int under_sanitizers) { return sanitized() && !full_wanted() ? under_sanitizers : usual; }
 
 bool eventually(const std::function<bool()>& holds) {
   const auto deadline = std::chrono::steady_clock::now() + seconds(30);
