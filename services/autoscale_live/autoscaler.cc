@@ -140,7 +140,8 @@ void Autoscaler::make_groups() {
   // Subscribers first, or they would miss a cycle.
   for (const Duration interval : wanted) {
     Group& group = groups_[interval];
-    const bool is_new = std::ranges::find(collectors_, group.collector) == collectors_.end();
+    const auto known = collectors_.find(interval);
+    const bool is_new = known == collectors_.end() || known->second != group.collector;
     if (is_new) [[maybe_unused]]
       const Result<void> started = group.collector->start();
   }
@@ -150,7 +151,7 @@ void Autoscaler::make_groups() {
   }
   const std::lock_guard lock(mutex_);
   collectors_.clear();
-  for (const auto& [interval, group] : groups_) collectors_.push_back(group.collector);
+  for (const auto& [interval, group] : groups_) collectors_[interval] = group.collector;
 }
 
 void Autoscaler::subscribe(Member& member) {
