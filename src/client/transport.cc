@@ -388,6 +388,13 @@ std::vector<std::string> TransportImpl::used_of(const std::unordered_set<std::st
   return used;
 }
 
+bool TransportImpl::warm(const std::string& url) {
+  const std::shared_ptr<TransportImpl> self = living();
+  if (self->unusable_ || self->closed()) return false;
+  const Result<std::shared_ptr<const Target>> target = self->target_of(url);
+  return target && self->pool_->dial_ahead(*(*target)->route, options_.limits, options_.timeouts, Clock::now());
+}
+
 void TransportImpl::invalidate(const std::string& host) {
   if (!pool_) return;
   net::invalidate(host);

@@ -57,6 +57,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   const Options& options() const override { return options_; }
   const std::string& fingerprint() const override { return identity_.handle; }
   Stats stats() const override;
+  bool warm(const std::string& url) override;
   void invalidate(const std::string& host) override;
   bool drain(Duration limit) override;
 
