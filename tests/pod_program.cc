@@ -1,6 +1,6 @@
-// A pod that costs next to nothing, for tests with many: pod_program PORT FOLDER. It answers /metrics with the gauge `load`,
-// which is what stands in FOLDER/load-PORT, or else in FOLDER/load, and whatever else is asked with 200. One thread that
-// waits; it ends at SIGTERM, as nobody asked otherwise.
+// A pod that costs next to nothing, for tests with many: pod_program PORT FOLDER. It answers /metrics with the gauge
+// `load`, which is what stands in FOLDER/load-PORT, or else in FOLDER/load, and whatever else is asked with 200. One
+// thread that waits; SIGTERM ends it.
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
