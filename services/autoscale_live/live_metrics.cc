@@ -84,6 +84,17 @@ void write_conditions(ExpositionWriter& writer, const std::vector<FleetNow>& fle
   }
 }
 
+void write_targets(ExpositionWriter& writer, const std::vector<FleetNow>& fleets) {
+  writer.family("trunkline_autoscale_target_desired_replicas", Type::gauge,
+                "How the last decision splits its total over several targets or roles.");
+  for (const FleetNow& fleet : fleets) {
+    if (!fleet.status.last) continue;
+    for (const TargetReplicas& target : fleet.status.last->decision.targets) {
+      writer.sample({{"fleet", fleet.status.name}, {"target", target.target}}, target.replicas);
+    }
+  }
+}
+
 void write_decisions(ExpositionWriter& writer, const std::vector<FleetNow>& fleets, TimePoint now) {
   writer.family("trunkline_autoscale_decisions_total", Type::counter, "Decisions, by what they did.");
   for (const FleetNow& fleet : fleets) {
@@ -175,6 +186,7 @@ void Autoscaler::write_metrics(ExpositionWriter& writer) const {
   if (fleets.empty()) return;
   write_replicas(writer, fleets);
   write_pods(writer, fleets);
+  write_targets(writer, fleets);
   write_conditions(writer, fleets);
   write_decisions(writer, fleets, time_.now());
   write_inputs(writer, fleets);
