@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 #include "base/recycled.h"
 #include "base/text.h"
@@ -24,22 +22,6 @@ constexpr std::size_t most_routes_in_stats = 100;
 bool has_own_material(const TlsOptions& tls) {
   return !tls.ca_file.empty() || !tls.ca_directory.empty() || !tls.ca_pem.empty() || !tls.certificate_file.empty() ||
          !tls.certificate_pem.empty();
-}
-
-// For a cache: whoever makes texts collide makes them be parsed again, no more.
-std::size_t quick_hash(std::string_view text) {
-  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
-  std::uint64_t hash = text.size();
-  const auto mix = [&hash](std::uint64_t word) { hash = (std::rotl(hash, 5) ^ word) * odd; };
-  std::uint64_t word = 0;
-  if (text.size() < sizeof word) return 0;  // no URL that can be used is so short
-  for (std::size_t at = 0; at + sizeof word < text.size(); at += sizeof word) {
-    std::memcpy(&word, text.data() + at, sizeof word);
-    mix(word);
-  }
-  std::memcpy(&word, text.data() + text.size() - sizeof word, sizeof word);
-  mix(word);
-  return hash >> 32;
 }
 
 bool websocket_in_clear(const Url& url) { return url.scheme() == "ws"; }
@@ -158,38 +140,6 @@ CallHandle TransportImpl::start_open(Request&& request, Callback<void(Result<Res
 }
 
 // --- routes
-
-Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string& url) {
-  constexpr std::size_t slots = 1024;
-  const std::size_t slot = quick_hash(url) % slots;
-  {
-    std::lock_guard lock(mutex_);
-    if (targets_.empty()) targets_.resize(slots);
-    if (const auto& known = targets_[slot]; known && known->text == url) return known;
-  }
-  Result<Url> parsed = Url::parse(url);
-  if (!parsed) return std::move(parsed).error();
-  auto target = std::make_shared<Target>();
-  target->text = url;
-  target->url = std::move(*parsed);
-  Result<std::shared_ptr<pool::Route>> route = route_for(target->url, false);
-  if (!route) return std::move(route).error();
-  target->route = std::move(*route);
-  target->websocket = target->url.scheme().starts_with("ws");
-  target->may_be_http2 = protocol_for(target->url) != Protocol::http1;
-  const auto& destination = static_cast<const Destination&>(*target->route->attachment);
-  if (destination.target->proxy && !destination.target->tunnel) {
-    target->request_target = "http://" + std::string(target->url.authority());
-    target->extra_head = destination.proxy_authorization_line;
-  }
-  target->request_target += target->url.target();
-  if (auto sound = http1::check_target(target->request_target); !sound) return sound.error();
-  target->usual_start = http1::usual_start(target->request_target, target->url.authority(), options_.user_agent,
-                                           options_.decompress ? accepted_codings : std::string_view());
-  std::lock_guard lock(mutex_);
-  targets_[slot] = target;
-  return std::shared_ptr<const Target>(std::move(target));
-}
 
 // What the options mean for this URL. In clear nothing can be chosen by ALPN: it is HTTP/1.1 unless agreed otherwise.
 Protocol TransportImpl::protocol_for(const Url& url) const {

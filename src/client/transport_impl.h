@@ -80,6 +80,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
 
  private:
   void call_ended();
+  void make_room_for_targets();
   Result<std::shared_ptr<pool::Route>> route_for(const Url& url, bool http1_only);
   Protocol protocol_for(const Url& url) const;
   std::shared_ptr<const net::DialProxy> dial_proxy() const;
