@@ -1,5 +1,6 @@
 // One policy over several kinds of processes: a dear and a cheap one, or the roles of one service. The policy decides
-// the total and how it is split; each part is a fleet of processes of its own, and all their pods are one to the policy.
+// the total and how it is split; each part is a fleet of processes of its own, and all their pods are one to the
+// policy.
 #pragma once
 
 #include <map>

@@ -164,8 +164,9 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url, bo
   const std::string key = origin + route_suffix(url, http1_only);
   std::lock_guard lock(mutex_);
   if (auto found = routes_.find(key); found != routes_.end()) return found->second;
-  // A program that talks to ever new hosts must not grow for ever.
-  if (routes_.size() >= 4096) {
+  // A program that talks to ever new hosts must not grow for ever; but one that talks to thousands must not go through
+  // all of them for each new one.
+  if (routes_.size() >= sweep_at_) {
     targets_.assign(targets_.size(), nullptr);
     std::erase_if(routes_, [](const auto& item) {
       std::lock_guard route_lock(item.second->mutex);
@@ -173,6 +174,7 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url, bo
       static_cast<Destination&>(*item.second->attachment).transports.fetch_sub(1);
       return true;
     });
+    sweep_at_ = std::max<std::size_t>(4096, 2 * routes_.size());
   }
   Result<std::shared_ptr<pool::Route>> route = add_route(url, origin, http1_only);
   if (route) {
