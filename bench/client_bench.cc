@@ -8,8 +8,8 @@
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
 // (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; DECOMPRESS=1: coded bodies are asked for; UNREAD=url:
 // a response from there stays open and unread beside the requests; APART=n: callback's requests go over n transports in
-// turn, so that with OPEN=1 there are exactly n connections; DEFAULTS=1 leaves the limits at the library's own; STATS=1
-// prints the counters on stderr.
+// turn, so that with OPEN=1 there are exactly n connections; TARGETS=n as in measure.h; DEFAULTS=1 leaves the limits at
+// the library's own; STATS=1 prints the counters on stderr.
 #include <malloc.h>
 
 #include <atomic>
@@ -37,7 +37,8 @@ using trunkline::Transport;
 
 // Read from the environment once; `options` builds from it what a caller would build: strings, limits, no handles.
 struct Settings {
-  std::string url, body, ca, certificate, key;
+  std::vector<std::string> urls;
+  std::string body, ca, certificate, key;
   bool keep_defaults = false;
   bool fresh_connections = false;
   bool h2c = false;
@@ -46,7 +47,7 @@ struct Settings {
   std::chrono::milliseconds idle{0};
 
   explicit Settings(const Arguments& arguments)
-      : url(arguments.url),
+      : urls(bench::target_urls(arguments.url)),
         body(bench::request_body()),
         ca(bench::setting("CA")),
         certificate(bench::setting("CERT")),
@@ -67,12 +68,15 @@ struct Settings {
     if (idle.count() > 0) options.limits.idle_timeout = idle;
     if (keep_defaults) return options;
     options.limits.open_per_host = options.limits.idle_per_host = open;
-    options.limits.idle_total = std::max(options.limits.idle_total, open);
+    const int kept =
+        urls.size() > 1 ? static_cast<int>(urls.size()) : open;  // a connection for each target, or all of one
+    options.limits.idle_total = std::max(options.limits.idle_total, kept);
     options.limits.queue_per_host = std::max(options.limits.queue_per_host, open);
     options.limits.requests_per_connection = 0;  // the peers have no such limit either, and dials are compared
     return options;
   }
-  Request request() const {
+  Request request(long number) const {
+    const std::string& url = urls[static_cast<std::size_t>(number) % urls.size()];
     Request request = body.empty() ? trunkline::get(url) : trunkline::post(url, body);
     request.fresh_connection(fresh_connections);
     return request;
@@ -99,7 +103,7 @@ long run_blocking(const Settings& settings, long concurrency, Samples& samples, 
       for (long request; (request = next.fetch_add(1, std::memory_order_relaxed)) < samples.total();) {
         const auto started = Clock::now();
         decltype(auto) client = client_for_request();
-        if (!is_good(client.send(settings.request()))) ++errors;
+        if (!is_good(client.send(settings.request(request)))) ++errors;
         samples.set(request, started);
       }
     });
@@ -127,7 +131,7 @@ class Chains {
     const long request = next_.fetch_add(1, std::memory_order_relaxed);
     if (request >= samples_.total()) return;
     decltype(auto) client = client_for_request_();
-    client.start(settings_.request(), [this, request, started = Clock::now()](const Result<Response>& result) {
+    client.start(settings_.request(request), [this, request, started = Clock::now()](const Result<Response>& result) {
       if (!is_good(result)) errors_.fetch_add(1, std::memory_order_relaxed);
       samples_.set(request, started);
       start_next();

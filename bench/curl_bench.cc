@@ -6,9 +6,9 @@
 //   easy-session  the same, but only TLS sessions are shared
 //   multi         one thread, curl_multi_socket_action on epoll
 //   idle          TOTAL idle connections, and the memory they take
-// Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; STREAMS=n: HTTP/2 over TLS where the server speaks it, with at
-// most n streams on a connection. (Not in clear: Debian 12's libcurl, 7.88, fails when it uses such a connection
-// again.)
+// Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; TARGETS=n (multi only) as in measure.h; STREAMS=n: HTTP/2 over
+// TLS where the server speaks it, with at most n streams on a connection. (Not in clear: Debian 12's libcurl, 7.88,
+// fails when it uses such a connection again.)
 #include <curl/curl.h>
 #include <malloc.h>
 #include <sys/epoll.h>
@@ -27,6 +27,7 @@ using bench::Samples;
 
 struct Settings {
   std::string url;
+  std::vector<std::string> urls = bench::target_urls(url);
   std::string body = bench::request_body();
   std::string ca = bench::setting("CA"), certificate = bench::setting("CERT"), key = bench::setting("KEY");
   long streams = bench::setting("STREAMS", 0);
@@ -39,7 +40,7 @@ std::size_t take(char* bytes, std::size_t size, std::size_t count, void* into) {
 
 CURL* make_handle(const Settings& settings, std::string& response) {
   CURL* handle = curl_easy_init();
-  curl_easy_setopt(handle, CURLOPT_URL, settings.url.c_str());
+  curl_easy_setopt(handle, CURLOPT_URL, settings.urls.front().c_str());
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &response);
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
@@ -118,7 +119,7 @@ long run_easy(std::vector<std::unique_ptr<Caller>>& callers, Samples& samples) {
 
 class Multi {
  public:
-  Multi(const Settings& settings, long concurrency, long connections) : multi_(curl_multi_init()) {
+  Multi(const Settings& settings, long concurrency, long connections) : settings_(settings), multi_(curl_multi_init()) {
     curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
     curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -141,6 +142,10 @@ class Multi {
       if (started == samples.total()) return;
       exchange.request = started++;
       exchange.response.clear();
+      if (const auto& urls = settings_.urls; urls.size() > 1) {
+        const std::string& url = urls[static_cast<std::size_t>(exchange.request) % urls.size()];
+        curl_easy_setopt(exchange.handle, CURLOPT_URL, url.c_str());
+      }
       exchange.started = Clock::now();
       curl_multi_add_handle(multi_, exchange.handle);
     };
@@ -209,6 +214,7 @@ class Multi {
     curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running_);
   }
 
+  const Settings& settings_;
   CURLM* multi_;
   int epoll_ = epoll_create1(0);
   int running_ = 0;
@@ -231,7 +237,9 @@ void measure_easy(const Settings& settings, const Arguments& arguments) {
 void measure_multi(const Settings& settings, const Arguments& arguments) {
   std::unique_ptr<Multi> multi;
   bench::measure(arguments.total, [&](Samples& samples) {
-    if (!multi) multi = std::make_unique<Multi>(settings, arguments.concurrency, arguments.concurrency + 8);
+    if (!multi)
+      multi = std::make_unique<Multi>(settings, arguments.concurrency,
+                                      arguments.concurrency + static_cast<long>(settings.urls.size()) + 8);
     return multi->run(samples);
   });
   bench::hold();

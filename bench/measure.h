@@ -41,6 +41,21 @@ inline long setting(const char* name, long otherwise) {
 // BODY=n: POST that many bytes instead of GET.
 inline std::string request_body() { return std::string(static_cast<std::size_t>(setting("BODY", 0)), 'x'); }
 
+// TARGETS=n: requests go in turn to n addresses of 127.0.0.0/8 instead of to 127.0.0.1, each of which is a host of its
+// own to a client. Without it, the one URL.
+inline std::vector<std::string> target_urls(const std::string& url) {
+  const long targets = setting("TARGETS", 0);
+  if (targets == 0) return {url};
+  const std::string one = "127.0.0.1";
+  const std::size_t at = url.find(one);
+  std::vector<std::string> urls;
+  for (long i = 0; i < targets; ++i) {
+    const std::string address = "127.1." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250);
+    urls.push_back(std::string(url).replace(at, one.size(), address));
+  }
+  return urls;
+}
+
 using Clock = std::chrono::steady_clock;
 
 // Latencies by the number of the request, so that threads share no place, and the errors among them.
@@ -77,9 +92,12 @@ inline Cpu cpu_of_this_process() {
   return {seconds(usage.ru_utime), seconds(usage.ru_stime), usage.ru_maxrss};
 }
 
-// PHASE(samples) runs samples.total() requests and returns how many failed. WARM=n: n requests before the clock starts.
+// PHASE(samples) runs samples.total() requests and returns how many failed. WARM=n: n requests before the clock starts;
+// what they took is told apart, as the cold start.
 template <class Phase>
 void measure(long total, Phase&& phase) {
+  const Cpu begun = cpu_of_this_process();
+  const auto begin = Clock::now();
   if (const long warm = setting("WARM", 0); warm > 0) {
     Samples dropped(warm);
     phase(dropped);
@@ -91,9 +109,11 @@ void measure(long total, Phase&& phase) {
   const double wall = std::chrono::duration<double>(Clock::now() - start).count();
   const Cpu after = cpu_of_this_process();
   std::printf(
-      "{\"wall\":%.6f,\"ut\":%.6f,\"st\":%.6f,\"err\":%ld,\"n\":%ld,\"p50\":%.1f,\"p99\":%.1f,\"rss_kb\":%ld}\n", wall,
-      after.user - before.user, after.system - before.system, errors, total, samples.quantile(.5),
-      samples.quantile(.99), after.peak_rss_kb);
+      "{\"wall\":%.6f,\"ut\":%.6f,\"st\":%.6f,\"err\":%ld,\"n\":%ld,\"p50\":%.1f,\"p99\":%.1f,\"rss_kb\":%ld,"
+      "\"cold_wall\":%.6f,\"cold_cpu\":%.6f}\n",
+      wall, after.user - before.user, after.system - before.system, errors, total, samples.quantile(.5),
+      samples.quantile(.99), after.peak_rss_kb, std::chrono::duration<double>(start - begin).count(),
+      before.user + before.system - begun.user - begun.system);
   std::fflush(stdout);
 }
 

@@ -11,6 +11,7 @@ import time
 
 import server
 from echo import EchoServer
+from fleet import Fleet
 from nghttpd import Nghttpd
 
 STATES = {1: "open", 2: "opening", 3: "opening", 4: "closing", 5: "closing", 6: "time_wait", 8: "half_closed",
@@ -119,6 +120,8 @@ def measure(run, peer, log):
     others = machine_busy_seconds() - busy - result["server_seconds"] - result.pop("client_seconds", 0)
     result["other_cores"] = round(max(0, others) / max(time.monotonic() - began, 0.01), 3)
     result["dials"] = peer.accepted() - accepted
+    if "TARGETS" in run["environment"]:
+        result["targets"] = int(run["environment"]["TARGETS"])
     end(client)
     if client.returncode and "failure" not in result:
         result["failure"] = f"the client ended with {client.returncode} after its result"
@@ -126,6 +129,8 @@ def measure(run, peer, log):
 
 
 def server_of(run):
+    if run["port"] == server.FLEET:
+        return Fleet(run["port"], int(run["environment"]["BODY_BYTES"]), cpu=1)
     if run["port"] == server.ECHO:
         return EchoServer(run["port"], cpu=1)
     return Nghttpd(run["port"], run["streams"], cpu=1) if run["streams"] else server.Server(cpu=1)

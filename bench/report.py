@@ -15,6 +15,7 @@ RESULTS = server.WORK / "results"
 PAGE = server.ROOT / "docs" / "BENCHMARKS.md"
 BEGIN, END = "<!-- results: written by script/bench --write -->", "<!-- end of results -->"
 WORDS = {"cpu": "CPU per request", "rate": "requests/s", "dials": "dials", "open": "open sockets", "kilobytes": "KB per connection",
+         "warm_dials": "dials of warm cycles", "cold_ms": "ms of the first cycle", "cold_cpu": "CPU per scrape of the first cycle",
          "time_wait": "sockets in TIME_WAIT", "open_last": "open sockets at the end", "p99": "p99", "rss": "peak RSS in MB"}
 
 
@@ -31,6 +32,9 @@ def metrics_of(result):
     metrics |= {name: result[name] for name in ("p50", "p99") if name in result}
     if "rss_kb" in result:
         metrics["rss"] = result["rss_kb"] / 1024
+    if "targets" in result:
+        metrics |= {"cold_ms": result["cold_wall"] * 1e3, "cold_cpu": result["cold_cpu"] * 1e6 / result["targets"],
+                    "warm_dials": max(0, result["dials"] - result["targets"])}
     if result["handshakes"]:
         metrics["handshakes"], metrics["resumed"] = result["handshakes"], result["resumed"]
     if "sockets" in result:
@@ -135,6 +139,20 @@ def sockets_table(measured):
     return table(columns, rows)
 
 
+def scrape_table(measured):
+    columns = ["client", "CPU µs/scrape, warm", "trunkline ÷ it", "dials, warm", "first cycle ms", "CPU µs/scrape, first cycle",
+               "server CPU µs", "p50 µs", "p99 µs", "errors", "peak RSS MB", "rounds"]
+    ours = next(iter(measured.rounds))
+    rows = []
+    for who, rounds in measured.rounds.items():
+        def median(metric, who=who, **options):
+            return middle(measured.values(who, metric), **options)
+        rows.append([who[1], median("cpu", spread=True), ratio(measured.ratios(ours, who, "cpu")), median("warm_dials"),
+                     median("cold_ms"), median("cold_cpu"), median("server"), median("p50"), median("p99"), median("err"),
+                     median("rss"), str(len(rounds))])
+    return table(columns, rows)
+
+
 def memory_table(measured):
     columns = ["client", "KB per idle connection", "after malloc_trim", "idle connections", "dials", "errors", "rounds"]
     rows = [[who[1], *(middle(measured.values(who, metric), spread=metric == "kilobytes")
@@ -198,7 +216,7 @@ def section(path):
     if workload.shape == "requests":
         lines += [requests_table(measured, workload, c) for c in sorted({c for c, _ in measured.rounds})]
     else:
-        lines.append({"sockets": sockets_table, "memory": memory_table}[workload.shape](measured))
+        lines.append({"sockets": sockets_table, "memory": memory_table, "scrape": scrape_table}[workload.shape](measured))
     return "\n".join([*lines, targets_table(measured, workload)])
 
 

@@ -1,13 +1,10 @@
-// The collector against a fleet on loopback: scrape_bench collect TARGETS CYCLES INTERVAL_MS, or scrape_bench serve
-// PORT to let another client scrape the same fleet. The fleet is one process (a child of ours, whose CPU does not
-// count) on all of 127.0.0.0/8: each address is a target with a body of 20 KB.
-//
-// One JSON line: CPU of this process per warm scrape, dials of the warm cycles, latency, memory.
+// The collector under the bench's command line, and the fleet that all clients scrape: scrape_bench serve PORT [BYTES]
+// answers on all of 127.0.0.0/8, where each address is a target. scrape_bench collect URL CONCURRENCY TOTAL scrapes
+// TARGETS of them (see measure.h) every INTERVAL_MS and parses what comes: it is told apart which cycle was the first.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,12 +12,12 @@
 #include <algorithm>
 #include <array>
 #include <condition_variable>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "measure.h"
@@ -31,11 +28,11 @@ namespace {
 using namespace trunkline;
 
 // As vLLM's: mostly histograms, of which a scaler wants a gauge or two.
-std::string body_of_20_kb() {
+std::string body_of(std::size_t bytes) {
   std::string body =
       "# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{model_name=\"m\"} 7\n"
       "# TYPE vllm:num_requests_waiting gauge\nvllm:num_requests_waiting{model_name=\"m\"} 3\n";
-  for (int family = 0; body.size() < 20'000; ++family) {
+  for (int family = 0; body.size() < bytes; ++family) {
     const std::string name = "vllm:step_seconds_" + std::to_string(family);
     body += "# HELP " + name + " Histogram of something in seconds.\n# TYPE " + name + " histogram\n";
     for (int bucket = 0; bucket < 20; ++bucket) {
@@ -62,17 +59,9 @@ int listen_on(int port) {
   return fd;
 }
 
-int port_of(int fd) {
-  sockaddr_in address{};
-  socklen_t length = sizeof address;
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-  return ntohs(address.sin_port);
-}
-
 // Requests come whole and one at a time: any bytes that end a head are answered. Never returns.
-[[noreturn]] void serve(int listening) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const std::string body = body_of_20_kb();
+[[noreturn]] void serve(int listening, std::size_t bytes) {
+  const std::string body = body_of(bytes);
   const std::string response =
       "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nContent-Length: " + std::to_string(body.size()) +
       "\r\n\r\n" + body;
@@ -108,13 +97,10 @@ void raise_descriptors() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-std::vector<scrape::TargetPtr> fleet(int port, int count) {
+std::vector<scrape::TargetPtr> fleet(const std::string& url) {
   const auto job = std::make_shared<const scrape::Job>();
   std::vector<scrape::TargetPtr> targets;
-  for (int i = 0; i < count; ++i) {
-    const std::string host = "127.1." + std::to_string(i / 250) + "." + std::to_string(1 + i % 250);
-    targets.push_back(scrape::make_target(job, host + ":" + std::to_string(port)).value());
-  }
+  for (const std::string& one : bench::target_urls(url)) targets.push_back(scrape::make_target(job, one).value());
   return targets;
 }
 
@@ -138,67 +124,67 @@ class Cycles {
   std::vector<scrape::SnapshotPtr> snapshots_;
 };
 
-double milliseconds_at(std::vector<Duration>& durations, double quantile) {
-  if (durations.empty()) return 0;
-  const auto at = durations.begin() + static_cast<long>(quantile * static_cast<double>(durations.size() - 1));
-  std::nth_element(durations.begin(), at, durations.end());
-  return std::chrono::duration<double, std::milli>(*at).count();
-}
+// Latencies and what failed, over all warm cycles.
+struct Warm {
+  std::vector<float> microseconds;
+  std::size_t failed = 0;
+  std::size_t dials = 0;
 
-int collect(int port, int targets, std::size_t cycles, Duration interval) {
+  void add(const scrape::Snapshot& snapshot) {
+    failed += snapshot.targets.size() - snapshot.totals.fresh;
+    dials += snapshot.totals.dials;
+    for (const scrape::TargetSnapshot& one : snapshot.targets) {
+      microseconds.push_back(std::chrono::duration<float, std::micro>(one.report.duration).count());
+    }
+  }
+  double at(double quantile) {
+    const auto place =
+        microseconds.begin() + static_cast<long>(quantile * static_cast<double>(microseconds.size() - 1));
+    std::nth_element(microseconds.begin(), place, microseconds.end());
+    return *place;
+  }
+};
+
+void collect(const bench::Arguments& arguments) {
   scrape::CollectorSettings settings;
-  settings.schedule = scrape::settings_for(interval);
+  settings.schedule = scrape::settings_for(std::chrono::milliseconds(bench::setting("INTERVAL_MS", 15000)));
+  settings.schedule.concurrency = static_cast<std::size_t>(arguments.concurrency);
   settings.aligned = false;
-  scrape::Collector collector(settings, {std::make_shared<scrape::StaticSource>(fleet(port, targets))});
+  const std::vector<scrape::TargetPtr> targets = fleet(arguments.url);
+  const std::size_t cycles = std::max<std::size_t>(1, static_cast<std::size_t>(arguments.total) / targets.size());
+  scrape::Collector collector(settings, {std::make_shared<scrape::StaticSource>(targets)});
   Cycles snapshots;
   collector.subscribe({.names = {"vllm:num_requests_running", "vllm:num_requests_waiting"}},
                       [&](const scrape::SnapshotPtr& snapshot) { snapshots.put(snapshot); });
-  if (!collector.start()) return 1;
-  const scrape::SnapshotPtr cold = snapshots.wait_for(0);
-  const bench::Cpu cold_cpu = bench::cpu_of_this_process();
-  std::vector<Duration> durations;
-  std::size_t missing = 0;
-  std::size_t dials = 0;
-  for (std::size_t cycle = 1; cycle <= cycles; ++cycle) {
-    const scrape::SnapshotPtr snapshot = snapshots.wait_for(cycle);
-    missing += snapshot->totals.missing;
-    dials += snapshot->totals.dials;
-    for (const scrape::TargetSnapshot& one : snapshot->targets) durations.push_back(one.report.duration);
-  }
-  const bench::Cpu cpu = bench::cpu_of_this_process();
-  collector.stop();
-  const double scrapes = static_cast<double>(durations.size());
-  const double warm = cpu.user + cpu.system - cold_cpu.user - cold_cpu.system;
+  const bench::Cpu begun = bench::cpu_of_this_process();
+  const auto begin = bench::Clock::now();
+  if (!collector.start()) std::exit(1);
+  snapshots.wait_for(0);
+  const bench::Cpu before = bench::cpu_of_this_process();
+  const auto start = bench::Clock::now();
+  Warm warm;
+  for (std::size_t cycle = 1; cycle <= cycles; ++cycle) warm.add(*snapshots.wait_for(cycle));
+  const bench::Cpu after = bench::cpu_of_this_process();
+  const auto end = bench::Clock::now();
+  const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
   std::printf(
-      "{\"targets\":%d,\"cycles\":%zu,\"cold_dials\":%zu,\"cold_missing\":%zu,\"cold_cpu_us_per_scrape\":%.2f,"
-      "\"warm_dials\":%zu,\"warm_missing\":%zu,\"cpu_us_per_scrape\":%.2f,\"cpu_ms_per_cycle\":%.2f,"
-      "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"peak_rss_mb\":%.1f}\n",
-      targets, cycles, cold->totals.dials, cold->totals.missing,
-      (cold_cpu.user + cold_cpu.system) * 1e6 / std::max(targets, 1), dials, missing,
-      scrapes > 0 ? warm * 1e6 / scrapes : 0, warm * 1e3 / static_cast<double>(std::max<std::size_t>(cycles, 1)),
-      milliseconds_at(durations, 0.5), milliseconds_at(durations, 0.99), static_cast<double>(cpu.peak_rss_kb) / 1024);
-  return missing == 0 && dials == 0 ? 0 : 1;
-}
-
-int misuse() {
-  std::fputs("usage: scrape_bench collect TARGETS CYCLES INTERVAL_MS | scrape_bench serve PORT\n", stderr);
-  return 2;
+      "{\"wall\":%.6f,\"ut\":%.6f,\"st\":%.6f,\"err\":%zu,\"n\":%zu,\"p50\":%.1f,\"p99\":%.1f,\"rss_kb\":%ld,"
+      "\"cold_wall\":%.6f,\"cold_cpu\":%.6f,\"warm_dials\":%zu}\n",
+      seconds(start, end), after.user - before.user, after.system - before.system, warm.failed,
+      warm.microseconds.size(), warm.at(0.5), warm.at(0.99), after.peak_rss_kb, seconds(begin, start),
+      before.user + before.system - begun.user - begun.system, warm.dials);
+  std::fflush(stdout);
+  bench::hold();
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  const std::string mode = count > 1 ? arguments[1] : "";
   raise_descriptors();
-  if (mode == "serve" && count == 3) serve(listen_on(std::atoi(arguments[2])));
-  if (mode != "collect" || count != 5) return misuse();
-  const int listening = listen_on(0);
-  const int port = port_of(listening);
-  const pid_t server = fork();
-  if (server == 0) serve(listening);
-  close(listening);
-  const int code = collect(port, std::atoi(arguments[2]), static_cast<std::size_t>(std::atoi(arguments[3])),
-                           std::chrono::milliseconds(std::atol(arguments[4])));
-  kill(server, SIGKILL);
-  return code;
+  if (count >= 3 && std::string_view(arguments[1]) == "serve") {
+    serve(listen_on(std::atoi(arguments[2])), count > 3 ? std::strtoul(arguments[3], nullptr, 10) : 20'000);
+  }
+  const bench::Arguments given = bench::parse_arguments(count, arguments, "collect (and: serve PORT [BYTES])");
+  if (given.mode != "collect") return 2;
+  collect(given);
 }

@@ -6,7 +6,7 @@ import pathlib
 import shutil
 
 import nghttpd
-from server import (CA, ECHO, H2C, H2_TLS, HOP, HOP_H2C, IDENTITY, MUTUAL_TLS, NGHTTPD, PLAIN, ROOT, STREAMS, TLS_PORT,
+from server import (CA, ECHO, FLEET, H2C, H2_TLS, HOP, HOP_H2C, IDENTITY, MUTUAL_TLS, NGHTTPD, PLAIN, ROOT, STREAMS, TLS_PORT,
                     URL, WORK, echo_module)
 
 RELEASE = ROOT / "build" / "release" / "bench"
@@ -15,9 +15,10 @@ PROGRAMS = {"client_bench": RELEASE / "client_bench", "floor": RELEASE / "floor"
             "wrk": shutil.which("wrk") or "wrk", "floor_http2": RELEASE / "floor_http2",
             "h2load": shutil.which("h2load") or "h2load", "websocket_bench": RELEASE / "websocket_bench",
             "floor_websocket": RELEASE / "floor_websocket", "beast_bench": RELEASE / "beast_bench",
+            "scrape_bench": RELEASE / "scrape_bench", "go_scrape": WORK / "peers" / "go_scrape",
             "ws_peer": WORK / "peers" / "node" / "ws_peer.js"}
 PORTS = {"plain": PLAIN, "tls": TLS_PORT, "mutual": MUTUAL_TLS, "h2c": H2C, "h2-tls": H2_TLS, "hop": HOP,
-         "hop-h2c": HOP_H2C, "nghttpd": NGHTTPD, "echo": ECHO}
+         "hop-h2c": HOP_H2C, "nghttpd": NGHTTPD, "echo": ECHO, "fleet": FLEET}
 TLS_SETTINGS = {"tls": CA, "h2-tls": CA, "mutual": IDENTITY}
 
 
@@ -92,7 +93,7 @@ class Workload:
     runs: list
     targets: list
     base: str = ""  # the peer that every row is divided by
-    shape: str = "requests"  # which table report.py makes: requests, sockets, or memory
+    shape: str = "requests"  # which table report.py makes: requests, sockets, memory, or scrape
     rounds: int = 5
 
 
@@ -287,6 +288,43 @@ def websocket_idle():
                      Target(1, "trunkline", "kilobytes", 0.5, "ws")], shape="memory", rounds=3)
 
 
+def scrape_of(body_bytes, words):
+    """5,000 hosts, one connection to each: a cycle asks all of them, 64 at once, and the next one begins at once. What the
+    first cycle takes is the cold start."""
+    targets, cycles = 5_000, 10
+    environment = {"TARGETS": str(targets), "WARM": str(targets), "BODY_BYTES": str(body_bytes), "OPEN": "1"}
+
+    def run(peer, program, mode):
+        return Run(peer, program, mode, 64, targets * cycles, "fleet", environment)
+    runs = [run("trunkline", "client_bench", "callback"), run("hyper", "rust_peer", "hyper"),
+            run("hyper-current", "rust_peer", "hyper-current"), run("go-tuned", "go_peer", "tuned"),
+            run("go-default", "go_peer", "default"), run("curl-multi", "curl_bench", "multi")]
+    goals = [Target(64, "trunkline", "cpu", 0.9, "hyper"), Target(64, "trunkline", "cpu", 0.5, "go-tuned"),
+             Target(64, "trunkline", "warm_dials", 0), Target(64, "trunkline", "cold_ms", 1, "hyper"),
+             Target(64, "trunkline", "cold_cpu", 1, "hyper"), Target(64, "trunkline", "rss", 1.5, "curl-multi")]
+    return Workload(f"W3: 5,000 targets scraped cycle after cycle, bodies of {words}", runs, goals, shape="scrape")
+
+
+def scrape():
+    return scrape_of(1_024, "1 KB")
+
+
+def scrape_large():
+    return scrape_of(20_000, "20 KB")
+
+
+def scrape_spread():
+    """1,000 targets, each at its own moment of 5 s. The collector parses and hands out; Go's client fetches alone."""
+    targets, cycles = 1_000, 3
+    environment = {"TARGETS": str(targets), "INTERVAL_MS": "5000", "BODY_BYTES": "20000"}
+    runs = [Run("trunkline-collector", "scrape_bench", "collect", 256, targets * cycles, "fleet", environment),
+            Run("go-spread", "go_scrape", "spread", 256, targets * cycles, "fleet", environment)]
+    return Workload("The collector: 1,000 targets spread over 5 s, bodies of 20 KB, fetched and parsed", runs,
+                    [Target(256, "trunkline-collector", "cpu", 242), Target(256, "trunkline-collector", "cpu", 1, "go-spread"),
+                     Target(256, "trunkline-collector", "warm_dials", 0)], shape="scrape", rounds=3)
+
+
 WORKLOADS = {"w1": w1, "blocking": blocking, "tls": tls, "w4": w4, "w5": w5, "idle": idle, "http2_one": http2_one,
              "http2_two": http2_two, "http2_tls": http2_tls, "hop": hop, "unread": unread,
-             "websocket_small": websocket_small, "websocket_large": websocket_large, "websocket_idle": websocket_idle}
+             "websocket_small": websocket_small, "websocket_large": websocket_large, "websocket_idle": websocket_idle,
+             "scrape": scrape, "scrape_large": scrape_large, "scrape_spread": scrape_spread}

@@ -281,7 +281,11 @@ TEST_F(AutoscaleLive, output_goes_to_logs_that_stay_small) {
 
 TEST_F(AutoscaleLive, what_it_says_of_itself_is_a_valid_page) {
   const auto autoscaler = running(settings(fleet(ten_for_each(1, 2))));
-  ASSERT_TRUE(eventually([&] { return status(*autoscaler).decisions > 0; }));
+  ASSERT_TRUE(eventually([&] {
+    const auto cycles = autoscaler->snapshots();
+    return status(*autoscaler).decisions > 0 && !cycles.empty() && cycles.front()->totals.reused == 1;
+  }));
+  const std::string collector = "collector=\"fleets-" + std::string(sanitized() ? "1.5s" : "300ms") + "\"";
   metrics::ExpositionWriter writer(metrics::Format::text);
   autoscaler->write_metrics(writer);
   const std::string page = writer.take();
@@ -289,8 +293,15 @@ TEST_F(AutoscaleLive, what_it_says_of_itself_is_a_valid_page) {
        {"trunkline_autoscale_replicas{fleet=\"web\"} 1\n", "trunkline_autoscale_max_replicas{fleet=\"web\"} 2\n",
         "trunkline_autoscale_decisions_total{fleet=\"web\",action=\"up\"}",
         "trunkline_autoscale_inputs{fleet=\"web\",metric=\"load\",state=\"fresh\"}",
-        "trunkline_autoscale_last_decision_age_seconds{fleet=\"web\"}"}) {
+        "trunkline_autoscale_last_decision_age_seconds{fleet=\"web\"}",
+        "trunkline_autoscale_pods{fleet=\"web\",state=\"ready\"} 1\n",
+        "trunkline_autoscale_panic{fleet=\"web\"} 0\n"}) {
     EXPECT_NE(page.find(line), std::string::npos) << line << page;
+  }
+  for (const std::string& sample :
+       {"trunkline_scrape_cycles_total{" + collector + "}", "trunkline_scrape_target_up{" + collector + ",job=\"web\"",
+        "trunkline_scrape_target_connection{" + collector + ",job=\"web\""}) {
+    EXPECT_NE(page.find(sample), std::string::npos) << sample << page;
   }
   folder_.write("page.txt", page);
   if (std::filesystem::exists("/usr/bin/promtool")) {

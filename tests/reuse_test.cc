@@ -48,6 +48,34 @@ TEST_F(ReuseTest, sends_the_second_request_on_the_connection_of_the_first) {
   EXPECT_EQ(log.requests[1].number, 2);
 }
 
+TEST_F(ReuseTest, opens_a_connection_ahead_of_the_request_that_will_need_it) {
+  Listener& server = serve();
+  const auto transport = make_transport();
+  EXPECT_TRUE(transport->warm(server.url("/whatever")));
+  EXPECT_FALSE(transport->warm(server.url("/another"))) << "one is on its way";
+  ASSERT_TRUE(eventually([&] { return transport->stats().pool.idle == 1; }));
+  EXPECT_FALSE(transport->warm(server.url("/whatever"))) << "one is there";
+  EXPECT_TRUE(eventually([&] { return server.log().accepts == 1; }));
+  EXPECT_TRUE(server.log().requests.empty());
+
+  const Result<Response> first = Client(transport).get(server.url("/one"));
+  ASSERT_STATUS(first, 200);
+  EXPECT_TRUE(first->connection.reused);
+  EXPECT_EQ(first->connection.requests, 1U);
+  EXPECT_EQ(first->times.connect, Duration::zero());
+  EXPECT_EQ(server.log().accepts, 1);
+  EXPECT_EQ(transport->stats().requests.completed, 1U) << "opening one is no request";
+}
+
+TEST_F(ReuseTest, what_cannot_be_opened_ahead_fails_nobody) {
+  const auto transport = make_transport();
+  EXPECT_FALSE(transport->warm("no url"));
+  EXPECT_TRUE(transport->warm("http://127.0.0.1:1/"));
+  ASSERT_TRUE(eventually([&] { return transport->stats().pool.dials_failed == 1; }));
+  EXPECT_TRUE(transport->drain(seconds(5)));
+  EXPECT_FALSE(transport->warm("http://127.0.0.1:1/")) << "it is closed";
+}
+
 // --- F1 and F2: clients that are made anew for every call
 
 struct Herd {

@@ -421,6 +421,7 @@ class RunTest(unittest.TestCase):
                                capture_output=True)
         self.assertEqual((check.returncode, check.stderr, check.stdout), (0, "", ""))
         self.assertEqual(process.metric("trunkline_autoscale_replicas"), 3)
+        self.assertGreaterEqual(process.metric('trunkline_scrape_cycles_total{collector="fleets-300ms"}'), 1)
         self.assertIn("web", self.command("status", "--url", process.address).stdout)
         explained = self.command("explain", "--url", process.address, "--last", 500).stdout
         self.assertRegex(explained, r"#\d+ \S+Z web: up, 1 -> [23]")

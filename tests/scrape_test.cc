@@ -1,5 +1,6 @@
 // The collector on connections that last: who dials, how often, and what is said where a server lets them end. The
 // servers' accepts decide.
+#include <algorithm>
 #include <deque>
 
 #include "support/scraper.h"
@@ -107,6 +108,43 @@ TEST_F(ScrapeTest, a_server_that_says_how_long_it_keeps_connections_is_taken_at_
       EXPECT_EQ(idle_trouble(target.report, snapshot->interval), scrape::IdleTrouble::server_says_shorter);
     }
   }
+}
+
+TEST_F(ScrapeTest, connections_that_a_server_lets_end_are_opened_again_just_before_the_scrape) {
+  const CountingServer& server = serve_metrics({.idle_close = milliseconds(scaled(300, 1000))});
+  scrape::Job job;
+  job.prewarm = milliseconds(scaled(100, 300));
+  std::vector<TargetPtr> targets;
+  for (int pod = 1; pod <= 4; ++pod) {
+    targets.push_back(target_at(server.url("127.0.1." + std::to_string(pod), "/metrics"), job));
+  }
+  Scraper scraper(short_cycles(milliseconds(scaled(1200, 4000))), targets);
+  scraper.start();
+  // On a machine that stands still a server may close it before it is used: in some cycle it does not.
+  ASSERT_TRUE(eventually([&] {
+    const auto snapshots = scraper.snapshots();
+    return snapshots.size() >= 2 && std::ranges::all_of(snapshots.back()->targets, [](const auto& target) {
+             return connection_text(target.report) == "warmed (peer_closed)";
+           });
+  })) << connection_text(scraper.last()->targets[0].report);
+  scraper.collector().stop();
+  const auto counters = scraper.collector().counters();
+  EXPECT_GE(counters.warmed, 4U);
+  EXPECT_GE(server.accepts(), static_cast<std::int64_t>(counters.warmed)) << "as the server has seen them";
+  for (const scrape::TargetSnapshot& target : scraper.last()->targets) {
+    EXPECT_EQ(idle_trouble(target.report, scraper.last()->interval), scrape::IdleTrouble::server_closes);
+  }
+}
+
+TEST_F(ScrapeTest, opens_nothing_ahead_where_connections_last) {
+  const CountingServer& server = serve_metrics();
+  scrape::Job job;
+  job.prewarm = milliseconds(100);
+  Scraper scraper(short_cycles(), {target_at(server.url("127.0.1.1", "/metrics"), job)});
+  const auto snapshots = scraper.run(4);
+  EXPECT_EQ(server.accepts(), 1);
+  EXPECT_EQ(scraper.collector().counters().warmed, 0U);
+  EXPECT_EQ(connection_text(snapshots.back()->targets[0].report), "reused");
 }
 
 TEST_F(ScrapeTest, keeps_every_connection_when_the_fleet_outgrows_the_pool) {

@@ -31,6 +31,11 @@ class Transport : public RoundTripper {
   virtual const std::string& fingerprint() const = 0;
   virtual Stats stats() const = 0;
 
+  // Opens a connection to where that URL leads, for a request that is known to come soon: unless one is open already or
+  // on its way. True: it dials; what becomes of that shows in the stats, and to who asks next. It never waits in line,
+  // and takes no connection's place: where a limit is reached, or dials have just failed, it does nothing.
+  virtual bool warm(const std::string& url) = 0;
+
   // Closes what is idle to that host ("" : to all) and lets what is busy finish without being reused.
   virtual void invalidate(const std::string& host = {}) = 0;
   // Requests from now on fail with `transport_closed`. Waits until those under way are done and the rest closed,

@@ -11,7 +11,19 @@ namespace {
 constexpr Duration look_again = std::chrono::seconds(1);  // at targets that tell nobody of their changes
 constexpr Duration between_saves = std::chrono::seconds(5);
 constexpr Duration as_long_as_it_takes = std::chrono::hours(24 * 366);  // the target's own limit is shorter
-constexpr std::size_t most_remembered = 1000;                           // fleets that are gone
+// Processes stay as they are, and those that start from now on are of the new settings. False: it takes another target.
+bool goes_on(ScaleTarget& running, const TargetSettings& settings) {
+  if (const auto* process = std::get_if<ProcessTargetSettings>(&settings)) {
+    auto* const same = dynamic_cast<ProcessTarget*>(&running);
+    if (same) same->change(*process);
+    return same != nullptr;
+  }
+  const auto* split = std::get_if<SplitSettings>(&settings);
+  auto* const parts = dynamic_cast<SplitTarget*>(&running);
+  return split && parts && parts->change(*split);
+}
+
+constexpr std::size_t most_remembered = 1000;  // fleets that are gone
 
 template <class T>
 void bound(std::map<std::string, T>& known) {
@@ -84,6 +96,10 @@ std::shared_ptr<ScaleTarget> Autoscaler::make_target(const FleetSettings& settin
     return std::make_shared<ProcessTarget>(settings.policy.name, *process, replicas,
                                            [inbox = inbox_] { inbox->wake(); });
   }
+  if (const auto* split = std::get_if<SplitSettings>(&settings.target)) {
+    return std::make_shared<SplitTarget>(settings.policy.name, *split, initial_split(settings.policy, replicas),
+                                         [inbox = inbox_] { inbox->wake(); });
+  }
   if (const auto* webhook = std::get_if<WebhookSettings>(&settings.target)) {
     return std::make_shared<WebhookTarget>(*webhook);
   }
@@ -114,7 +130,7 @@ void Autoscaler::adopt(const FleetSettings& settings) {
                                               settings_.history);
   member->target = make_target(settings, replicas);
   member->recorder = recorder_of(name);
-  if (std::holds_alternative<ProcessTargetSettings>(settings.target)) {
+  if (starts_processes(settings.target)) {
     member->job = std::make_shared<scrape::Job>(scrape::Job{.name = name});
   }
   const std::lock_guard lock(mutex_);
@@ -140,7 +156,8 @@ void Autoscaler::make_groups() {
   // Subscribers first, or they would miss a cycle.
   for (const Duration interval : wanted) {
     Group& group = groups_[interval];
-    const bool is_new = std::ranges::find(collectors_, group.collector) == collectors_.end();
+    const auto known = collectors_.find(interval);
+    const bool is_new = known == collectors_.end() || known->second != group.collector;
     if (is_new) [[maybe_unused]]
       const Result<void> started = group.collector->start();
   }
@@ -150,7 +167,7 @@ void Autoscaler::make_groups() {
   }
   const std::lock_guard lock(mutex_);
   collectors_.clear();
-  for (const auto& [interval, group] : groups_) collectors_.push_back(group.collector);
+  for (const auto& [interval, group] : groups_) collectors_[interval] = group.collector;
 }
 
 void Autoscaler::subscribe(Member& member) {
@@ -189,11 +206,7 @@ void Autoscaler::retire(Member& member) {
 }
 
 void Autoscaler::adapt(Member& member, const FleetSettings& settings) {
-  const auto* process = std::get_if<ProcessTargetSettings>(&settings.target);
-  const auto running = std::dynamic_pointer_cast<ProcessTarget>(member.target);
-  if (process && running) {
-    running->change(*process);
-  } else if (settings.target != member.settings.target) {
+  if (!goes_on(*member.target, settings.target) && settings.target != member.settings.target) {
     member.target->begin_stop(as_long_as_it_takes);
     retired_.push_back(member.target);
     const int replicas = remembered_replicas(member.fleet->state(), settings.policy);
@@ -208,7 +221,9 @@ void Autoscaler::adapt(Member& member, const FleetSettings& settings) {
   const std::lock_guard lock(mutex_);
   member.settings = settings;
   member.recorder = recorder_of(settings.policy.name);
-  member.job = process ? std::make_shared<scrape::Job>(scrape::Job{.name = settings.policy.name}) : nullptr;
+  member.job = starts_processes(settings.target)
+                   ? std::make_shared<scrape::Job>(scrape::Job{.name = settings.policy.name})
+                   : nullptr;
 }
 
 Result<void> Autoscaler::reload(AutoscalerSettings settings) {

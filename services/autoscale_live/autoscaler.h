@@ -117,7 +117,7 @@ class Autoscaler : public FleetView {
   std::map<std::string, std::shared_ptr<Member>, std::less<>> members_;
   std::string memory_trouble_;  // what was wrong with it at the start
   std::string save_trouble_;
-  std::vector<std::shared_ptr<scrape::Collector>> collectors_;
+  std::map<Duration, std::shared_ptr<scrape::Collector>> collectors_;  // by interval
 };
 
 }  // namespace trunkline::autoscale

@@ -76,13 +76,13 @@ std::vector<std::string> Autoscaler::troubles() const {
 }
 
 std::vector<scrape::SnapshotPtr> Autoscaler::snapshots() const {
-  std::vector<std::shared_ptr<scrape::Collector>> collectors;
+  std::map<Duration, std::shared_ptr<scrape::Collector>> collectors;
   {
     const std::lock_guard lock(mutex_);
     collectors = collectors_;
   }
   std::vector<scrape::SnapshotPtr> all;
-  for (const auto& collector : collectors) {
+  for (const auto& [interval, collector] : collectors) {
     if (scrape::SnapshotPtr latest = collector->latest()) all.push_back(std::move(latest));
   }
   return all;

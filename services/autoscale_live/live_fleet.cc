@@ -68,15 +68,15 @@ void add_input(const std::map<std::string_view, const PodInput*>& inputs, PodSta
 }  // namespace
 
 ReplicaBounds bounds_of(const Policy& policy) {
-  if (const auto* native = std::get_if<NativePolicy>(&policy.rules)) {
-    if (native->targets.empty()) return {native->bounds.min, native->bounds.max};
+  if (const std::vector<TargetCost> parts = parts_of(policy); !parts.empty()) {
     ReplicaBounds sum;
-    for (const TargetCost& target : native->targets) {
-      sum.min += target.min;
-      sum.max += target.max;
+    for (const TargetCost& part : parts) {
+      sum.min += part.min;
+      sum.max += part.max;
     }
     return sum;
   }
+  if (const auto* native = std::get_if<NativePolicy>(&policy.rules)) return {native->bounds.min, native->bounds.max};
   if (const auto* hpa = std::get_if<HpaPolicy>(&policy.rules)) return {hpa->min, hpa->max};
   const auto& kthena = std::get<KthenaPolicy>(policy.rules);
   return {kthena.min, kthena.max};

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "base/text.h"
 #include "services/autoscale_live/autoscaler.h"
 
 namespace trunkline::autoscale {
@@ -14,6 +16,7 @@ using metrics::ExpositionWriter;
 using metrics::Type;
 
 constexpr std::array actions = {Action::hold, Action::up, Action::down};
+constexpr std::array pod_states = {PodState::ready, PodState::starting, PodState::missing, PodState::terminating};
 constexpr std::array input_states = {InputState::fresh,    InputState::carried,  InputState::missing,
                                      InputState::starting, InputState::draining, InputState::excluded};
 
@@ -50,6 +53,46 @@ void write_replicas(ExpositionWriter& writer, const std::vector<FleetNow>& fleet
         [](const FleetNow& fleet) { return fleet.status.paused ? 1 : 0; });
   gauge("trunkline_autoscale_trouble", "1 while the fleet cannot be observed or scaled as configured.",
         [](const FleetNow& fleet) { return fleet.status.trouble.empty() ? 0 : 1; });
+}
+
+void write_pods(ExpositionWriter& writer, const std::vector<FleetNow>& fleets) {
+  writer.family("trunkline_autoscale_pods", Type::gauge, "Pods, by what they are doing.");
+  for (const FleetNow& fleet : fleets) {
+    for (const PodState state : pod_states) {
+      const auto count = std::ranges::count(fleet.status.pods, state, &PodStatus::state);
+      writer.sample({{"fleet", fleet.status.name}, {"state", to_string(state)}}, static_cast<double>(count));
+    }
+  }
+}
+
+void write_conditions(ExpositionWriter& writer, const std::vector<FleetNow>& fleets) {
+  writer.family("trunkline_autoscale_panic", Type::gauge, "1 while demand is so far above that nothing is lowered.");
+  for (const FleetNow& fleet : fleets) {
+    if (fleet.status.last) writer.sample({{"fleet", fleet.status.name}}, fleet.status.last->decision.panic ? 1.0 : 0.0);
+  }
+  writer.family("trunkline_autoscale_condition", Type::gauge,
+                "1 while the last decision says so, 0 where it denies it.");
+  for (const FleetNow& fleet : fleets) {
+    if (!fleet.status.last) continue;
+    std::map<std::string_view, bool> holds;  // a condition of several metrics is one
+    for (const Condition& condition : fleet.status.last->decision.conditions) {
+      holds[condition.type] |= condition.status == Truth::yes;
+    }
+    for (const auto& [type, is_so] : holds) {
+      writer.sample({{"fleet", fleet.status.name}, {"condition", type}}, is_so ? 1.0 : 0.0);
+    }
+  }
+}
+
+void write_targets(ExpositionWriter& writer, const std::vector<FleetNow>& fleets) {
+  writer.family("trunkline_autoscale_target_desired_replicas", Type::gauge,
+                "How the last decision splits its total over several targets or roles.");
+  for (const FleetNow& fleet : fleets) {
+    if (!fleet.status.last) continue;
+    for (const TargetReplicas& target : fleet.status.last->decision.targets) {
+      writer.sample({{"fleet", fleet.status.name}, {"target", target.target}}, target.replicas);
+    }
+  }
 }
 
 void write_decisions(ExpositionWriter& writer, const std::vector<FleetNow>& fleets, TimePoint now) {
@@ -120,6 +163,16 @@ void write_inputs(ExpositionWriter& writer, const std::vector<FleetNow>& fleets)
 }  // namespace
 
 void Autoscaler::write_metrics(ExpositionWriter& writer) const {
+  std::map<Duration, std::shared_ptr<scrape::Collector>> collectors;
+  {
+    const std::lock_guard lock(mutex_);
+    collectors = collectors_;
+  }
+  for (const auto& [interval, collector] : collectors) {
+    const std::string name = "fleets-" + print_duration(interval);
+    const std::array<metrics::Label, 1> label{metrics::Label{"collector", name}};
+    metrics::relay_page(writer, collector->to_prometheus(), label);
+  }
   std::vector<FleetNow> fleets;
   for (FleetStatus& status : this->fleets()) {
     FleetNow& now = fleets.emplace_back();
@@ -132,6 +185,9 @@ void Autoscaler::write_metrics(ExpositionWriter& writer) const {
   }
   if (fleets.empty()) return;
   write_replicas(writer, fleets);
+  write_pods(writer, fleets);
+  write_targets(writer, fleets);
+  write_conditions(writer, fleets);
   write_decisions(writer, fleets, time_.now());
   write_inputs(writer, fleets);
 }

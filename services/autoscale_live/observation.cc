@@ -164,6 +164,7 @@ std::optional<int> replicas_of(const TargetView& view, const scrape::Snapshot* c
 Snapshot observe(const TargetView& view, const scrape::Snapshot* cycle, const std::vector<std::string>& metrics,
                  std::vector<ExternalValue> external, const EngineTime& time) {
   Snapshot seen{.current = replicas_of(view, cycle).value_or(0), .external = std::move(external)};
+  seen.targets = view.targets;
   std::unordered_map<std::string_view, const scrape::TargetSnapshot*> by_url;
   if (cycle) {
     for (const scrape::TargetSnapshot& one : cycle->targets) {
@@ -181,6 +182,7 @@ Snapshot observe(const TargetView& view, const scrape::Snapshot* cycle, const st
     const scrape::TargetSnapshot* scraped = found == by_url.end() ? nullptr : found->second;
     Pod& pod = seen.pods.emplace_back();
     pod.name = one.name;
+    pod.target = one.target;
     pod.state = one.state;
     pod.started = time.of(one.started);
     pod.deleted = time.of(one.told_to_go);

@@ -18,10 +18,11 @@ namespace trunkline::autoscale {
 // A pod that the target itself knows. Times are the process's (Clock), not the engine's.
 struct TargetPod {
   std::string name;
-  std::string url;                           // where its metrics are; empty while it has no port
-  PodState state = PodState::starting;       // starting, ready or terminating
-  std::string reason = {};                   // why it is not ready
-  std::optional<TimePoint> started = {};     // of one that starts: since when it has tried
+  std::string target = {};                // which of the policy's targets or roles it belongs to; empty: the only one
+  std::string url;                        // where its metrics are; empty while it has no port
+  PodState state = PodState::starting;    // starting, ready or terminating
+  std::string reason = {};                // why it is not ready
+  std::optional<TimePoint> started = {};  // of one that starts: since when it has tried
   std::optional<TimePoint> told_to_go = {};  // of one that is terminating
   int process = 0;
   int restarts = 0;
@@ -31,9 +32,10 @@ struct TargetView {
   std::optional<int> replicas = {};  // asked for now; unset: not known, so that nothing can be decided
   std::string trouble = {};          // one sentence, or empty
   std::vector<TargetPod> pods = {};
-  std::string job = {};              // set: its pods are the targets of this scrape job instead
-  bool follows_job = false;          // `replicas` is the number of those
-  std::uint64_t apply_failures = 0;  // since it was made
+  std::vector<TargetReplicas> targets = {};  // how `replicas` are split, where they are
+  std::string job = {};                      // set: its pods are the targets of this scrape job instead
+  bool follows_job = false;                  // `replicas` is the number of those
+  std::uint64_t apply_failures = 0;          // since it was made
 };
 
 // Any thread may call; nothing waits for more than a lock.

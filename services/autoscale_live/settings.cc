@@ -19,6 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr std::size_t most_parts = 100;
 constexpr std::size_t most_policy_bytes = 1U << 20;
 constexpr std::string_view fleet_place = "${fleet}";
 
@@ -99,6 +100,19 @@ void process_fields(Io& io, ProcessTargetSettings& process) {
 }
 
 template <class Io>
+void split_field(Io& io, TargetSettings& target) {
+  const auto describe = [](auto& in, SplitPart& part) {
+    in.text("target", part.target);
+    process_fields(in, part.process);
+  };
+  if constexpr (Io::reading) {
+    if (io.has("processes")) io.list("processes", target.emplace<SplitSettings>().parts, describe, most_parts);
+  } else if (auto* split = std::get_if<SplitSettings>(&target)) {
+    io.list("processes", split->parts, describe, most_parts);
+  }
+}
+
+template <class Io>
 void dry_run_fields(Io& io, DryRunSettings& dry_run) {
   io.text("job", dry_run.job);
   io.integer("replicas", dry_run.replicas, 0, replicas_limit);
@@ -131,11 +145,13 @@ void kind_field(Io& io, std::string_view name, TargetSettings& target, F describ
 template <class Io>
 void target_fields(Io& io, TargetSettings& target) {
   kind_field<ProcessTargetSettings>(io, "process", target, [](auto& in, auto& kind) { process_fields(in, kind); });
+  split_field(io, target);
   kind_field<DryRunSettings>(io, "dry_run", target, [](auto& in, auto& kind) { dry_run_fields(in, kind); });
   kind_field<WebhookSettings>(io, "webhook", target, [](auto& in, auto& kind) { webhook_fields(in, kind); });
   if constexpr (Io::reading) {
-    const int given = int{io.has("process")} + int{io.has("dry_run")} + int{io.has("webhook")};
-    io.require(given == 1, "", "needs exactly one of process, dry_run and webhook");
+    const int given =
+        int{io.has("process")} + int{io.has("processes")} + int{io.has("dry_run")} + int{io.has("webhook")};
+    io.require(given == 1, "", "needs exactly one of process, dry_run and webhook, or processes for several targets");
   }
 }
 
@@ -196,6 +212,36 @@ Error wrong_settings(const std::string& why) {
   return {ErrorCode::invalid_options, Phase::prepare, "autoscale: " + why};
 }
 
+using NamedProcess = std::pair<const ProcessTargetSettings*, std::string>;
+
+std::vector<NamedProcess> named_processes(const TargetSettings& target) {
+  std::vector<NamedProcess> all;
+  if (const auto* process = std::get_if<ProcessTargetSettings>(&target)) all.emplace_back(process, "");
+  if (const auto* split = std::get_if<SplitSettings>(&target)) {
+    for (const SplitPart& part : split->parts) all.emplace_back(&part.process, part.target);
+  }
+  return all;
+}
+
+// A policy that splits its total and processes in parts belong together, each name once on both sides.
+Result<void> check_split(const FleetSettings& fleet, const std::string& shown) {
+  const auto* split = std::get_if<SplitSettings>(&fleet.target);
+  const std::vector<TargetCost> wanted = parts_of(fleet.policy);
+  if (!split) {
+    if (wanted.empty() || !std::holds_alternative<ProcessTargetSettings>(fleet.target)) return {};
+    return wrong_settings(shown + " is split over several targets: give target.processes, one for each");
+  }
+  for (const TargetCost& target : wanted) {
+    if (target.name.empty() || target.name.find('/') != std::string::npos) {
+      return wrong_settings(shown + ": processes and files are named for its targets, so each has a name, without /");
+    }
+    if (std::ranges::count(split->parts, target.name, &SplitPart::target) == 1) continue;
+    return wrong_settings(shown + ": its target " + printable(target.name, 60) + " needs processes of its own, once");
+  }
+  if (wanted.size() == split->parts.size() && !wanted.empty()) return {};
+  return wrong_settings(shown + " has processes for targets that its policy does not name");
+}
+
 void from_folder(std::string& path, const std::string& folder) {
   if (!path.empty() && !path.starts_with('/')) path = (std::filesystem::path(folder) / path).string();
 }
@@ -210,6 +256,9 @@ Result<void> load_policies(AutoscalerSettings& settings, const std::string& fold
   from_folder(settings.record, folder);
   for (FleetSettings& fleet : settings.fleets) {
     if (auto* process = std::get_if<ProcessTargetSettings>(&fleet.target)) from_folder(process->log_folder, folder);
+    if (auto* split = std::get_if<SplitSettings>(&fleet.target)) {
+      for (SplitPart& part : split->parts) from_folder(part.process.log_folder, folder);
+    }
     if (fleet.policy_file.empty()) continue;
     from_folder(fleet.policy_file, folder);
     const Result<std::optional<std::string>> text = read_file(fleet.policy_file, most_policy_bytes);
@@ -222,6 +271,8 @@ Result<void> load_policies(AutoscalerSettings& settings, const std::string& fold
   }
   return {};
 }
+
+bool starts_processes(const TargetSettings& target) { return !named_processes(target).empty(); }
 
 Result<void> check(const AutoscalerSettings& settings) {
   const auto interval_is_good = [](Duration interval) { return scrape::check(scrape::settings_for(interval)); };
@@ -240,22 +291,27 @@ Result<void> check(const AutoscalerSettings& settings) {
     if (fleet.interval != Duration::zero()) {
       if (Result<void> good = interval_is_good(fleet.interval); !good) return good;
     }
-    const auto* process = std::get_if<ProcessTargetSettings>(&fleet.target);
-    if (!process) continue;
-    if (process->command.empty() || process->ports.size() < 1)
-      return wrong_settings(shown + " needs command and ports");
-    const int most = bounds_of(fleet.policy).max;
-    if (most > process->ports.size()) {
-      return wrong_settings(shown + " may have " + std::to_string(most) + " replicas, and has " +
-                            std::to_string(process->ports.size()) +
-                            " ports; those that leave keep theirs for a while, so give it some more");
-    }
-    for (const auto& [range, other] : ranges) {
-      if (process->ports.first <= range.last && range.first <= process->ports.last) {
-        return wrong_settings(shown + " has ports that belong to " + printable(other, 60) + " as well");
+    if (Result<void> good = check_split(fleet, shown); !good) return good;
+    const std::vector<TargetCost> parts = parts_of(fleet.policy);
+    for (const auto& [process, part] : named_processes(fleet.target)) {
+      const std::string who = shown + (part.empty() ? "" : ", target " + printable(part, 60) + ",");
+      if (process->command.empty() || process->ports.size() < 1)
+        return wrong_settings(who + " needs command and ports");
+      const auto bounds = std::ranges::find(parts, part, &TargetCost::name);
+      const int most = part.empty() ? bounds_of(fleet.policy).max : bounds->max;
+      if (most > process->ports.size()) {
+        return wrong_settings(who + " may have " + std::to_string(most) + " replicas, and has " +
+                              std::to_string(process->ports.size()) +
+                              " ports; those that leave keep theirs for a while, so give it some more");
       }
+      for (const auto& [range, other] : ranges) {
+        if (process->ports.first <= range.last && range.first <= process->ports.last) {
+          return wrong_settings(who + " has ports that belong to " + printable(other, 60) + " as well");
+        }
+      }
+      ranges.emplace_back(process->ports, name);
+      if (!part.empty()) ranges.back().second.append("-").append(part);
     }
-    ranges.emplace_back(process->ports, name);
   }
   return {};
 }

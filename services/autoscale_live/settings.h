@@ -11,13 +11,17 @@
 #include "services/autoscale/policy.h"
 #include "services/autoscale_live/dry_run_target.h"
 #include "services/autoscale_live/process_target.h"
+#include "services/autoscale_live/split_target.h"
 #include "services/autoscale_live/webhook_target.h"
 #include "services/config/reader.h"
 #include "services/config/writer.h"
 
 namespace trunkline::autoscale {
 
-using TargetSettings = std::variant<ProcessTargetSettings, DryRunSettings, WebhookSettings>;
+using TargetSettings = std::variant<ProcessTargetSettings, DryRunSettings, WebhookSettings, SplitSettings>;
+
+// False for somebody else's pods, which a scrape job knows.
+bool starts_processes(const TargetSettings& target);
 
 struct FleetSettings {
   Policy policy = {};            // its name is the fleet's

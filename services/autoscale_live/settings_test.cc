@@ -75,8 +75,51 @@ TEST(AutoscalerSettings, reads_every_kind_of_target) {
   EXPECT_EQ(std::get<DryRunSettings>(got.settings.fleets[2].target).replicas, 3);
 }
 
+constexpr std::string_view split = R"(
+fleets:
+  - policy:
+      name: web
+      metrics: [{name: active, target: {perPod: 20}}]
+      targets: [{name: cheap, cost: 1, min: 1, max: 3}, {name: dear, cost: 5, max: 4}]
+    target:
+      processes:
+        - {target: cheap, command: [server], ports: 20000-20009}
+        - {target: dear, command: [server, --fast], ports: 20010-20019}
+)";
+
+TEST(AutoscalerSettings, a_policy_of_several_targets_has_processes_for_each) {
+  ReadSettings got = read(split);
+  ASSERT_EQ(got.problems, "");
+  const auto& parts = std::get<SplitSettings>(got.settings.fleets[0].target).parts;
+  ASSERT_EQ(parts.size(), 2U);
+  EXPECT_EQ(parts[1].target, "dear");
+  EXPECT_EQ(parts[1].process.command, (std::vector<std::string>{"server", "--fast"}));
+  EXPECT_TRUE(check(got.settings));
+
+  const auto refused = [&](auto change) {
+    AutoscalerSettings settings = got.settings;
+    change(settings.fleets[0], std::get<SplitSettings>(settings.fleets[0].target).parts);
+    const Result<void> checked = check(settings);
+    return checked ? "" : checked.error().message;
+  };
+  using Parts = std::vector<SplitPart>;
+  EXPECT_NE(refused([](FleetSettings&, Parts& all) { all.pop_back(); }).find("its target dear needs"),
+            std::string::npos);
+  EXPECT_NE(refused([](FleetSettings&, Parts& all) { all.push_back({.target = "odd"}); }).find("does not name"),
+            std::string::npos);
+  EXPECT_NE(refused([](FleetSettings&, Parts& all) { all[1].process.ports.last = 20012; }).find("dear, may have 4"),
+            std::string::npos);
+  EXPECT_NE(refused([](FleetSettings&, Parts& all) { all[1].process.ports.first = 20009; }).find("belong to web-cheap"),
+            std::string::npos);
+  EXPECT_NE(refused([](FleetSettings& fleet, Parts& all) {
+              const ProcessTargetSettings one = all[0].process;
+              fleet.target = one;
+            }).find("give target.processes"),
+            std::string::npos);
+}
+
 TEST(AutoscalerSettings, what_is_printed_reads_back_as_the_same) {
-  ReadSettings got = read(whole);
+  ReadSettings got = read(std::string(whole) + std::string(split.substr(split.find("  - policy"))));
   config::Node node;
   config::Writer io(node);
   fields(io, got.settings);

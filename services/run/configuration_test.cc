@@ -74,11 +74,13 @@ TEST(Configuration, takes_a_shorter_timeout_where_the_interval_is_short) {
 }
 
 TEST(Configuration, counts_relative_paths_from_the_folder_of_the_file) {
-  const Configuration all =
-      parsed("scrape: {jobs: [{name: a, file: ../fleet.json, bearer_token_file: /run/t, tls: {ca_file: ca.pem}}]}")
-          .value();
+  const Configuration all = parsed(
+                                "scrape: {jobs: [{name: a, file: ../fleet.json, bearer_token_file: /run/t, prewarm: "
+                                "250ms, tls: {ca_file: ca.pem}}]}")
+                                .value();
   EXPECT_EQ(all.scrape.jobs[0].file, "/etc/fleet.json");
   EXPECT_EQ(all.scrape.jobs[0].bearer_token_file, "/run/t");
+  EXPECT_EQ(job_of(all.scrape.jobs[0])->prewarm, std::chrono::milliseconds(250));
   EXPECT_EQ(all.scrape.jobs[0].tls.ca_file, "/etc/trunkline/ca.pem");
 }
 

@@ -91,6 +91,7 @@ void job_fields(Io& io, ScrapeJob& job, const std::string& folder) {
   optional_text(io, "password", job.password);
   path_field(io, "password_file", job.password_file, folder);
   optional_text(io, "proxy", job.proxy);
+  io.span("prewarm", job.prewarm, std::chrono::nanoseconds(0));
   io.object("tls", [&](auto& in) { tls_fields(in, job.tls, folder); });
   check_job(io, job);
 }
@@ -141,6 +142,7 @@ std::shared_ptr<const scrape::Job> job_of(const ScrapeJob& job) {
   out->tls.server_name = job.tls.server_name;
   out->tls.insecure_skip_verify = job.tls.insecure_skip_verify;
   out->proxy = job.proxy;
+  out->prewarm = job.prewarm;
   out->bearer_token = job.bearer_token;
   out->bearer_token_file = job.bearer_token_file;
   out->basic_user = job.user;

@@ -45,6 +45,7 @@ struct ScrapeJob {
   std::string password;
   std::string password_file;
   std::string proxy;
+  std::chrono::nanoseconds prewarm{0};
   JobTls tls;
   bool operator==(const ScrapeJob&) const = default;
 };

@@ -135,6 +135,7 @@ void Collector::run() {
     }
     if (std::exchange(new_cycle, false)) {
       lanes_.prepare(targets_, settings_.other_targets);
+      warmed_.clear();  // of targets that have gone
       const std::lock_guard lock(mutex_);
       std::vector<Wants> wants;
       wants.reserve(subscribers_.size());
@@ -144,6 +145,7 @@ void Collector::run() {
       }
       wanted_ = union_of(wants);
     }
+    for (const auto& [id, target] : step.warm) warm(id, *target);
     for (const Fleet::Ask& ask : step.asks) put(ask, now);
     inbox_->eager = fleet_->waits_for_place();
     if (fleet_->waits_for_place() && !inbox_->empty()) continue;
@@ -198,6 +200,10 @@ void Collector::publish(const SnapshotPtr& snapshot) {
   for (const OnSnapshot& on_snapshot : callbacks) on_snapshot(snapshot);
 }
 
+void Collector::warm(TargetId id, const Target& target) {
+  if (lanes_.of(target).transport->warm(target.url)) warmed_.insert(id);
+}
+
 void Collector::put(const Fleet::Ask& ask, TimePoint now) {
   const TargetId id = ask.start.target;
   Lanes::Lane& lane = lanes_.of(*ask.target);
@@ -210,6 +216,7 @@ void Collector::put(const Fleet::Ask& ask, TimePoint now) {
   }
   Question question;
   question.target = ask.target;
+  question.warmed = warmed_.erase(id) > 0;
   question.timeout = ask.start.give_up - now;
   question.useful_for = ask.start.answer_by - now;
   question.authorization = *authorization;

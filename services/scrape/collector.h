@@ -11,6 +11,8 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <trunkline/stats.hpp>
@@ -53,6 +55,7 @@ struct CollectorCounters {
   std::uint64_t late = 0;  // ended behind the cut-off of their cycle
   std::uint64_t reused = 0;
   std::uint64_t retried = 0;
+  std::uint64_t warmed = 0;  // on a connection that was opened just before
   std::array<std::uint64_t, dial_reason_count> dials{};
   std::uint64_t bytes = 0;
   std::uint64_t samples = 0;
@@ -94,6 +97,7 @@ class Collector {
   void discover(TimePoint now);
   void take_answers();
   void publish(const SnapshotPtr& snapshot);
+  void warm(TargetId id, const Target& target);
   void put(const Fleet::Ask& ask, TimePoint now);
 
   const CollectorSettings settings_;
@@ -108,7 +112,8 @@ class Collector {
   std::vector<TargetPtr> targets_;
   TimePoint discover_at_ = TimePoint::min();
   std::unordered_map<TargetId, CallHandle> under_way_;
-  metrics::Wanted wanted_;  // of this cycle
+  metrics::Wanted wanted_;               // of this cycle
+  std::unordered_set<TargetId> warmed_;  // a connection was dialled for their next question
 
   mutable std::mutex mutex_;  // what follows
   std::map<int, Subscriber> subscribers_;

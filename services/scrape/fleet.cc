@@ -28,12 +28,17 @@ TargetChanges Fleet::set_targets(const std::vector<TargetPtr>& targets, TimePoin
     members_.erase(found->second);
     ids_.erase(found);
   }
-  for (const TargetPtr& target : changed.relabelled) members_.at(ids_.at(target->identity)).target = target;
+  for (const TargetPtr& target : changed.relabelled) {
+    const TargetId id = ids_.at(target->identity);
+    members_.at(id).target = target;
+    schedule_.set_ahead(id, target->job->prewarm);
+  }
   for (const TargetPtr& target : changed.added) {
     const TargetId id = next_id_++;
     ids_.emplace(target->identity, id);
     members_[id].target = target;
     schedule_.add(id, target->hash, now);
+    schedule_.set_ahead(id, target->job->prewarm);
   }
   targets_.clear();
   for (const auto& [id, member] : members_) targets_.push_back(member.target);
@@ -58,6 +63,10 @@ Fleet::Step Fleet::advance(TimePoint now) {
   Step step;
   Orders orders = schedule_.due(now);
   if (orders.cut_off) step.snapshot = cut_off(*orders.cut_off);
+  for (const TargetId id : orders.warm) {
+    const auto found = members_.find(id);
+    if (found != members_.end()) step.warm.emplace_back(id, found->second.target);
+  }
   step.asks.reserve(orders.starts.size());
   for (const Start& start : orders.starts) {
     const auto found = members_.find(start.target);

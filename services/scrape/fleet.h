@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "services/scrape/schedule.h"
@@ -27,7 +28,8 @@ class Fleet {
     Start start;
   };
   struct Step {
-    SnapshotPtr snapshot;  // of the cycle that has just ended, or null
+    SnapshotPtr snapshot;                              // of the cycle that has just ended, or null
+    std::vector<std::pair<TargetId, TargetPtr>> warm;  // asked soon, and their jobs want a connection ahead of it
     std::vector<Ask> asks;
   };
 

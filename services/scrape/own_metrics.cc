@@ -46,14 +46,17 @@ class Writer {
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
+std::string labels_of(const TargetSnapshot& one) {
+  return "job=\"" + escaped(one.target->job->name) + "\",instance=\"" + escaped(one.target->url) + "\"";
+}
+
 void write_targets(Writer& writer, const Snapshot& snapshot) {
   const auto each = [&](std::string_view name, std::string_view help,
                         const std::function<double(const TargetSnapshot&)>& value, bool with_missing = true) {
     writer.family(name, "gauge", help);
     for (const TargetSnapshot& one : snapshot.targets) {
       if (!with_missing && one.state == TargetState::missing) continue;
-      writer.sample("job=\"" + escaped(one.target->job->name) + "\",instance=\"" + escaped(one.target->url) + "\"",
-                    value(one));
+      writer.sample(labels_of(one), value(one));
     }
   };
   each("target_up", "1 when the target answered in the last cycle.",
@@ -67,6 +70,16 @@ void write_targets(Writer& writer, const Snapshot& snapshot) {
   each(
       "target_age_seconds", "Age of its samples at the last cut-off; left out while it is missing.",
       [](const TargetSnapshot& one) { return seconds(one.age); }, false);
+  // As an info: one sample for each target that was reached, in words that are closed sets.
+  writer.family("target_connection", "gauge",
+                "1, with how the last scrape was connected: reused, warmed, new or retried, and why.");
+  for (const TargetSnapshot& one : snapshot.targets) {
+    if (!one.report.connected) continue;
+    const ConnectionWords words = connection_words(one.report);
+    writer.sample(
+        labels_of(one) + ",connection=\"" + std::string(words.kind) + "\",reason=\"" + std::string(words.reason) + "\"",
+        1);
+  }
   each("target_idle_too_short", "1 when its connections do not last from one scrape to the next.",
        [&](const TargetSnapshot& one) {
          return idle_trouble(one.report, snapshot.interval) == IdleTrouble::none ? 0.0 : 1.0;
@@ -82,6 +95,7 @@ void count(CollectorCounters& counters, const TargetReport& report) {
   counters.samples += report.samples;
   if (!report.connected) return;
   if (report.retries > 0) ++counters.retried;
+  if (report.warmed) ++counters.warmed;
   if (report.reused) {
     ++counters.reused;
   } else {
@@ -102,6 +116,8 @@ std::string to_prometheus(const Snapshot* latest, const CollectorCounters& count
   writer.single("reused_total", "counter", "Scrapes on a connection that was open already.", number(counters.reused));
   writer.single("retried_total", "counter", "Scrapes sent again since an idle connection had died.",
                 number(counters.retried));
+  writer.single("warmed_total", "counter", "Scrapes on a connection that was opened for them ahead of time.",
+                number(counters.warmed));
   writer.family("dials_total", "counter", "Scrapes on a new connection, by why it was dialled.");
   for (std::size_t i = 0; i < counters.dials.size(); ++i) {
     writer.sample("reason=\"" + std::string(to_string(static_cast<DialReason>(i))) + "\"", number(counters.dials[i]));

@@ -25,7 +25,14 @@ TEST(ScrapeOwnMetrics, are_an_exposition_that_our_own_parser_reads) {
   missing.target = *make_target(job, "b:1");
   snapshot.targets = {fresh, missing};
   snapshot.totals.fresh = snapshot.totals.missing = 1;
+  TargetSnapshot warmed = fresh;
+  warmed.target = *make_target(job, "c:1");
+  warmed.report.keep_alive.reset();
+  warmed.report.reused = warmed.report.warmed = true;
+  warmed.report.dial_reason = DialReason::peer_closed;
+  snapshot.targets.push_back(warmed);
   CollectorCounters counters;
+  count(counters, warmed.report);
   count(counters, fresh.report);
   count(counters, missing.report);
 
@@ -38,7 +45,10 @@ TEST(ScrapeOwnMetrics, are_an_exposition_that_our_own_parser_reads) {
   const auto value = [&](std::string_view name, std::string_view label = {}, std::string_view text = {}) {
     return samples.find("trunkline_scrape_" + std::string(name), label, text);
   };
-  EXPECT_EQ(value("scrapes_total", "outcome", "ok"), 1);
+  EXPECT_EQ(value("scrapes_total", "outcome", "ok"), 2);
+  EXPECT_EQ(value("warmed_total"), 1);
+  EXPECT_EQ(value("target_connection", "reason", "peer_closed"), 1);
+  EXPECT_EQ(value("target_idle_too_short", "instance", "http://c:1/metrics"), 1) << "warmed or not";
   EXPECT_EQ(value("dials_total", "reason", "first"), 1);
   EXPECT_EQ(value("targets", "state", "missing"), 1);
   EXPECT_EQ(value("troubled_sources"), 1);
@@ -48,6 +58,9 @@ TEST(ScrapeOwnMetrics, are_an_exposition_that_our_own_parser_reads) {
   EXPECT_EQ(value("target_age_seconds", "instance", "http://a:1/metrics"), 2.5);
   EXPECT_FALSE(value("target_age_seconds", "instance", "http://b:1/metrics"));
   EXPECT_EQ(value("target_body_bytes", "instance", "http://a:1/metrics"), 7);
+  EXPECT_EQ(value("target_connection", "connection", "new"), 1);
+  EXPECT_EQ(value("target_connection", "reason", "first"), 1);
+  EXPECT_FALSE(value("target_connection", "instance", "http://b:1/metrics")) << "it was never reached";
   EXPECT_EQ(value("target_idle_too_short", "instance", "http://a:1/metrics"), 1);
 }
 

@@ -36,6 +36,7 @@ class Reading : public std::enable_shared_from_this<Reading> {
       : limits_(question.limits),
         wanted_(question.wanted),
         collector_(question.kept_bytes),
+        warmed_(question.warmed),
         started_(Clock::now()),
         done_(std::move(done)) {}
 
@@ -51,6 +52,8 @@ class Reading : public std::enable_shared_from_this<Reading> {
     report.dial_reason = head.connection.dial_reason;
     report.miss = head.connection.reuse_miss;
     report.retries = head.retries;
+    // One of first dials saves nothing: there was none that could have lasted.
+    report.warmed = warmed_ && report.reused && report.retries == 0;
     if (const auto field = head.headers.get("Keep-Alive")) report.keep_alive = keep_alive_timeout(*field);
 
     const std::string_view type = head.headers.get("Content-Type").value_or("text/plain");
@@ -135,6 +138,7 @@ class Reading : public std::enable_shared_from_this<Reading> {
   const metrics::ExpositionLimits limits_;
   metrics::Wanted wanted_;
   SampleCollector collector_;
+  const bool warmed_;
   const TimePoint started_;
   Callback<void(Answer)> done_;
   Answer answer_;

@@ -15,6 +15,7 @@ namespace trunkline::scrape {
 struct Question {
   TargetPtr target;
   Start start;
+  bool warmed = false;        // a connection was dialled for it
   Duration timeout{0};        // of the request
   Duration useful_for{0};     // what the server is told: afterwards its answer no longer counts in this cycle
   std::string authorization;  // empty: none

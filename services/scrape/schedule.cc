@@ -61,7 +61,11 @@ void Schedule::begin_cycle(std::uint64_t cycle) {
     if (turn.state != State::in_flight) turn.state = State::waiting;
     turn.owed = false;
     turn.again = false;
-    if (!turn.removed) due_.push({begins_ + offset_of(turn.hash, settings_), id});
+    if (turn.removed) continue;
+    const Duration offset = offset_of(turn.hash, settings_);
+    due_.push({begins_ + offset, id});
+    // The first ones of a cycle are told at its beginning: a little late, but no cycle reaches into another.
+    if (turn.ahead > Duration::zero()) due_.push({begins_ + std::max(offset - turn.ahead, Duration::zero()), id, true});
   }
 }
 
@@ -77,6 +81,10 @@ void Schedule::add(TargetId target, std::uint64_t hash, TimePoint now) {
   rest.interval = left;
   rest.budget = Duration::zero();
   due_.push({now + std::min(left, offset_of(hash, rest)), target});
+}
+
+void Schedule::set_ahead(TargetId target, Duration ahead) {
+  if (const auto found = turns_.find(target); found != turns_.end()) found->second.ahead = ahead;
 }
 
 void Schedule::remove(TargetId target) {
@@ -109,6 +117,11 @@ void Schedule::ended(TargetId target, Ending ending) {
   } else {
     turn.state = State::waiting;  // its turn in this cycle is yet to come
   }
+}
+
+bool Schedule::is_waiting(TargetId target) const {
+  const auto found = turns_.find(target);
+  return found != turns_.end() && found->second.state == State::waiting;
 }
 
 // Its moment has come.
@@ -149,9 +162,13 @@ Orders Schedule::due(TimePoint now) {
     begin_cycle(static_cast<std::uint64_t>((now - origin_) / settings_.interval));
   }
   while (!due_.empty() && due_.top().at <= now) {
-    const TargetId target = due_.top().target;
+    const Due due = due_.top();
     due_.pop();
-    call(target);
+    if (!due.ahead) {
+      call(due.target);
+    } else if (is_waiting(due.target)) {
+      orders.warm.push_back(due.target);
+    }
   }
   if (!second_tries_done_ && now >= cut_off_at() - settings_.second_try) order_second_tries();
   while (!ready_.empty() && in_flight_ < settings_.concurrency) {

@@ -68,6 +68,7 @@ struct CutOff {
 
 struct Orders {
   std::optional<CutOff> cut_off;  // first this,
+  std::vector<TargetId> warm;     // their turns come soon: a connection may be opened for them
   std::vector<Start> starts;      // then these
 };
 
@@ -78,6 +79,8 @@ class Schedule {
 
   // Asked in this cycle still, if there is time before the cut-off.
   void add(TargetId target, std::uint64_t hash, TimePoint now);
+  // So long before each turn of this target it is told in Orders::warm, from the next cycle on. Zero: never.
+  void set_ahead(TargetId target, Duration ahead);
   void remove(TargetId target);  // a request of it that is under way still takes its place until ended()
   void ended(TargetId target, Ending ending);
 
@@ -95,6 +98,7 @@ class Schedule {
   enum class State : unsigned char { waiting, ready, in_flight, answered, failed, hopeless };
   struct Turn {
     std::uint64_t hash = 0;
+    Duration ahead{0};
     State state = State::waiting;
     std::uint64_t asked_in = 0;  // the cycle of its last request
     bool owed = false;           // its turn came while it was still being asked
@@ -104,10 +108,12 @@ class Schedule {
   struct Due {
     TimePoint at{};
     TargetId target = 0;
+    bool ahead = false;  // not its turn yet
     bool operator>(const Due& other) const { return at > other.at || (at == other.at && target > other.target); }
   };
 
   void begin_cycle(std::uint64_t cycle);
+  bool is_waiting(TargetId target) const;
   void call(TargetId target);
   void order_second_tries();
 

@@ -91,6 +91,35 @@ TEST(ScrapeSchedule, asks_at_other_moments_with_another_seed) {
   EXPECT_LT(same, 10);
 }
 
+TEST(ScrapeSchedule, tells_ahead_of_the_turns_of_those_who_want_it) {
+  Schedule schedule = with_targets(settings(), 100);
+  for (TargetId id = 1; id <= 50; ++id) schedule.set_ahead(id, milliseconds(500));
+  std::map<TargetId, TimePoint> told;
+  std::map<TargetId, TimePoint> started;
+  while (schedule.next() <= origin + seconds(29)) {
+    const TimePoint now = schedule.next();
+    const Orders orders = schedule.due(now);
+    for (const TargetId id : orders.warm) EXPECT_TRUE(told.emplace(id, now).second) << id << " is told twice";
+    for (const Start& start : orders.starts) {
+      started[start.target] = now;
+      schedule.ended(start.target, Ending::answered);
+    }
+  }
+  ASSERT_EQ(told.size(), 50U) << "in the second cycle, as in the first nothing was known of it";
+  for (const auto& [id, at] : told) {
+    EXPECT_LE(id, 50U);
+    EXPECT_EQ(at, std::max(started.at(id) - milliseconds(500), origin + seconds(15))) << id;
+  }
+}
+
+TEST(ScrapeSchedule, tells_nobody_ahead_who_is_still_being_asked) {
+  Schedule schedule = with_targets(settings(), 1);
+  schedule.set_ahead(1, milliseconds(500));
+  std::size_t told = 0;
+  while (schedule.next() <= origin + seconds(40)) told += schedule.due(schedule.next()).warm.size();
+  EXPECT_EQ(told, 0U) << "it has never answered";
+}
+
 TEST(ScrapeSchedule, keeps_the_offsets_over_a_restart) {
   Schedule before = with_targets(settings(), 20);
   Schedule after = with_targets(settings(), 20, origin + seconds(45));

@@ -31,6 +31,11 @@ std::string take(Labels& labels, std::string_view name) {
   return "";
 }
 
+bool is_told_otherwise(const Target& before, const Target& after) {
+  return before.labels != after.labels || before.job->name != after.job->name ||
+         before.job->prewarm != after.job->prewarm;
+}
+
 }  // namespace
 
 Result<void> check(const Job& job) {
@@ -44,6 +49,7 @@ Result<void> check(const Job& job) {
     return refuse("give a password or a password file, not both");
   }
   if (job.basic_user.find(':') != std::string::npos) return refuse("a user's name cannot hold a colon");
+  if (job.prewarm < std::chrono::nanoseconds(0)) return refuse("prewarm is a time before the scrape, or zero");
   if (job.scheme != "http" && job.scheme != "https") return refuse("the scheme is http or https");
   return {};
 }
@@ -109,7 +115,7 @@ TargetChanges changes(const std::vector<TargetPtr>& before, const std::vector<Ta
     const auto known = old.find(target->identity);
     if (known == old.end()) {
       result.added.push_back(target);
-    } else if ((*known->second)->labels != target->labels || (*known->second)->job->name != target->job->name) {
+    } else if (is_told_otherwise(**known->second, *target)) {
       result.relabelled.push_back(target);
     } else {
       ++result.kept;

@@ -2,6 +2,7 @@
 // GET, however many jobs and subscribers name it: its identity is the URL with whatever the server could tell apart.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +27,9 @@ struct Job {
   std::string basic_user;
   std::string basic_password;
   std::string basic_password_file;
+  // So long before a target is asked a connection to it is opened, unless one is. For servers that close idle ones
+  // sooner than the next scrape comes. Zero: never; less than the server's idle time, or it is in vain.
+  std::chrono::nanoseconds prewarm{0};
 };
 
 // Why a job cannot be used, or nothing.
@@ -55,7 +59,7 @@ Result<TargetPtr> make_target(const std::shared_ptr<const Job>& job, std::string
 struct TargetChanges {
   std::vector<TargetPtr> added;
   std::vector<TargetPtr> removed;
-  std::vector<TargetPtr> relabelled;  // the same target under other labels: nothing begins anew
+  std::vector<TargetPtr> relabelled;  // the same target, labelled or warmed otherwise: nothing begins anew
   std::size_t kept = 0;
 };
 

@@ -54,13 +54,18 @@ Ending ending_of(Outcome outcome, int status) {
   }
 }
 
+ConnectionWords connection_words(const TargetReport& report) {
+  if (!report.connected) return {};
+  if (report.warmed) return {"warmed", to_string(report.dial_reason)};
+  if (report.retries == 0 && report.reused) return {"reused", ""};
+  const bool no_miss = report.miss == ReuseMiss::none || report.miss == ReuseMiss::first_for_key;
+  return {report.retries > 0 ? "retried" : "new", no_miss ? to_string(report.dial_reason) : to_string(report.miss)};
+}
+
 std::string connection_text(const TargetReport& report) {
-  if (!report.connected) return "-";
-  const std::string reason(report.miss == ReuseMiss::none || report.miss == ReuseMiss::first_for_key
-                               ? to_string(report.dial_reason)
-                               : to_string(report.miss));
-  if (report.retries > 0) return "retried (" + reason + ")";
-  return report.reused ? "reused" : "new (" + reason + ")";
+  const ConnectionWords words = connection_words(report);
+  if (words.reason.empty()) return std::string(words.kind);
+  return std::string(words.kind) + " (" + std::string(words.reason) + ")";
 }
 
 std::string_view to_string(IdleTrouble trouble) {
@@ -78,22 +83,28 @@ std::string_view to_string(IdleTrouble trouble) {
 IdleTrouble idle_trouble(const TargetReport& report, Duration interval) {
   if (!report.connected) return IdleTrouble::none;
   if (report.keep_alive && *report.keep_alive <= interval) return IdleTrouble::server_says_shorter;
-  const bool died = report.miss == ReuseMiss::peer_closed || report.miss == ReuseMiss::learned_idle ||
-                    report.miss == ReuseMiss::stale_on_write || report.retries > 0;
+  const bool died =
+      report.miss == ReuseMiss::peer_closed || report.miss == ReuseMiss::learned_idle ||
+      report.miss == ReuseMiss::stale_on_write || report.retries > 0 ||
+      (report.warmed && (report.dial_reason == DialReason::peer_closed || report.dial_reason == DialReason::expired));
   return died ? IdleTrouble::server_closes : IdleTrouble::none;
 }
 
 std::string advice(IdleTrouble trouble, const TargetReport& report, Duration interval) {
   const std::string cycle = print_duration(interval);
+  const std::string unless_warmed =
+      report.warmed ? ", as it does now ahead of time" : " and waits for it, unless its job has prewarm";
   if (trouble == IdleTrouble::server_says_shorter) {
     return "the server keeps idle connections for " + print_duration(*report.keep_alive) + " only, the interval is " +
            cycle +
-           ": raise its keep-alive timeout above the interval (uvicorn: --timeout-keep-alive), or each scrape dials";
+           ": raise its keep-alive timeout above the interval (uvicorn: --timeout-keep-alive), or each scrape dials" +
+           unless_warmed;
   }
   if (trouble == IdleTrouble::server_closes) {
     return "the server closed the connection before the next scrape, " + cycle +
            " later: raise its keep-alive timeout above the interval (uvicorn: --timeout-keep-alive), or each scrape "
-           "dials";
+           "dials" +
+           unless_warmed;
   }
   return "";
 }

@@ -46,6 +46,7 @@ struct TargetReport {
 
   bool connected = false;  // the fields below are known
   bool reused = false;
+  bool warmed = false;                         // it is one that was opened for this scrape, ahead of it
   DialReason dial_reason = DialReason::first;  // of a new connection
   ReuseMiss miss = ReuseMiss::none;            // why none was reused
   int retries = 0;                             // sent again by the library, as an idle connection had died
@@ -54,7 +55,13 @@ struct TargetReport {
   bool up() const { return outcome == Outcome::ok; }
 };
 
-// "reused", "new (peer_closed)", "retried (stale_on_write)", or "-" when none came about.
+// Which connection carried it: "reused", or "new", "warmed" or "retried" with the reason, or "-" when none came about.
+struct ConnectionWords {
+  std::string_view kind = "-";
+  std::string_view reason = {};  // empty where it was simply reused
+};
+ConnectionWords connection_words(const TargetReport& report);
+// "reused", "new (peer_closed)", "warmed (peer_closed)", "retried (stale_on_write)", or "-" when none came about.
 std::string connection_text(const TargetReport& report);
 
 // Why connections to this target do not last from one scrape to the next.

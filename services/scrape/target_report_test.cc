@@ -22,6 +22,9 @@ TEST(ScrapeReport, says_which_connection_carried_it_and_why) {
   report = {};
   report.connected = report.reused = true;
   EXPECT_EQ(connection_text(report), "reused");
+  report.warmed = true;
+  report.dial_reason = DialReason::peer_closed;
+  EXPECT_EQ(connection_text(report), "warmed (peer_closed)");
 }
 
 TEST(ScrapeReport, reads_how_long_a_server_keeps_idle_connections) {
@@ -44,6 +47,19 @@ TEST(ScrapeReport, advises_where_connections_do_not_last_until_the_next_scrape) 
   report.miss = ReuseMiss::peer_closed;
   EXPECT_EQ(idle_trouble(report, seconds(15)), IdleTrouble::server_closes);
   EXPECT_NE(advice(IdleTrouble::server_closes, report, seconds(15)).find("15s"), std::string::npos);
+  EXPECT_NE(advice(IdleTrouble::server_closes, report, seconds(15)).find("prewarm"), std::string::npos);
+}
+
+TEST(ScrapeReport, still_sees_a_server_that_closes_when_its_connections_are_opened_ahead) {
+  TargetReport report;
+  report.connected = report.reused = report.warmed = true;
+  report.dial_reason = DialReason::first;
+  EXPECT_EQ(idle_trouble(report, seconds(15)), IdleTrouble::none);
+  report.dial_reason = DialReason::aged;
+  EXPECT_EQ(idle_trouble(report, seconds(15)), IdleTrouble::none) << "that is our own rotation";
+  report.dial_reason = DialReason::peer_closed;
+  EXPECT_EQ(idle_trouble(report, seconds(15)), IdleTrouble::server_closes);
+  EXPECT_EQ(advice(IdleTrouble::server_closes, report, seconds(15)).find("prewarm"), std::string::npos);
 }
 
 TEST(ScrapeReport, asks_again_only_where_that_may_help) {

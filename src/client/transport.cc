@@ -1,6 +1,4 @@
 #include <algorithm>
-#include <bit>
-#include <cstring>
 
 #include "base/recycled.h"
 #include "base/text.h"
@@ -24,22 +22,6 @@ constexpr std::size_t most_routes_in_stats = 100;
 bool has_own_material(const TlsOptions& tls) {
   return !tls.ca_file.empty() || !tls.ca_directory.empty() || !tls.ca_pem.empty() || !tls.certificate_file.empty() ||
          !tls.certificate_pem.empty();
-}
-
-// For a cache: whoever makes texts collide makes them be parsed again, no more.
-std::size_t quick_hash(std::string_view text) {
-  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
-  std::uint64_t hash = text.size();
-  const auto mix = [&hash](std::uint64_t word) { hash = (std::rotl(hash, 5) ^ word) * odd; };
-  std::uint64_t word = 0;
-  if (text.size() < sizeof word) return 0;  // no URL that can be used is so short
-  for (std::size_t at = 0; at + sizeof word < text.size(); at += sizeof word) {
-    std::memcpy(&word, text.data() + at, sizeof word);
-    mix(word);
-  }
-  std::memcpy(&word, text.data() + text.size() - sizeof word, sizeof word);
-  mix(word);
-  return hash >> 32;
 }
 
 bool websocket_in_clear(const Url& url) { return url.scheme() == "ws"; }
@@ -163,38 +145,6 @@ CallHandle TransportImpl::start_open(Request&& request, Callback<void(Result<Res
 
 // --- routes
 
-Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string& url) {
-  constexpr std::size_t slots = 1024;
-  const std::size_t slot = quick_hash(url) % slots;
-  {
-    std::lock_guard lock(mutex_);
-    if (targets_.empty()) targets_.resize(slots);
-    if (const auto& known = targets_[slot]; known && known->text == url) return known;
-  }
-  Result<Url> parsed = Url::parse(url);
-  if (!parsed) return std::move(parsed).error();
-  auto target = std::make_shared<Target>();
-  target->text = url;
-  target->url = std::move(*parsed);
-  Result<std::shared_ptr<pool::Route>> route = route_for(target->url, false);
-  if (!route) return std::move(route).error();
-  target->route = std::move(*route);
-  target->websocket = target->url.scheme().starts_with("ws");
-  target->may_be_http2 = protocol_for(target->url) != Protocol::http1;
-  const auto& destination = static_cast<const Destination&>(*target->route->attachment);
-  if (destination.target->proxy && !destination.target->tunnel) {
-    target->request_target = "http://" + std::string(target->url.authority());
-    target->extra_head = destination.proxy_authorization_line;
-  }
-  target->request_target += target->url.target();
-  if (auto sound = http1::check_target(target->request_target); !sound) return sound.error();
-  target->usual_start = http1::usual_start(target->request_target, target->url.authority(), options_.user_agent,
-                                           options_.decompress ? accepted_codings : std::string_view());
-  std::lock_guard lock(mutex_);
-  targets_[slot] = target;
-  return std::shared_ptr<const Target>(std::move(target));
-}
-
 // What the options mean for this URL. In clear nothing can be chosen by ALPN: it is HTTP/1.1 unless agreed otherwise.
 Protocol TransportImpl::protocol_for(const Url& url) const {
   if (options_.protocol == Protocol::automatic && !url.secure()) return Protocol::http1;
@@ -218,8 +168,9 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url, bo
   const std::string key = origin + route_suffix(url, http1_only);
   std::lock_guard lock(mutex_);
   if (auto found = routes_.find(key); found != routes_.end()) return found->second;
-  // A program that talks to ever new hosts must not grow for ever.
-  if (routes_.size() >= 4096) {
+  // A program that talks to ever new hosts must not grow for ever; but one that talks to thousands must not go through
+  // all of them for each new one.
+  if (routes_.size() >= sweep_at_) {
     targets_.assign(targets_.size(), nullptr);
     std::erase_if(routes_, [](const auto& item) {
       std::lock_guard route_lock(item.second->mutex);
@@ -227,6 +178,7 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url, bo
       static_cast<Destination&>(*item.second->attachment).transports.fetch_sub(1);
       return true;
     });
+    sweep_at_ = std::max<std::size_t>(4096, 2 * routes_.size());
   }
   Result<std::shared_ptr<pool::Route>> route = add_route(url, origin, http1_only);
   if (route) {
@@ -390,6 +342,13 @@ std::vector<std::string> TransportImpl::used_of(const std::unordered_set<std::st
     if (route_keys.contains(route->key())) used.push_back(route->key());
   }
   return used;
+}
+
+bool TransportImpl::warm(const std::string& url) {
+  const std::shared_ptr<TransportImpl> self = living();
+  if (self->unusable_ || self->closed()) return false;
+  const Result<std::shared_ptr<const Target>> target = self->target_of(url);
+  return target && self->pool_->dial_ahead(*(*target)->route, options_.limits, options_.timeouts, Clock::now());
 }
 
 void TransportImpl::invalidate(const std::string& host) {

@@ -57,6 +57,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   const Options& options() const override { return options_; }
   const std::string& fingerprint() const override { return identity_.handle; }
   Stats stats() const override;
+  bool warm(const std::string& url) override;
   void invalidate(const std::string& host) override;
   bool drain(Duration limit) override;
 
@@ -79,6 +80,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
 
  private:
   void call_ended();
+  void make_room_for_targets();
   Result<std::shared_ptr<pool::Route>> route_for(const Url& url, bool http1_only);
   Protocol protocol_for(const Url& url) const;
   std::shared_ptr<const net::DialProxy> dial_proxy() const;
@@ -97,11 +99,12 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   const std::optional<ProxyUrl> proxy_;
   const NoProxy no_proxy_;
 
-  mutable Lock mutex_;  // targets_, routes_, reborn_
+  mutable Lock mutex_;  // targets_, routes_, sweep_at_, reborn_
   // Programs send to the same URLs again and again: what a text led to stands in the slot of its hash, until another
   // text wants the slot. It saves parsing and looking up.
   std::vector<std::shared_ptr<const Target>> targets_;
   std::unordered_map<std::string, std::shared_ptr<pool::Route>> routes_;
+  std::size_t sweep_at_ = 4096;            // when so many routes are known, those that are quiet are forgotten
   std::shared_ptr<TransportImpl> reborn_;  // in a forked child, what stands for this isolated transport
 
   std::atomic<bool> closed_{false};

@@ -101,6 +101,12 @@ bool Pool::cancel(Route& route, Waiter& waiter, TimePoint now) {
   return cancelled;
 }
 
+bool Pool::dial_ahead(Route& route, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now) {
+  bool dials = false;
+  decide(route, now, [&](Actions& actions) { dials = route.dial_ahead(limits, timeouts, now, actions); });
+  return dials;
+}
+
 void Pool::release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now) {
   decide(route, now, [&](Actions& actions) { route.release(entry, keep, reason, limits, now, actions); });
   spare_one(&limits, now);

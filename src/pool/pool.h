@@ -48,6 +48,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // As Route's functions of the same name, with lock and consequences.
   Route::Outcome acquire(Route& route, Waiter& waiter, TimePoint now, Entry*& granted);
   bool cancel(Route& route, Waiter& waiter, TimePoint now);
+  bool dial_ahead(Route& route, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now);
   void release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now);
   void upgrade(Route& route, Entry& entry);
   void closed(Route& route, Entry& entry, TimePoint now);

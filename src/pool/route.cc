@@ -133,6 +133,19 @@ bool Route::cancel(Waiter& waiter, TimePoint now, Actions& actions) {
   return true;
 }
 
+// What is idle and would not be used by whoever asked now.
+void Route::drop_unusable(TimePoint now, Actions& actions) {
+  for (Entry* entry = newest_; entry != nullptr;) {
+    Entry* const older = entry->older;
+    bool use = true;
+    if (const CloseReason reason = unusable(*entry, now, use); !use && !entry->examined && !entry->shared) {
+      unlink_idle(*entry);
+      drain(*entry, reason, actions);
+    }
+    entry = older;
+  }
+}
+
 // The reason why an idle connection cannot be used; `use` says whether it can.
 CloseReason Route::unusable(const Entry& entry, TimePoint now, bool& use) const {
   use = false;

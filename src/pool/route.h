@@ -97,6 +97,10 @@ class Route : public std::enable_shared_from_this<Route> {
   // True: it will hear no more. False: a grant or a failure is on its way; what is granted must be released.
   bool cancel(Waiter& waiter, TimePoint now, Actions& actions);
 
+  // For a request that is yet to come: starts a dial if nothing is open or on its way that could carry it. Nobody waits
+  // for it, so it takes a socket only where one is free, and hedges nothing.
+  bool dial_ahead(const PoolLimits& limits, const Timeouts& timeouts, TimePoint now, Actions& actions);
+
   // A lease ends. `keep`: the connection is in order and may carry another request. If not, a shared one retires: its
   // other leases end one by one, each with a release of its own.
   void release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now, Actions& actions);
@@ -165,6 +169,7 @@ class Route : public std::enable_shared_from_this<Route> {
   static constexpr int down_after_failures = 5;
 
   void grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now);
+  void drop_unusable(TimePoint now, Actions& actions);
   Waiter* taker(const Entry& entry, bool reused, TimePoint now, Actions& actions);
   bool hand_out(Entry& entry, bool reused, TimePoint now, Actions& actions);
   void give(Waiter& waiter, Entry& entry, bool reused, TimePoint now, Actions& actions);

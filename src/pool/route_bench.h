@@ -62,6 +62,11 @@ class RouteTest : public testing::Test {
     route->turn_away(std::make_shared<const Error>(code, Phase::body, "not here"), actions);
     sort_actions();
   }
+  bool dial_ahead() {
+    const bool dials = route->dial_ahead(limits, timeouts, now, actions);
+    sort_actions();
+    return dials;
+  }
   bool cancel(Waiter& waiter) {
     const bool cancelled = route->cancel(waiter, now, actions);
     sort_actions();

@@ -66,6 +66,17 @@ void Route::pump(const Waiter* asking, TimePoint now, Actions& actions) {
   }
 }
 
+bool Route::dial_ahead(const PoolLimits& limits, const Timeouts& timeouts, TimePoint now, Actions& actions) {
+  if (closing_ || dialing_ > 0 || first_ != nullptr || now < shut_until_) return false;
+  drop_unusable(now, actions);
+  // What is in use may be back by then, and if it is not, that request dials as it would have done anyway.
+  if (counters_.idle + counters_.active > counters_.retiring) return false;
+  if (open_ >= limits.open_per_host || limits.idle_per_host < 1 || !budget_.try_take()) return false;
+  last_used_ = now;
+  start_dial(dial_reason_for(miss_now()), limits, timeouts, now, actions);
+  return true;
+}
+
 void Route::wake(TimePoint when, TimePoint now, Actions& actions) {
   if (when >= wake_at_ && wake_at_ > now) return;
   wake_at_ = when;

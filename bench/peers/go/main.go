@@ -9,7 +9,7 @@
 //	h2               HTTP/2 over TLS with the TLS material
 //
 // With CA, CERT and KEY (files) set, fresh and fresh-close build the TLS configuration anew each time.
-// BODY, WARM and HOLD as in measure.h.
+// BODY, WARM, TARGETS and HOLD as in measure.h.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"os"
 	"sort"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -29,7 +30,8 @@ import (
 )
 
 type settings struct {
-	mode, url     string
+	mode          string
+	urls          []string
 	concurrency   int
 	body          []byte
 	ca, cert, key []byte
@@ -103,12 +105,24 @@ func (s *settings) client() (get func() *http.Client, done func(*http.Client)) {
 	return nil, nil
 }
 
-func (s *settings) exchange(client *http.Client, buffer *bytes.Buffer) bool {
+func targetUrls(url string) []string {
+	targets := number("TARGETS")
+	if targets == 0 {
+		return []string{url}
+	}
+	urls := make([]string, targets)
+	for i := range urls {
+		urls[i] = strings.Replace(url, "127.0.0.1", fmt.Sprintf("127.1.%d.%d", i/250, 1+i%250), 1)
+	}
+	return urls
+}
+
+func (s *settings) exchange(client *http.Client, url string, buffer *bytes.Buffer) bool {
 	method, body := "GET", io.Reader(nil)
 	if len(s.body) > 0 {
 		method, body = "POST", bytes.NewReader(s.body)
 	}
-	request, err := http.NewRequest(method, s.url, body)
+	request, err := http.NewRequest(method, url, body)
 	if err != nil {
 		panic(err)
 	}
@@ -138,7 +152,7 @@ func run(s *settings, get func() *http.Client, done func(*http.Client), total in
 				}
 				start := time.Now()
 				client := get()
-				if !s.exchange(client, &buffer) {
+				if !s.exchange(client, s.urls[i%int64(len(s.urls))], &buffer) {
 					errors.Add(1)
 				}
 				done(client)
@@ -164,9 +178,11 @@ func main() {
 	}
 	concurrency, _ := strconv.Atoi(os.Args[3])
 	total, _ := strconv.Atoi(os.Args[4])
-	s := &settings{mode: os.Args[1], url: os.Args[2], concurrency: concurrency, body: bytes.Repeat([]byte("x"), number("BODY")),
+	s := &settings{mode: os.Args[1], urls: targetUrls(os.Args[2]), concurrency: concurrency, body: bytes.Repeat([]byte("x"), number("BODY")),
 		ca: file("CA"), cert: file("CERT"), key: file("KEY")}
 	get, done := s.client()
+	userBegun, systemBegun, _ := cpu()
+	begin := time.Now()
 	if warm := number("WARM"); warm > 0 {
 		run(s, get, done, warm)
 	}
@@ -177,8 +193,10 @@ func main() {
 	userAfter, systemAfter, rss := cpu()
 	sort.Float64s(microseconds)
 	quantile := func(q float64) float64 { return microseconds[int(q*float64(total-1))] }
-	fmt.Printf(`{"wall":%.6f,"ut":%.6f,"st":%.6f,"err":%d,"n":%d,"p50":%.1f,"p99":%.1f,"rss_kb":%d}`+"\n",
-		wall, userAfter-user, systemAfter-system, failed, total, quantile(.5), quantile(.99), rss)
+	fmt.Printf(`{"wall":%.6f,"ut":%.6f,"st":%.6f,"err":%d,"n":%d,"p50":%.1f,"p99":%.1f,"rss_kb":%d,`+
+		`"cold_wall":%.6f,"cold_cpu":%.6f}`+"\n",
+		wall, userAfter-user, systemAfter-system, failed, total, quantile(.5), quantile(.99), rss,
+		start.Sub(begin).Seconds(), user+system-userBegun-systemBegun)
 	if os.Getenv("HOLD") != "" {
 		io.Copy(io.Discard, os.Stdin)
 	}

@@ -4,7 +4,7 @@
 //   hyper-h2c, hyper-h2c-current  both over HTTP/2 in clear, with prior knowledge
 //   reqwest        one reqwest client
 //   reqwest-fresh  a new reqwest client for each request
-// With CA, CERT and KEY (files) set, reqwest uses OpenSSL with them. BODY, WARM and HOLD as in measure.h.
+// With CA, CERT and KEY (files) set, reqwest uses OpenSSL with them. BODY, WARM, TARGETS (hyper only) and HOLD as in measure.h.
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{connect::HttpConnector, Client};
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 #[derive(Clone)]
 enum Peer {
-    Hyper(Client<HttpConnector, Full<Bytes>>, hyper::Uri),
+    Hyper(Client<HttpConnector, Full<Bytes>>, Vec<hyper::Uri>),
     Reqwest(reqwest::Client),
     ReqwestFresh(Arc<Material>),
 }
@@ -57,6 +57,15 @@ impl Material {
     }
 }
 
+fn target_uris(url: &str) -> Vec<hyper::Uri> {
+    match number("TARGETS") {
+        0 => vec![url.parse().unwrap()],
+        targets => (0..targets)
+            .map(|i| url.replacen("127.0.0.1", &format!("127.1.{}.{}", i / 250, 1 + i % 250), 1).parse().unwrap())
+            .collect(),
+    }
+}
+
 fn make_peer(mode: &str, url: &str) -> Peer {
     let material = Material::from_environment();
     match mode {
@@ -64,7 +73,7 @@ fn make_peer(mode: &str, url: &str) -> Peer {
             let mut connector = HttpConnector::new();
             connector.set_nodelay(true);
             let h2c = mode.starts_with("hyper-h2c");
-            Peer::Hyper(Client::builder(TokioExecutor::new()).http2_only(h2c).build(connector), url.parse().unwrap())
+            Peer::Hyper(Client::builder(TokioExecutor::new()).http2_only(h2c).build(connector), target_uris(url))
         }
         "reqwest" => Peer::Reqwest(material.client()),
         "reqwest-fresh" => Peer::ReqwestFresh(Arc::new(material)),
@@ -98,9 +107,9 @@ async fn exchange_reqwest(client: &reqwest::Client, url: &str, body: &Bytes) -> 
     }
 }
 
-async fn exchange(settings: &Settings) -> bool {
+async fn exchange(settings: &Settings, request: usize) -> bool {
     match &settings.peer {
-        Peer::Hyper(client, uri) => exchange_hyper(client, uri, &settings.body).await,
+        Peer::Hyper(client, uris) => exchange_hyper(client, &uris[request % uris.len()], &settings.body).await,
         Peer::Reqwest(client) => exchange_reqwest(client, &settings.url, &settings.body).await,
         Peer::ReqwestFresh(material) => exchange_reqwest(&material.client(), &settings.url, &settings.body).await,
     }
@@ -113,9 +122,13 @@ async fn run(settings: &Arc<Settings>, total: usize) -> (Vec<f64>, usize) {
         let (settings, next, errors) = (settings.clone(), next.clone(), errors.clone());
         callers.push(tokio::spawn(async move {
             let mut microseconds = vec![];
-            while next.fetch_add(1, Relaxed) < total {
+            loop {
+                let request = next.fetch_add(1, Relaxed);
+                if request >= total {
+                    break;
+                }
                 let start = Instant::now();
-                if !exchange(&settings).await {
+                if !exchange(&settings, request).await {
                     errors.fetch_add(1, Relaxed);
                 }
                 microseconds.push(start.elapsed().as_secs_f64() * 1e6);
@@ -138,6 +151,8 @@ fn cpu() -> (f64, f64, i64) {
 }
 
 async fn measure(settings: Arc<Settings>, total: usize) {
+    let (user_begun, system_begun, _) = cpu();
+    let begin = Instant::now();
     if number("WARM") > 0 {
         run(&settings, number("WARM")).await;
     }
@@ -149,8 +164,9 @@ async fn measure(settings: Arc<Settings>, total: usize) {
     microseconds.sort_by(f64::total_cmp);
     let quantile = |q: f64| microseconds[(q * (total - 1) as f64) as usize];
     println!(
-        "{{\"wall\":{:.6},\"ut\":{:.6},\"st\":{:.6},\"err\":{},\"n\":{},\"p50\":{:.1},\"p99\":{:.1},\"rss_kb\":{}}}",
-        wall, user_after - user, system_after - system, errors, total, quantile(0.5), quantile(0.99), rss
+        "{{\"wall\":{:.6},\"ut\":{:.6},\"st\":{:.6},\"err\":{},\"n\":{},\"p50\":{:.1},\"p99\":{:.1},\"rss_kb\":{},\"cold_wall\":{:.6},\"cold_cpu\":{:.6}}}",
+        wall, user_after - user, system_after - system, errors, total, quantile(0.5), quantile(0.99), rss,
+        (start - begin).as_secs_f64(), user + system - user_begun - system_begun
     );
     if std::env::var("HOLD").is_ok() {
         // Not on this thread: a single-threaded runtime must go on watching its sockets.
