@@ -53,6 +53,7 @@ class FakeTransport : public Transport {
   const Options& options() const override { return options_; }
   const std::string& fingerprint() const override { return fingerprint_; }
   Stats stats() const override { return {}; }
+  ConnectionList connections(const ConnectionQuery&) const override { return {}; }
   void invalidate(const std::string&) override {}
   bool drain(Duration) override { return true; }
 

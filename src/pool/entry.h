@@ -44,6 +44,8 @@ struct Entry {
   TimePoint idle_until{};    // as its last user's options have it
   Entry* newer = nullptr;    // neighbours among the idle
   Entry* older = nullptr;
+  Entry* dialled_before = nullptr;  // neighbours among all that are open, for those who ask about each of them
+  Entry* dialled_after = nullptr;
 };
 
 struct Waiter {

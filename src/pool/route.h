@@ -141,6 +141,8 @@ class Route : public std::enable_shared_from_this<Route> {
   const std::string& key() const { return key_; }
   const PoolCounters& counters() const { return counters_; }
   const IdleLimit& idle_limit() const { return idle_limit_; }
+  const Entry* first_dialled() const { return first_dialled_; }  // of all that are open; then Entry::dialled_after
+  int open() const { return open_; }
   std::shared_ptr<const Error> last_error() const { return last_error_; }
   std::shared_ptr<const Error> last_error_locked() {
     std::lock_guard lock(mutex);
@@ -170,6 +172,8 @@ class Route : public std::enable_shared_from_this<Route> {
   void give(Waiter& waiter, Entry& entry, bool reused, TimePoint now, Actions& actions);
   void make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions);
   void unlink_idle(Entry& entry);
+  void add_open(Entry& entry);
+  void remove_open(Entry& entry);
   void mark_examined(Entry& entry, bool examined);
   void drain(Entry& entry, CloseReason reason, Actions& actions);
   void enqueue(Waiter& waiter, TimePoint now);
@@ -229,6 +233,8 @@ class Route : public std::enable_shared_from_this<Route> {
 
   Entry* newest_ = nullptr;  // idle, most recently used
   Entry* oldest_ = nullptr;
+  Entry* first_dialled_ = nullptr;  // open: idle, active, upgraded and draining
+  Entry* last_dialled_ = nullptr;
   Waiter* first_ = nullptr;  // waiting
   Waiter* last_ = nullptr;
   int waiting_ = 0;

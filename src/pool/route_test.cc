@@ -892,6 +892,31 @@ TEST_F(RouteShutdown, an_upgraded_connection_ends_with_its_owner) {
   EXPECT_TRUE(route->empty());
 }
 
+// --- who is open
+
+std::vector<std::uint64_t> listed(const Route& route) {
+  std::vector<std::uint64_t> ids;
+  for (const Entry* entry = route.first_dialled(); entry != nullptr; entry = entry->dialled_after) {
+    ids.push_back(entry->id);
+  }
+  return ids;
+}
+
+TEST_F(RouteTest, lists_what_is_open_in_the_order_of_the_dials_until_the_socket_is_closed) {
+  Entry& first = active();
+  Entry& second = active();
+  Entry& third = active();
+  release(second, true, CloseReason::shutdown);
+  EXPECT_EQ(listed(*route), (std::vector<std::uint64_t>{1, 2, 3}));
+  release(first, false, CloseReason::request_failed);
+  EXPECT_EQ(listed(*route), (std::vector<std::uint64_t>{1, 2, 3})) << "a socket that is being closed is still there";
+  close();
+  EXPECT_EQ(listed(*route), (std::vector<std::uint64_t>{2, 3}));
+  release(third, false, CloseReason::request_failed);
+  close();
+  EXPECT_EQ(listed(*route), (std::vector<std::uint64_t>{2}));
+}
+
 // --- why
 
 using RouteReasons = RouteTest;
