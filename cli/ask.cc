@@ -23,10 +23,14 @@ Options options_for_asking() {
 
 }  // namespace
 
+std::string base_of(std::string url) {
+  if (url.find("://") == std::string::npos) url = "http://" + url;
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 Result<Reply> ask_api(const AskFlags& flags, std::string_view path) {
-  std::string base = flags.url;
-  if (base.find("://") == std::string::npos) base = "http://" + base;
-  while (base.ends_with('/')) base.pop_back();
+  const std::string base = base_of(flags.url);
   Result<Response> response = Client(options_for_asking()).get(base + std::string(path));
   if (!response) {
     Error error = std::move(response).error();

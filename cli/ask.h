@@ -17,6 +17,9 @@ struct Reply {
   config::Node content;  // the same, read; null when it is no JSON
 };
 
+// The URL without a slash at its end; "127.0.0.1:9600" is http.
+std::string base_of(std::string url);
+
 // GET below the URL. An error says what to do about it; a status other than 200 is no error.
 Result<Reply> ask_api(const AskFlags& flags, std::string_view path);
 

@@ -48,6 +48,8 @@ CLI::App* add_config(CLI::App& app, ConfigFlags& flags) {
 
 CLI::App* add_status(CLI::App& app, StatusFlags& flags) {
   CLI::App* status = app.add_subcommand("status", "services, connections, targets and fleets of a running process");
+  status->add_flag("--connections", flags.connections,
+                   "each connection too: its age, what it carries, why it was opened");
   add_ask_flags(*status, flags.ask);
   status->footer(status_help());
   return status;

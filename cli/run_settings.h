@@ -23,6 +23,7 @@ struct AskFlags {
 
 struct StatusFlags {
   AskFlags ask;
+  bool connections = false;
 };
 
 struct ExplainFlags {

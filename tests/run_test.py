@@ -495,6 +495,7 @@ class RunTest(unittest.TestCase):
             self.assertTrue(eventually(lambda: (process.metric("trunkline_scrape_cycles_total") or 0) >= 3))
             text = self.command("status", "--url", process.address).stdout
             everything = json.loads(self.command("status", "--url", process.address, "--json").stdout)
+            each = self.command("status", "--connections", "--url", process.address).stdout
         self.assertIn(f"process {process.child.pid}, up for ", text)
         self.assertIn(": ready\n", text)
         self.assertRegex(text, r"Connections: 1 open, . in use, . idle; \d+ requests")
@@ -503,8 +504,25 @@ class RunTest(unittest.TestCase):
         self.assertRegex(text, rf"http://{silent}/metrics +web +missing ")
         self.assertEqual(set(everything), {"status", "transport", "targets", "fleets"})
         self.assertEqual(everything["transport"]["pool"]["dials_succeeded"], 1)
+        self.assertNotIn("Each connection", text)
+        self.assertRegex(each, rf"http://{place} +http/1.1 +\S+ +\S+ +\S+ +\d+ +[01] +first +127.0.0.1:\d+ +{place}\n")
         self.assertIn("it scales no fleet", self.command("explain", "--url", process.address, code=1).stderr)
         self.assertIn("no fleet named no one", self.command("explain", "no one", "--url", process.address, code=1).stderr)
+
+    def test_the_doctor_asks_it_what_its_pools_do_and_what_keeps_them_apart(self):
+        _, place = self.exporter()
+        self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}']}}, "
+                   f"{{name: other, targets: ['{place}'], tls: {{insecure_skip_verify: true}}}}]}}")
+        process = self.run_it()
+        self.assertTrue(eventually(lambda: (process.metric("trunkline_scrape_cycles_total") or 0) >= 3))
+        asked = ("doctor", "--pid", str(process.child.pid), "--interval", "100ms", "--url", process.address)
+        text = self.command(*asked).stdout
+        self.assertRegex(text, rf"Trunkline at http://{process.address}\n  http://{place} http/1.1, 1 open\n    dials:  first 1\n")
+        self.assertRegex(text, rf"  http://{place} is dialled by two pools that share nothing, [0-9a-f]+ and [0-9a-f]+, because "
+                               r"their options differ: tls\.insecure_skip_verify is (true and false|false and true)\n")
+        trunkline = json.loads(self.command(*asked, "--json").stdout)["trunkline"]
+        self.assertEqual([split["options"][0]["option"] for split in trunkline["splits"]], ["tls.insecure_skip_verify"])
+        self.assertEqual(trunkline["transport"]["pool"]["dials_succeeded"], 2)
 
     def test_status_and_explain_say_that_nobody_answers(self):
         with socket.socket() as unused:

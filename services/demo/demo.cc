@@ -144,6 +144,7 @@ Result<void> Demo::Impl::start() {
     Result<std::unique_ptr<Page>> page =
         Page::start(settings_.listen,
                     {.transport = [this] { return traffic_->transport_stats(); },
+                     .connections = [this](const ConnectionQuery& query) { return traffic_->connections(query); },
                      .targets = [this] { return snapshots(); },
                      .fleets = fleet_.get()},
                     [this](metrics::ExpositionWriter& writer) { fleet_->write_metrics(writer); });

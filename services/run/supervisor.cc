@@ -212,6 +212,8 @@ console::ConsoleSources Supervisor::console_sources(const AdminSettings& admin) 
   console::ConsoleSources sources;
   sources.process = [this] { return facts(); };
   sources.transport = [] { return Transport::shared_stats(); };
+  sources.connections = [](const ConnectionQuery& query) { return Transport::shared_connections(query); };
+  sources.differences = [](const std::string& a, const std::string& b) { return Transport::explain_shared(a, b); };
   sources.targets = [this] {
     std::vector<scrape::SnapshotPtr> all = autoscale_->snapshots();
     all.insert(all.begin(), scrape_->latest());

@@ -2,8 +2,10 @@
 import type { Route } from "./api";
 import { ConnectionBar, DialBar, Reasons } from "./bars";
 import { Chart } from "./chart";
+import { Life } from "./life";
 import { count, decimal, duration, percent, plural, rate } from "./numbers";
 import { rates, shownSpan } from "./rates";
+import { Split } from "./split";
 import { idOf, serverNow, state } from "./store";
 import { closingWords, dialReasons, missWords } from "./words";
 
@@ -40,7 +42,7 @@ export function RouteRow({ route, namesake, unfolded, toggle }: Row) {
         <span class="cell" data-label="p99">{latency ? duration(latency.p99_seconds) : "–"}</span>
         <span class="cell" data-label="idle limit">{idleLimit(route)}</span>
       </button>
-      {unfolded && <div class="detail" id={id}><Detail route={route} /></div>}
+      {unfolded && <div class="detail" id={id}><Detail route={route} namesake={namesake} /></div>}
     </div>
   );
 }
@@ -73,12 +75,13 @@ function sentences(route: Route): string[] {
   return said;
 }
 
-function Detail({ route }: { route: Route }) {
+function Detail({ route, namesake }: { route: Route; namesake: boolean }) {
   const history = state.routeHistories.get(idOf(route));
   return (
     <>
       {route.advice !== "" && <p class="advice"><strong>Advice</strong> {route.advice}</p>}
       <p>{sentences(route).join(" ")}</p>
+      {namesake && <Split route={route} />}
       {history && history.t.length > 1 && (
         <div class="charts">
           <div>
@@ -98,6 +101,7 @@ function Detail({ route }: { route: Route }) {
           </div>
         </div>
       )}
+      {route.open > 0 && <Life route={route} />}
       <div class="columns">
         <div>
           <h3>Why it was dialled</h3>
