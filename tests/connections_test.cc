@@ -216,6 +216,26 @@ TEST_F(ConnectionsTest, may_be_asked_while_connections_come_and_go) {
   ASSERT_STATUS(calls[0].reply.get(), 200);
 }
 
+class RouteLatencyTest : public HttpTest {};
+
+TEST_F(RouteLatencyTest, is_that_of_whole_answers_in_every_protocol) {
+  const auto delay = milliseconds(20);
+  const CountingServer& http1 = count({.delay = delay});
+  const H2Server& http2 = serve_h2({.delay = delay});
+  for (const bool shared : {false, true}) {
+    const auto transport = make_transport(shared ? h2c_options() : test_options());
+    const std::string url = shared ? http2.url("/") : http1.url("/");
+    const TimePoint before = Clock::now();
+    for (int i = 0; i < 5; ++i) ASSERT_STATUS(Client(transport).get(url), 200);
+    const double longest = std::chrono::duration<double>(Clock::now() - before).count();
+    const RouteStats route = transport->stats().routes.at(0);
+    EXPECT_EQ(route.latency_samples, 5U) << url;
+    EXPECT_GE(route.p50_seconds, 0.018) << url;
+    EXPECT_GE(route.p99_seconds, route.p50_seconds) << url;
+    EXPECT_LE(route.p99_seconds, longest) << url;
+  }
+}
+
 class ProxiedConnectionsTest : public HttpTest {};
 
 TEST_F(ProxiedConnectionsTest, names_the_proxy_without_its_password) {

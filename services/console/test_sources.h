@@ -86,6 +86,9 @@ struct TestSources {
     route.counters.granted = 1000;
     route.counters.reused = 997;
     route.learned_idle_seconds = 4.8;
+    route.p50_seconds = 0.0025;
+    route.p99_seconds = 0.0171;
+    route.latency_samples = 994;
     route.advice = "Raise the server's keep-alive time-out above 10 s.";
     ConnectionStats connection;
     connection.id = 17;

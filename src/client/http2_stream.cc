@@ -28,6 +28,7 @@ void Http2Stream::begin(Call& call) {
   source_left_ = 0;
   deadline_ = never;
   deadline_code_ = ErrorCode::timeout_total;
+  begun_ = loop().now();
   ++exchange_;
   started_ = has_head_ = ended_ = closed_ = reset_ = slot_kept_ = pulled_back_ = all_sent_ = false;
   reused_ = call.on_reused();
@@ -260,7 +261,9 @@ void Http2Stream::on_closed(const StreamEnd& end) {
   closed_ = true;
   // The lease goes back first, so that what the callback sends next finds the slot. After our own reset the peer may
   // still count the stream: Session says when not.
-  if (!slot_kept_) connection_.end_lease(true, CloseReason::shutdown);
+  const bool is_whole = ended_ && end.by != StreamEnd::malformed;
+  const Duration answer = is_whole ? std::max(loop().now() - begun_, Duration(1)) : Duration(0);
+  if (!slot_kept_) connection_.end_lease(true, CloseReason::shutdown, answer);
   if (call_ != nullptr) {
     if (!ended_ || end.by == StreamEnd::malformed) {
       pulled_back_ = end.by == StreamEnd::unsent;

@@ -73,6 +73,7 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   std::uint64_t exchange_ = 0;  // counts the calls that this object has carried
   bool counted_length_ = false;
   bool reused_ = false;
+  TimePoint begun_{};
   bool started_ = false;   // any byte of the response came
   bool has_head_ = false;  // its final head came
   bool ended_ = false;     // all of the response came

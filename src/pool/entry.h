@@ -39,6 +39,7 @@ struct Entry {
   TimePoint opened{};
   TimePoint rotate_at = never;  // from then on it is replaced when that costs nobody anything
   TimePoint retire_at = never;  // from then on it is not used at all
+  TimePoint granted{};          // to its latest user
   TimePoint idle_since{};
   TimePoint paused_since{};  // shared: when the peer last said that it permits none
   TimePoint idle_until{};    // as its last user's options have it

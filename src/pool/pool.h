@@ -48,7 +48,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // As Route's functions of the same name, with lock and consequences.
   Route::Outcome acquire(Route& route, Waiter& waiter, TimePoint now, Entry*& granted);
   bool cancel(Route& route, Waiter& waiter, TimePoint now);
-  void release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now);
+  void release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
+               std::chrono::nanoseconds answer = std::chrono::nanoseconds(0));
   void upgrade(Route& route, Entry& entry);
   void closed(Route& route, Entry& entry, TimePoint now);
   void dialled(Route& route, Entry& entry, const DialOrder& order, TimePoint now);

@@ -156,6 +156,7 @@ ReuseMiss Route::miss_now() const {
 void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
   entry.state = State::active;
   entry.was_reused = reused;
+  entry.granted = now;
   ++entry.requests;
   ++counters_.active;
   ++counters_.leases;
@@ -173,10 +174,11 @@ void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
 // --- giving one back
 
 void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
-                    Actions& actions) {
+                    Actions& actions, nanoseconds answer) {
   last_used_ = now;
   --counters_.leases;
   if (entry.shared) {
+    if (answer > nanoseconds(0)) latency_.add(answer, now);
     release_shared(entry, keep, reason, limits, now, actions);
     return;
   }
@@ -184,6 +186,10 @@ void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimit
     --counters_.upgraded;
   } else {
     --counters_.active;
+  }
+  // Where it is kept, or closed because both sides had agreed on that, a whole answer has come.
+  if (entry.state == State::active && (keep || reason == CloseReason::connection_close)) {
+    latency_.add(now - entry.granted, now);
   }
   if (keep && (closing_ || entry.generation != generation_)) {
     keep = false;

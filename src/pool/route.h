@@ -32,6 +32,7 @@
 #include "pool/budget.h"
 #include "pool/entry.h"
 #include "pool/idle_limit.h"
+#include "pool/latency.h"
 
 namespace trunkline::pool {
 
@@ -98,8 +99,10 @@ class Route : public std::enable_shared_from_this<Route> {
   bool cancel(Waiter& waiter, TimePoint now, Actions& actions);
 
   // A lease ends. `keep`: the connection is in order and may carry another request. If not, a shared one retires: its
-  // other leases end one by one, each with a release of its own.
-  void release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now, Actions& actions);
+  // other leases end one by one, each with a release of its own. `answer` is how long a whole answer took on a shared
+  // one, where only its user knows; zero: there was none.
+  void release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now, Actions& actions,
+               std::chrono::nanoseconds answer = std::chrono::nanoseconds(0));
   // The lease became another protocol's connection; it ends with release(keep = false).
   void upgrade(Entry& entry);
   // The socket of a draining entry is closed; the entry may be destroyed afterwards.
@@ -141,6 +144,7 @@ class Route : public std::enable_shared_from_this<Route> {
   const std::string& key() const { return key_; }
   const PoolCounters& counters() const { return counters_; }
   const IdleLimit& idle_limit() const { return idle_limit_; }
+  const Latency& latency() const { return latency_; }
   const Entry* first_dialled() const { return first_dialled_; }  // of all that are open; then Entry::dialled_after
   int open() const { return open_; }
   std::shared_ptr<const Error> last_error() const { return last_error_; }
@@ -268,6 +272,7 @@ class Route : public std::enable_shared_from_this<Route> {
   std::int64_t heat_epoch_ = 0;
   TimePoint last_used_{};
   IdleLimit idle_limit_;
+  Latency latency_;  // of whole responses
   PoolCounters counters_;
 };
 

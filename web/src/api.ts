@@ -16,6 +16,7 @@ export interface Pool {
 export interface Route extends Pool {
   route: string; key: string; protocol: string;
   learned_idle_seconds: number; hinted_idle_seconds: number; samples: number; advice: string;
+  p50_seconds: number; p99_seconds: number; latency_samples: number;
 }
 export interface Transport {
   t: number; requests: { started: number; completed: number; in_flight: number; retries: number; failed: Counts };

@@ -12,7 +12,8 @@ import { closingWords, dialReasons, missWords } from "./words";
 interface Row { route: Route; namesake: boolean; unfolded: boolean; toggle: () => void }
 
 export function RouteRow({ route, namesake, unfolded, toggle }: Row) {
-  const latency = state.latencies.get(route.route);
+  // The route's own, of all its requests; until there are any, that of the scrapes of the same place.
+  const latency = route.latency_samples > 0 ? route : state.latencies.get(route.route);
   const inUse = route.active + route.upgraded;
   const id = `route-${idOf(route).replaceAll(" ", "-")}`;
   return (
