@@ -79,14 +79,17 @@ Result<TransportReport> read_transport(const std::string& text) {
 
 namespace {
 
-Result<std::string> ask(const std::string& place, const std::string& path) {
-  Options options;
-  options.timeouts.total = std::chrono::seconds(2);
-  options.limits.open_per_host = 1;
-  Request request = get(place + path);
-  request.header("Accept", "application/json").body_limit(answer_limit_bytes);
-  Result<Response> response = Client(options).send(std::move(request));
+Result<std::string> ask(const AskFlags& flags, const std::string& path) {
+  const Options options = options_of(flags).derive([](Options& o) {
+    o.timeouts.total = std::chrono::seconds(2);
+    o.limits.open_per_host = 1;
+  });
+  Result<Request> request = request_of(flags, path);
+  if (!request) return std::move(request).error();
+  request->header("Accept", "application/json").body_limit(answer_limit_bytes);
+  Result<Response> response = Client(options).send(*std::move(request));
   if (!response) return std::move(response).error();
+  if (response->status == 401) return no_stats("it asks for a password or a token: give it in a file, --login FILE");
   if (response->status != 200) {
     return no_stats(path.substr(0, path.find('?')) + " was answered with status " + std::to_string(response->status));
   }
@@ -98,8 +101,8 @@ bool is_key(const std::string& key) {
   return !key.empty() && key.size() <= 64 && key.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-void explain_split(const std::string& place, TransportReport::Split& split) {
-  const Result<std::string> text = ask(place, "/api/v1/pools/differences?a=" + split.a + "&b=" + split.b);
+void explain_split(const AskFlags& flags, TransportReport::Split& split) {
+  const Result<std::string> text = ask(flags, "/api/v1/pools/differences?a=" + split.a + "&b=" + split.b);
   if (!text) {
     split.trouble = text.error().message;
     return;
@@ -130,15 +133,14 @@ std::vector<TransportReport::Split> splits_of(const std::vector<TransportReport:
   return splits;
 }
 
-Result<TransportReport> ask_trunkline(const std::string& url) {
-  const std::string place = base_of(url);
-  const Result<std::string> text = ask(place, "/api/v1/transport");
+Result<TransportReport> ask_trunkline(const AskFlags& flags) {
+  const Result<std::string> text = ask(flags, "/api/v1/transport");
   if (!text) return text.error();
   Result<TransportReport> report = read_transport(*text);
   if (!report) return report;
-  report->url = shown_url(place);
+  report->url = shown_url(base_of(flags.url));
   report->splits = splits_of(report->routes);
-  for (TransportReport::Split& split : report->splits) explain_split(place, split);
+  for (TransportReport::Split& split : report->splits) explain_split(flags, split);
   return report;
 }
 

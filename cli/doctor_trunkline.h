@@ -7,6 +7,8 @@
 
 #include <trunkline/result.hpp>
 
+#include "run_settings.h"
+
 namespace trunkline::cli {
 
 struct TransportReport {
@@ -42,7 +44,7 @@ struct TransportReport {
 
 // GET /api/v1/transport, and /api/v1/pools/differences for places that several pools lead to. Answers within a few
 // seconds or fails.
-Result<TransportReport> ask_trunkline(const std::string& url);
+Result<TransportReport> ask_trunkline(const AskFlags& flags);
 // The places that several of these lead to: each further pool beside the first.
 std::vector<TransportReport::Split> splits_of(const std::vector<TransportReport::Route>& routes);
 // Fails where it is not that JSON.

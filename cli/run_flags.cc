@@ -8,6 +8,7 @@ namespace trunkline::cli {
 namespace {
 
 void add_ask_flags(CLI::App& app, AskFlags& flags) {
+  add_login_flags(app, flags);
   app.add_option("--url", flags.url, "where its admin listener is")
       ->take_last()
       ->type_name("URL")
@@ -22,6 +23,15 @@ void add_config_command(CLI::App& config, ConfigFlags& flags, const std::string&
 }
 
 }  // namespace
+
+void add_login_flags(CLI::App& app, AskFlags& flags) {
+  app.add_option("--login", flags.login_file, "a file with user:password, or with a token, where it asks for one")
+      ->take_last()
+      ->type_name("FILE");
+  app.add_option("--cacert", flags.ca_file, "PEM: trust these instead of the system's roots")
+      ->take_last()
+      ->type_name("FILE");
+}
 
 CLI::App* add_run(CLI::App& app, RunFlags& flags) {
   CLI::App* run = app.add_subcommand("run", "scrape, scale and show what a file says");

@@ -524,6 +524,54 @@ class RunTest(unittest.TestCase):
         self.assertEqual([split["options"][0]["option"] for split in trunkline["splits"]], ["tls.insecure_skip_verify"])
         self.assertEqual(trunkline["transport"]["pool"]["dials_succeeded"], 2)
 
+    def test_what_other_machines_can_reach_asks_for_a_password(self):
+        self.file.write_text("admin: {listen: '0.0.0.0:0'}\n")
+        refused = self.command("config", "check", self.file, code=10)
+        self.assertIn("admin.listen: other machines could read all that is shown", refused.stdout + refused.stderr)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.folder / "key.pem",
+                        "-out", self.folder / "cert.pem"], check=True, capture_output=True)
+        secrets = {"password": "s3cret password", "token": "t0ken", "login": "ann:s3cret password", "wrong": "ann:guessed"}
+        for name, text in secrets.items():
+            (self.folder / name).write_text(text + "\n")
+        self.file.write_text("admin: {listen: '0.0.0.0:0', user: ann, password: '${file:password}', bearer_token: '${file:token}',"
+                             " tls: {certificate_file: cert.pem, key_file: key.pem}}\n")
+        process = self.run_it()
+        self.assertFalse([entry for entry in process.seen if entry["event"] == "exposed"])
+        url = "https://127.0.0.1:" + process.address.rpartition(":")[2]
+        asked = ("--url", url, "--cacert", self.folder / "cert.pem")
+        for command in (["status"], ["explain"], ["doctor", "--interval", "100ms", "--pid", str(os.getpid())]):
+            code = 15 if command[0] == "doctor" else 22
+            for more in ([], ["--login", self.folder / "wrong"]):
+                self.assertIn("--login FILE", self.command(*command, *asked, *more, code=code).stderr)
+        for login in ("login", "token"):
+            self.assertIn(": ready", self.command("status", *asked, "--login", self.folder / login).stdout)
+        self.assertIn("Trunkline at", self.command("doctor", "--interval", "100ms", "--pid", str(os.getpid()), *asked, "--login",
+                                                   self.folder / "token").stdout)
+        nothing = self.command("status", *asked, "--login", self.folder / "nowhere", code=10).stderr
+        self.assertIn("nowhere cannot be read", nothing)
+
+        def curl(path, *more):
+            done = subprocess.run(["curl", "-s", "-w", "\n%{http_code}", "--cacert", self.folder / "cert.pem", *more, url + path],
+                                  capture_output=True, text=True, timeout=WAIT)
+            body, _, code = done.stdout.rpartition("\n")
+            return int(code), body
+
+        for path in ("/", "/metrics", "/api/v1/status", "/api/v1/events", "/assets/x.js", "/nowhere"):
+            code, body = curl(path)
+            self.assertEqual((path, code), (path, 401))
+            self.assertNotIn("s3cret", body)
+        self.assertEqual(curl("/metrics", "-u", "ann:s3cret password")[0], 200)
+        self.assertEqual(curl("/healthz"), (200, "alive\n"))
+        self.assertEqual(curl("/readyz"), (200, '{"ready":true,"services":[]}\n'))
+        self.assertIn('"scrape"', curl("/readyz", "-u", "ann:s3cret password")[1])
+        (self.folder / "token").write_text("another")
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertEqual(curl("/metrics", "-H", "Authorization: Bearer t0ken")[0], 401)
+        self.assertEqual(curl("/metrics", "-H", "Authorization: Bearer another")[0], 200)
+        self.assertNotIn("s3cret", json.dumps(process.seen))
+
     def test_status_and_explain_say_that_nobody_answers(self):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))

@@ -241,8 +241,12 @@ void Demo::Impl::make_gap(const std::string& place) {
       Client(traffic::TrafficSettings::usual_options())
           .send(post("http://" + place + "/silence?seconds=" + std::to_string(length.count()) + "ms", "")
                     .total_timeout(std::chrono::seconds(1)));
+  if (!told || told->status != 200) return;
   const std::lock_guard lock(mutex_);
-  if (told && told->status == 200) ++summary_.gaps;
+  ++summary_.gaps;
+  for (const std::string& url : scraped_) {
+    if (place_of(url) == place) ledger_.expect_gap(url, Clock::now() + settings_.gap_for);
+  }
 }
 
 Summary Demo::Impl::summary() const {
