@@ -102,13 +102,16 @@ class DemoTest(unittest.TestCase):
         url = re.fullmatch(r"console: (http://\S+/)\n", process.stderr.readline())[1]
         ask = lambda path: json.load(urllib.request.urlopen(f"{url}api/v1/{path}", timeout=30))
         end = time.monotonic() + 60
-        while True:  # the fleet's own collector is the fifth
-            cycles = [cycle["cycle"] for cycle in ask("targets")["cycles"]]
-            if len(cycles) == 5 and min(cycles) >= 6:
+        while True:  # the fleet's own collector is the fifth; the first gap, which may cost a connection, is at 12 s
+            reading, cycles = ask("transport")["routes"], ask("targets")["cycles"]
+            youngest = min(cycle["cycle"] for cycle in cycles) if len(cycles) == 5 else 0
+            if youngest >= 3 and any(cycle["missing"] > 0 for cycle in cycles):
+                break
+            routes = reading
+            if youngest >= 4:
                 break
             self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
-        routes = ask("transport")["routes"]
         traffic = {route["key"] for route in routes if route["dials_by_reason"]["forced"] > 0}  # it opens WebSockets
         scraped = [route for route in routes if route["key"] not in traffic]
         self.assertGreater(sum(route["granted"] for route in scraped), 20)

@@ -31,8 +31,9 @@ void check_protection(config::Reader& io, const AdminSettings& admin) {
   io.require(admin.certificate_file.empty() ? admin.key_file.empty() : true, "tls",
              "key_file is the key of certificate_file, which is not given");
   const bool asks = !admin.password.empty() || !admin.bearer_token.empty();
+  const bool is_address = server::check_address(admin.listen).has_value();  // otherwise that is what is wrong with it
   io.require(
-      asks || admin.unprotected || is_of_this_machine(admin.listen), "listen",
+      !is_address || asks || admin.unprotected || is_of_this_machine(admin.listen), "listen",
       "other machines could read all that is shown, as nobody is asked for a password: give bearer_token, or user "
       "and password (as ${file:PATH}), or listen at 127.0.0.1; or say `unprotected: true` where something in "
       "front of it asks");
