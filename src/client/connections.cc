@@ -57,7 +57,7 @@ ConnectionStats stats_of(const pool::Route& route, const pool::Entry& entry, Tim
   return stats;
 }
 
-ConnectionList list(pool::Pool& pool, const ConnectionQuery& query) {
+ConnectionList list_of(pool::Pool& pool, const ConnectionQuery& query) {
   ConnectionList all;
   const TimePoint now = Clock::now();
   pool.visit(
@@ -85,11 +85,11 @@ std::string_view to_string(ConnectionState state) {
 }
 
 ConnectionList TransportImpl::connections(const ConnectionQuery& query) const {
-  return pool_ ? list(*pool_, query) : ConnectionList();
+  return pool_ ? list_of(*pool_, query) : ConnectionList();
 }
 
 ConnectionList Transport::shared_connections(const ConnectionQuery& query) {
-  return list(*Engine::instance().shared_pool(), query);
+  return list_of(*Engine::instance().shared_pool(), query);
 }
 
 }  // namespace trunkline

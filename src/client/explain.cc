@@ -53,7 +53,10 @@ std::string text_of(const OptionField&, Protocol value) {
 
 std::string text_of(const OptionField&, const Overrides& overrides) {
   std::string text;
-  for (const auto& [from, to] : overrides) text += (text.empty() ? "" : ", ") + from + " at " + to;
+  for (const auto& [from, to] : overrides) {
+    if (!text.empty()) text += ", ";
+    text.append(from).append(" at ").append(to);
+  }
   return text.empty() ? std::string(unset) : printable(text, most_text);
 }
 
