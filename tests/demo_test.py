@@ -94,33 +94,6 @@ class DemoTest(unittest.TestCase):
         self.assertEqual(summary["gaps"]["moved_by_gap"], 0)
         self.assertEqual(summary["gaps"]["decisions"], summary["gaps"]["survived"])
 
-    def test_no_scrape_dials_because_another_is_being_answered(self):
-        process = subprocess.Popen(self.command(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-                                   cwd=self.folder, env=self.environment())
-        self.addCleanup(process.communicate)
-        self.addCleanup(process.kill)
-        url = re.fullmatch(r"console: (http://\S+/)\n", process.stderr.readline())[1]
-        ask = lambda path: json.load(urllib.request.urlopen(f"{url}api/v1/{path}", timeout=30))
-        end = time.monotonic() + 60
-        while True:  # the fleet's own collector is the fifth; the first gap, which may cost a connection, is at 12 s
-            reading, cycles = ask("transport")["routes"], ask("targets")["cycles"]
-            youngest = min(cycle["cycle"] for cycle in cycles) if len(cycles) == 5 else 0
-            if youngest >= 3 and any(cycle["missing"] > 0 for cycle in cycles):
-                break
-            routes = reading
-            if youngest >= 4:
-                break
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.1)
-        traffic = {route["key"] for route in routes if route["dials_by_reason"]["forced"] > 0}  # it opens WebSockets
-        scraped = [route for route in routes if route["key"] not in traffic]
-        self.assertGreater(sum(route["granted"] for route in scraped), 20)
-        self.assertEqual(sum(route["dials_by_reason"]["busy"] for route in scraped), 0)
-        self.assertLessEqual(max(route["open"] for route in scraped), 1)
-        process.send_signal(signal.SIGTERM)
-        self.assertEqual(process.wait(30), 0)
-        self.assert_nothing_is_left()
-
     def test_naive_clients_dial_for_every_request(self):
         summary = self.run_demo("--seconds", "8", "--naive", "--traffic", "steady")
         self.assertTrue(summary["naive"])
