@@ -1,7 +1,9 @@
 #include "ask.h"
 
+#include <algorithm>
 #include <array>
 #include <cctype>
+#include <fstream>
 
 #include <trunkline/client.hpp>
 #include <trunkline/url.hpp>
@@ -14,20 +16,51 @@ namespace {
 
 constexpr config::Limits most{.bytes = 64 << 20, .depth = 64, .nodes = 5'000'000};
 
-Options options_for_asking() {
-  return Options().derive([](Options& options) {
-    options.timeouts.connect = std::chrono::seconds(5);
-    options.timeouts.total = std::chrono::seconds(15);
-  });
+// The value of Authorization. What holds a colon is a user with a password: no token does (RFC 6750).
+Result<std::string> authorization_of(const std::string& file) {
+  constexpr std::size_t most_bytes = 64 * 1024;
+  std::ifstream in(file, std::ios::binary);
+  std::string login(most_bytes + 1, '\0');
+  in.read(login.data(), static_cast<std::streamsize>(login.size()));
+  login.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
+  while (login.ends_with('\n') || login.ends_with('\r')) login.pop_back();
+  if (login.empty() || login.size() > most_bytes || login.find_first_of("\r\n") != std::string::npos) {
+    return Error(ErrorCode::invalid_options, Phase::prepare,
+                 "--login: " + printable(file) + " cannot be read, or is not one line with user:password or a token");
+  }
+  return login.find(':') == std::string::npos ? "Bearer " + login : "Basic " + base64(login);
 }
 
 }  // namespace
 
+Options options_of(const AskFlags& flags) {
+  return Options().derive([&](Options& options) {
+    options.timeouts.connect = std::chrono::seconds(5);
+    options.timeouts.total = std::chrono::seconds(15);
+    options.tls.ca_file = flags.ca_file;
+  });
+}
+
+Result<Request> request_of(const AskFlags& flags, std::string_view path) {
+  Request request = get(base_of(flags.url) + std::string(path));
+  if (flags.login_file.empty()) return request;
+  Result<std::string> authorization = authorization_of(flags.login_file);
+  if (!authorization) return std::move(authorization).error();
+  request.header("Authorization", *std::move(authorization));
+  return request;
+}
+
+std::string base_of(std::string url) {
+  if (url.find("://") == std::string::npos) url = "http://" + url;
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 Result<Reply> ask_api(const AskFlags& flags, std::string_view path) {
-  std::string base = flags.url;
-  if (base.find("://") == std::string::npos) base = "http://" + base;
-  while (base.ends_with('/')) base.pop_back();
-  Result<Response> response = Client(options_for_asking()).get(base + std::string(path));
+  const std::string base = base_of(flags.url);
+  Result<Request> request = request_of(flags, path);
+  if (!request) return std::move(request).error();
+  Result<Response> response = Client(options_of(flags)).send(*std::move(request));
   if (!response) {
     Error error = std::move(response).error();
     if (error.kind == ErrorKind::unreachable) {
@@ -47,6 +80,8 @@ Result<Reply> ask_api(const AskFlags& flags, std::string_view path) {
 }
 
 std::string refusal(const AskFlags& flags, const Reply& reply) {
+  if (reply.status == 401)
+    return printable(flags.url) + " asks for a password or a token: give it in a file, --login FILE";
   const std::string sentence = text_at(reply.content, "error");
   if (!sentence.empty()) return printable(sentence, 1000);
   std::string text = printable(flags.url) + " answered " + std::to_string(reply.status);

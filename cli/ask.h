@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <trunkline/options.hpp>
+#include <trunkline/request.hpp>
 #include <trunkline/result.hpp>
 
 #include "run_settings.h"
@@ -16,6 +18,13 @@ struct Reply {
   std::string text;      // without the line end
   config::Node content;  // the same, read; null when it is no JSON
 };
+
+// The URL without a slash at its end; "127.0.0.1:9600" is http.
+std::string base_of(std::string url);
+
+// Options and a request that carry what --cacert and --login say. An error names the file, and shows nothing of it.
+Options options_of(const AskFlags& flags);
+Result<Request> request_of(const AskFlags& flags, std::string_view path);
 
 // GET below the URL. An error says what to do about it; a status other than 200 is no error.
 Result<Reply> ask_api(const AskFlags& flags, std::string_view path);

@@ -32,7 +32,9 @@ int end_with(const std::string& message, int code) {
 
 // Nobody is told that there is none, unless he asked for it.
 Result<std::optional<TransportReport>> trunkline_of(const DoctorFlags& flags) {
-  Result<TransportReport> report = ask_trunkline(flags.url.empty() ? usual_place : flags.url);
+  AskFlags ask = flags.ask;
+  ask.url = flags.url.empty() ? usual_place : flags.url;
+  Result<TransportReport> report = ask_trunkline(ask);
   if (report) return std::optional(std::move(*report));
   if (flags.url.empty()) return std::optional<TransportReport>();
   return std::move(report).error();

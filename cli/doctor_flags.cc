@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "run_flags.h"
+
 namespace trunkline::cli {
 namespace {
 
@@ -44,6 +46,7 @@ CLI::App* add_doctor(CLI::App& app, DoctorFlags& flags) {
                    "the admin address of a running Trunkline; default http://127.0.0.1:9600, if there is one")
       ->take_last()
       ->type_name("URL");
+  add_login_flags(*doctor, flags.ask);
   doctor->footer(doctor_help);
   return doctor;
 }

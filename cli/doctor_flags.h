@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "run_settings.h"
+
 namespace CLI {  // NOLINT(readability-identifier-naming): not our name
 class App;
 }  // namespace CLI
@@ -16,6 +18,7 @@ struct DoctorFlags {
   bool watch = false;
   std::string interval = "2s";
   bool json = false;
+  AskFlags ask;     // its login and its roots
   std::string url;  // of a running Trunkline; empty: where one usually is, and no word when there is none
 };
 

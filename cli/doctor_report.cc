@@ -47,6 +47,17 @@ std::string reasons_line(const char* name, const std::vector<std::pair<std::stri
   return text.empty() ? "" : std::string("    ") + name + text + "\n";
 }
 
+std::string split_line(const TransportReport::Split& split) {
+  std::string out = "  " + split.route + " is dialled by two pools that share nothing, " + split.a + " and " + split.b;
+  if (!split.trouble.empty()) return out + "; why is not known: " + split.trouble + "\n";
+  if (split.options.empty()) return out + ": the options are the same, the protocol is not\n";
+  std::string list;
+  for (const TransportReport::Split::Option& option : split.options) {
+    list += (list.empty() ? "" : "; ") + option.name + " is " + option.a + " and " + option.b;
+  }
+  return out + ", because their options differ: " + list + "\n";
+}
+
 std::string trunkline_table(const TransportReport& report) {
   std::string out = "\nTrunkline at " + report.url + "\n";
   if (report.routes.empty()) out += "  has dialled nobody yet\n";
@@ -57,7 +68,17 @@ std::string trunkline_table(const TransportReport& report) {
            reasons_line("misses:", route.misses);
     if (!route.advice.empty()) out += "    advice: " + route.advice + "\n";
   }
+  for (const TransportReport::Split& split : report.splits) out += split_line(split);
   return out;
+}
+
+void write_split(JsonWriter& json, const TransportReport::Split& split) {
+  json.open('{').key("route").text(split.route).key("a").text(split.a).key("b").text(split.b);
+  json.key("trouble").text_or_null(split.trouble).key("options").open('[');
+  for (const TransportReport::Split::Option& option : split.options) {
+    json.open('{').key("option").text(option.name).key("a").text(option.a).key("b").text(option.b).close('}');
+  }
+  json.close(']').close('}');
 }
 
 void write_use(JsonWriter& json, const Use& use) {
@@ -143,7 +164,10 @@ std::string doctor_json(const Diagnosis& diagnosis, const TransportReport* trunk
   for (const std::string& sentence : diagnosis.unseen) json.text(sentence);
   json.close(']').key("trunkline");
   if (trunkline) {
-    json.open('{').key("url").text(trunkline->url).key("transport").json(trunkline->json).close('}');
+    json.open('{').key("url").text(trunkline->url).key("transport").json(trunkline->json);
+    json.key("splits").open('[');
+    for (const TransportReport::Split& split : trunkline->splits) write_split(json, split);
+    json.close(']').close('}');
   } else {
     json.null();
   }

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <trunkline/client.hpp>
 
+#include "ask.h"
 #include "base/text.h"
 #include "secrecy.h"
 
@@ -15,6 +16,8 @@ namespace json = boost::json;
 using Counts = std::vector<std::pair<std::string, long long>>;
 
 constexpr std::size_t most_routes = 100;
+constexpr std::size_t most_splits = 10;
+constexpr std::size_t most_options = 64;
 constexpr std::size_t answer_limit_bytes = 4 * 1024 * 1024;
 
 // Whoever answers at that port may be anybody: only what is fit for a terminal is kept.
@@ -62,6 +65,7 @@ Result<TransportReport> read_transport(const std::string& text) {
     if (!route || report.routes.size() == most_routes) continue;
     const json::value* open = route->if_contains("open");
     report.routes.push_back({.route = text_of(*route, "route"),
+                             .key = text_of(*route, "key"),
                              .protocol = text_of(*route, "protocol"),
                              .advice = text_of(*route, "advice"),
                              .open = open ? count_of(*open) : 0,
@@ -73,21 +77,70 @@ Result<TransportReport> read_transport(const std::string& text) {
   return report;
 }
 
-Result<TransportReport> ask_trunkline(const std::string& url) {
-  std::string place = url;
-  while (place.ends_with('/')) place.pop_back();
-  Options options;
-  options.timeouts.total = std::chrono::seconds(2);
-  options.limits.open_per_host = 1;
-  Request request = get(place + "/api/v1/transport");
-  request.header("Accept", "application/json").body_limit(answer_limit_bytes);
-  Result<Response> response = Client(options).send(std::move(request));
+namespace {
+
+Result<std::string> ask(const AskFlags& flags, const std::string& path) {
+  const Options options = options_of(flags).derive([](Options& o) {
+    o.timeouts.total = std::chrono::seconds(2);
+    o.limits.open_per_host = 1;
+  });
+  Result<Request> request = request_of(flags, path);
+  if (!request) return std::move(request).error();
+  request->header("Accept", "application/json").body_limit(answer_limit_bytes);
+  Result<Response> response = Client(options).send(*std::move(request));
   if (!response) return std::move(response).error();
+  if (response->status == 401) return no_stats("it asks for a password or a token: give it in a file, --login FILE");
   if (response->status != 200) {
-    return no_stats("/api/v1/transport was answered with status " + std::to_string(response->status));
+    return no_stats(path.substr(0, path.find('?')) + " was answered with status " + std::to_string(response->status));
   }
-  Result<TransportReport> report = read_transport(response->body);
-  if (report) report->url = shown_url(place);
+  return std::move(response->body);
+}
+
+// What only looks like a key is not put into a path.
+bool is_key(const std::string& key) {
+  return !key.empty() && key.size() <= 64 && key.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+void explain_split(const AskFlags& flags, TransportReport::Split& split) {
+  const Result<std::string> text = ask(flags, "/api/v1/pools/differences?a=" + split.a + "&b=" + split.b);
+  if (!text) {
+    split.trouble = text.error().message;
+    return;
+  }
+  json::error_code error;
+  const json::value value = json::parse(*text, error);
+  if (error || !value.is_array()) {
+    split.trouble = "the answer is not a list of options";
+    return;
+  }
+  for (const json::value& entry : value.get_array()) {
+    const json::object* option = entry.if_object();
+    if (!option || split.options.size() == most_options) continue;
+    split.options.push_back({text_of(*option, "option"), text_of(*option, "a"), text_of(*option, "b")});
+  }
+}
+
+}  // namespace
+
+std::vector<TransportReport::Split> splits_of(const std::vector<TransportReport::Route>& routes) {
+  std::vector<TransportReport::Split> splits;
+  for (auto later = routes.begin(); later != routes.end(); ++later) {
+    const auto first =
+        std::find_if(routes.begin(), later, [&](const auto& earlier) { return earlier.route == later->route; });
+    if (first == later || first->key == later->key || splits.size() == most_splits) continue;
+    if (is_key(first->key) && is_key(later->key)) splits.push_back({later->route, first->key, later->key, {}, {}});
+  }
+  return splits;
+}
+
+Result<TransportReport> ask_trunkline(const AskFlags& flags) {
+  const Result<std::string> text = ask(flags, "/api/v1/transport");
+  if (!text) return text.error();
+  Result<TransportReport> report = read_transport(*text);
+  if (!report) return report;
+  report->url = shown_url(base_of(flags.url));
+  report->splits = splits_of(report->routes);
+  for (TransportReport::Split& split : report->splits) explain_split(flags, split);
   return report;
 }
 

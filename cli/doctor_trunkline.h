@@ -1,4 +1,4 @@
-// What a running Trunkline says of its own connections: GET /api/v1/transport, the JSON of Stats::to_json.
+// What a running Trunkline says of its own connections and of what keeps its pools apart (docs/API.md).
 #pragma once
 
 #include <string>
@@ -7,11 +7,14 @@
 
 #include <trunkline/result.hpp>
 
+#include "run_settings.h"
+
 namespace trunkline::cli {
 
 struct TransportReport {
   struct Route {
     std::string route;
+    std::string key;
     std::string protocol;
     std::string advice;
     long long open = 0;
@@ -20,13 +23,30 @@ struct TransportReport {
     std::vector<std::pair<std::string, long long>> closes;
     std::vector<std::pair<std::string, long long>> misses;
   };
+  // Two pools that lead to one place, and why they do not share: which options differ, and what they are in each.
+  struct Split {
+    struct Option {
+      std::string name;
+      std::string a;
+      std::string b;
+    };
+    std::string route;
+    std::string a;  // keys
+    std::string b;
+    std::vector<Option> options;
+    std::string trouble;  // why that is not known
+  };
   std::string url;
   std::string json;  // as it came
+  std::vector<Split> splits;
   std::vector<Route> routes;
 };
 
-// Answers within two seconds or fails.
-Result<TransportReport> ask_trunkline(const std::string& url);
+// GET /api/v1/transport, and /api/v1/pools/differences for places that several pools lead to. Answers within a few
+// seconds or fails.
+Result<TransportReport> ask_trunkline(const AskFlags& flags);
+// The places that several of these lead to: each further pool beside the first.
+std::vector<TransportReport::Split> splits_of(const std::vector<TransportReport::Route>& routes);
 // Fails where it is not that JSON.
 Result<TransportReport> read_transport(const std::string& json);
 

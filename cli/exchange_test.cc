@@ -54,6 +54,7 @@ class FakeTransport : public Transport {
   const std::string& fingerprint() const override { return fingerprint_; }
   Stats stats() const override { return {}; }
   bool warm(const std::string&) override { return false; }
+  ConnectionList connections(const ConnectionQuery&) const override { return {}; }
   void invalidate(const std::string&) override {}
   bool drain(Duration) override { return true; }
 

@@ -8,6 +8,7 @@ namespace trunkline::cli {
 namespace {
 
 void add_ask_flags(CLI::App& app, AskFlags& flags) {
+  add_login_flags(app, flags);
   app.add_option("--url", flags.url, "where its admin listener is")
       ->take_last()
       ->type_name("URL")
@@ -22,6 +23,15 @@ void add_config_command(CLI::App& config, ConfigFlags& flags, const std::string&
 }
 
 }  // namespace
+
+void add_login_flags(CLI::App& app, AskFlags& flags) {
+  app.add_option("--login", flags.login_file, "a file with user:password, or with a token, where it asks for one")
+      ->take_last()
+      ->type_name("FILE");
+  app.add_option("--cacert", flags.ca_file, "PEM: trust these instead of the system's roots")
+      ->take_last()
+      ->type_name("FILE");
+}
 
 CLI::App* add_run(CLI::App& app, RunFlags& flags) {
   CLI::App* run = app.add_subcommand("run", "scrape, scale and show what a file says");
@@ -48,6 +58,8 @@ CLI::App* add_config(CLI::App& app, ConfigFlags& flags) {
 
 CLI::App* add_status(CLI::App& app, StatusFlags& flags) {
   CLI::App* status = app.add_subcommand("status", "services, connections, targets and fleets of a running process");
+  status->add_flag("--connections", flags.connections,
+                   "each connection too: its age, what it carries, why it was opened");
   add_ask_flags(*status, flags.ask);
   status->footer(status_help());
   return status;

@@ -35,6 +35,7 @@ Exit codes: 0 good, 2 misuse, 10 wrong, 23 the output cannot be written.)";
 std::string status_help() {
   return R"(Examples
   trunkline status
+  trunkline status --connections
   trunkline status --url http://127.0.0.1:9700 --json | jq .transport.pool
 
 Exit codes: 0; 1 it answers, and is not ready; 10 to 16 it cannot be asked (as of fetch); 22 it refuses.)";

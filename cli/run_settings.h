@@ -18,11 +18,14 @@ struct ConfigFlags {
 // Of commands that ask a process that is running.
 struct AskFlags {
   std::string url = "http://127.0.0.1:9600";
+  std::string login_file;  // holds user:password, or a token
+  std::string ca_file;     // trusted instead of the system's roots
   bool json = false;
 };
 
 struct StatusFlags {
   AskFlags ask;
+  bool connections = false;
 };
 
 struct ExplainFlags {

@@ -100,6 +100,28 @@ std::string transport_part(const Node& transport) {
   return out;
 }
 
+// Numbers have no protocol's limit where the peer sets none.
+std::string streams_of(const Node& connection) {
+  const std::string allowed = shown(connection, "streams_allowed");
+  if (allowed == "1") return shown(connection, "streams");
+  return shown(connection, "streams") + " of " + (allowed.empty() || allowed == "null" ? "any" : allowed);
+}
+
+std::string connections_part(const Node& connections) {
+  const std::vector<Node>& all = children_of(connections, "connections");
+  if (all.empty()) return "";
+  Table table({"route", "protocol", "state", ">age", ">idle for", ">requests", ">streams", "opened", "from", "to"});
+  for (const Node& one : all) {
+    const bool idle = text_at(one, "state") == "idle";
+    table.add({shown(one, "route"), shown(one, "protocol"), shown(one, "state"), span(number_at(one, "age_seconds")),
+               idle ? span(number_at(one, "idle_seconds")) : "-", shown(one, "requests"), streams_of(one),
+               shown(one, "dial_reason"), shown(one, "local"), shown(one, "remote")});
+  }
+  std::string out = "\nEach connection\n" + table.print(2);
+  if (number_at(connections, "left_out") > 0) out += "  and " + shown(connections, "left_out") + " more\n";
+  return out;
+}
+
 std::string targets_part(const Node& targets) {
   std::string out;
   for (const Node& cycle : children_of(targets, "cycles")) {
@@ -152,16 +174,20 @@ int fail(const std::string& sentence, int code) {
 }  // namespace
 
 std::string status_text(const StatusAnswers& answers) {
-  return process_part(answers.status) + transport_part(answers.transport) + targets_part(answers.targets) +
-         fleets_part(answers.fleets);
+  return process_part(answers.status) + transport_part(answers.transport) + connections_part(answers.connections) +
+         targets_part(answers.targets) + fleets_part(answers.fleets);
 }
 
 int run_status(const StatusFlags& flags) {
   StatusAnswers answers;
   std::string json;
-  for (const auto& [name, node] : {std::pair{"status", &answers.status}, std::pair{"transport", &answers.transport},
-                                   std::pair{"targets", &answers.targets}, std::pair{"fleets", &answers.fleets}}) {
-    Result<Reply> reply = ask_api(flags.ask, std::string("/api/v1/") + name);
+  std::vector<std::pair<std::string, Node*>> questions{{"status", &answers.status},
+                                                       {"transport", &answers.transport},
+                                                       {"targets", &answers.targets},
+                                                       {"fleets", &answers.fleets}};
+  if (flags.connections) questions.emplace_back("connections", &answers.connections);
+  for (const auto& [name, node] : questions) {
+    Result<Reply> reply = ask_api(flags.ask, "/api/v1/" + name + (name == "connections" ? "?limit=1000" : ""));
     if (!reply) return fail(reply.error().message, exit_code_of(reply.error().kind));
     if (reply->status != 200) return fail(refusal(flags.ask, *reply), exit_status);
     json += std::string(json.empty() ? "{" : ",") + '"' + name + "\":" + reply->text;

@@ -10,12 +10,14 @@ namespace trunkline::cli {
 
 int run_status(const StatusFlags& flags);  // the exit code
 
-// What the API answers to /status, /transport, /targets and /fleets, as people read it.
+// What the API answers to /status, /transport, /targets and /fleets, and where it was asked to /connections, as people
+// read it.
 struct StatusAnswers {
   config::Node status;
   config::Node transport;
   config::Node targets;
   config::Node fleets;
+  config::Node connections = {};
 };
 std::string status_text(const StatusAnswers& answers);
 

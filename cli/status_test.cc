@@ -15,7 +15,9 @@ StatusAnswers a_quiet_process() {
           json(R"({"pool":{"open":3,"active":1,"idle":2,"granted":1000,"reused":997,)"
                R"("dials_by_reason":{"first":3,"busy":0}},"routes":[{"route":"http://h:1","protocol":"http/1.1",)"
                R"("open":3,"active":1,"idle":2,"waiting":0,"granted":1000,"reused":997,"advice":""}]})"),
-          json(R"({"cycles":[],"targets":[]})"), json("[]")};
+          json(R"({"cycles":[],"targets":[]})"),
+          json("[]"),
+          {}};
 }
 
 TEST(StatusText, shows_the_process_and_its_connections) {
@@ -30,6 +32,27 @@ TEST(StatusText, shows_the_process_and_its_connections) {
             "  http://h:1  http/1.1     3       1     2        0      1000   99.7%\n"
             "\n"
             "Targets: no cycle has ended yet\n");
+}
+
+TEST(StatusText, shows_each_connections_life_where_it_was_asked_for) {
+  StatusAnswers answers = a_quiet_process();
+  answers.connections =
+      json(R"({"connections":[{"route":"http://h:1","protocol":"http/1.1","state":"idle","age_seconds":90,)"
+           R"("idle_seconds":0.25,"requests":331,"streams":0,"streams_allowed":1,"dial_reason":"busy",)"
+           R"("local":"10.0.0.1:51966","remote":"10.0.0.2:1"},)"
+           R"({"route":"https://g:2","protocol":"h2","state":"active","age_seconds":3,"idle_seconds":0,"requests":40,)"
+           R"("streams":7,"streams_allowed":null,"dial_reason":"first","local":"10.0.0.1:51967",)"
+           R"("remote":"10.0.0.3:2"}],"left_out":5})");
+  const std::string text = status_text(answers);
+  EXPECT_NE(text.find("Each connection\n"
+                      "  route        protocol  state   age  idle for  requests   streams  opened  from            to\n"
+                      "  http://h:1   http/1.1  idle    90s     250ms       331         0  busy    10.0.0.1:51966  "
+                      "10.0.0.2:1\n"
+                      "  https://g:2  h2        active   3s         -        40  7 of any  first   10.0.0.1:51967  "
+                      "10.0.0.3:2\n"
+                      "  and 5 more\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST(StatusText, puts_targets_that_are_not_fresh_first_and_bounds_the_list) {
@@ -79,7 +102,7 @@ TEST(StatusText, tells_times_in_the_units_of_people) {
 }
 
 TEST(StatusText, survives_an_answer_that_holds_nothing) {
-  const StatusAnswers nothing{json("{}"), json("{}"), json("{}"), json("[]")};
+  const StatusAnswers nothing{json("{}"), json("{}"), json("{}"), json("[]"), json("{}")};
   EXPECT_NE(status_text(nothing).find("NOT READY"), std::string::npos);
 }
 

@@ -48,6 +48,7 @@ constexpr Kind route_kinds[] = {
     {"https://events.example.com:443", "http/1.1", 3, DialReason::forced, 0.05, 0, ""},
     {"https://flaky.example.net:443", "h2", 9, DialReason::failed, 0.08, 0,
      "31 of 64 dials failed, the last one with connect_failed: connection refused by 192.0.2.17:443."},
+    {"http://10.0.3.11:9100", "http/1.1", 2, DialReason::busy, 0.002, 65, ""},  // the same place with other options
 };
 
 }  // namespace
@@ -109,6 +110,41 @@ Stats LivelyRoutes::stats() const {
   for (const RouteStats& route : routes_) stats.pool.add(route.counters);
   stats.sockets_open = stats.pool.open;
   return stats;
+}
+
+// As many as its counters say are open, with made-up lives.
+ConnectionList LivelyRoutes::connections(const ConnectionQuery& query, double t) const {
+  const std::lock_guard lock(mutex_);
+  ConnectionList all;
+  for (const RouteStats& route : routes_) {
+    if (!query.route.empty() && (query.route != route.route || query.key != route.key)) continue;
+    for (int i = 0; i < route.counters.open; ++i) {
+      ConnectionStats one;
+      one.id = 100 * (all.connections.size() + 1);
+      one.route = route.route;
+      one.key = route.key;
+      one.protocol = route.protocol;
+      const bool upgraded = i < route.counters.upgraded;
+      const bool active = i < route.counters.upgraded + route.counters.active;
+      one.state = upgraded ? ConnectionState::upgraded : active ? ConnectionState::active : ConnectionState::idle;
+      one.age = seconds(590 - 37 * (i % 16)) + std::chrono::milliseconds(static_cast<int>(std::fmod(t, 20) * 1000));
+      if (!active) one.idle_for = std::chrono::milliseconds(250 + static_cast<int>(std::fmod(t * 7 + i, 5) * 1000));
+      const bool shared = route.counters.shared_open > 0;
+      one.requests = static_cast<std::uint64_t>(std::chrono::duration<double>(one.age).count() * (shared ? 70 : 8)) + 1;
+      one.streams = active ? shared ? 40 : 1 : 0;
+      one.streams_allowed = shared ? 100 : 1;
+      one.dial_reason = i == 0 ? DialReason::first : shared ? DialReason::streams_full : DialReason::busy;
+      one.remote = route.route.starts_with("https:") ? "192.0.2.10:443" : "10.0.3.11:9100";
+      one.local = "10.0.3.2:" + std::to_string(40000 + 7 * i);
+      if (route.route.starts_with("https:")) one.tls = "TLSv1.3 TLS_AES_256_GCM_SHA384";
+      all.connections.push_back(std::move(one));
+    }
+  }
+  if (all.connections.size() > query.most) {
+    all.left_out = all.connections.size() - query.most;
+    all.connections.resize(query.most);
+  }
+  return all;
 }
 
 LivelyFleets::LivelyFleets() {

@@ -20,6 +20,7 @@ class LivelyRoutes {
   LivelyRoutes();
   void step(double t);  // a second passes
   Stats stats() const;
+  ConnectionList connections(const ConnectionQuery& query, double t) const;
 
  private:
   mutable std::mutex mutex_;

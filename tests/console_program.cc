@@ -74,6 +74,11 @@ int main(int count, char** words) {
   };
   sources.transport = [&] { return arguments.empty ? Stats() : routes.stats(); };
   if (!arguments.empty) {
+    sources.connections = [&](const ConnectionQuery& query) { return routes.connections(query, wall()); };
+    sources.differences = [](const std::string&, const std::string&) -> Result<std::vector<OptionChange>> {
+      return std::vector<OptionChange>{{"tls.ca_file", "unset", "/etc/ssl/internal.pem"},
+                                       {"proxy", "unset", "http://proxy.internal:3128 with credentials"}};
+    };
     sources.targets = [&] { return std::vector{fleets.snapshot(Clock::now())}; };
     sources.fleets = &fleets;
   }

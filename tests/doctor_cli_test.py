@@ -51,6 +51,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.accepted = 0
         self.transport = None
+        self.differences = {}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def process_request(self, request, client_address):
@@ -68,6 +69,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = b"hello"
         if self.path == "/api/v1/transport":
             body = self.server.transport or b""
+        elif self.path.startswith("/api/v1/pools/differences"):
+            body = self.server.differences.get(self.path.partition("?")[2], b"")
         self.send_response(200 if body else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -204,6 +207,28 @@ class DoctorTest(unittest.TestCase):
         self.assertEqual(json.loads(lines)["trunkline"]["transport"], json.loads(self.server.transport))
         self.server.transport = b"[]"
         self.assertIn("not the JSON of a transport", self.doctor("--url", f"http://{self.place}", code=15).stderr)
+
+    def test_it_says_which_options_keep_two_pools_apart(self):
+        route = {"protocol": "http/1.1", "open": 1, "advice": "", "dials_by_reason": {}, "closed_by_reason": {}, "misses": {}}
+        keys = ("0a1b", "0a1b", "2c3d", "4e5f", "../evil")
+        self.server.transport = json.dumps({
+            "routes": [route | {"route": "http://backend:80", "key": key} for key in keys] +
+                      [route | {"route": "http://alone:80", "key": "2c3d"}]
+        }).encode()
+        self.server.differences["a=0a1b&b=2c3d"] = json.dumps(
+            [{"option": "proxy", "a": "unset", "b": "http://p:1 with credentials"},
+             {"option": "tls.ca_file", "a": "/a\x1b.pem", "b": "/b.pem"}]).encode()
+        done = self.doctor("--pid", os.getpid(), "--interval", "100ms", "--url", f"http://{self.place}/")
+        said = [line for line in done.stdout.splitlines() if "two pools" in line]
+        self.assertEqual(said, [
+            "  http://backend:80 is dialled by two pools that share nothing, 0a1b and 2c3d, because their options differ: "
+            "proxy is unset and http://p:1 with credentials; tls.ca_file is /a\\x1b.pem and /b.pem",
+            "  http://backend:80 is dialled by two pools that share nothing, 0a1b and 4e5f; why is not known: "
+            "/api/v1/pools/differences was answered with status 404"])
+        lines = self.doctor("--json", "--interval", "100ms", "--url", f"http://{self.place}").stdout
+        splits = json.loads(lines)["trunkline"]["splits"]
+        self.assertEqual([(split["a"], split["b"], len(split["options"])) for split in splits],
+                         [("0a1b", "2c3d", 2), ("0a1b", "4e5f", 0)])
 
     def test_mistakes_are_told(self):
         for arguments, sentence in ((["--interval", "1h"], "from 100ms to 60s"), (["--pid", "2147483647"], "no process"),

@@ -496,6 +496,7 @@ class RunTest(unittest.TestCase):
             self.assertTrue(eventually(lambda: (process.metric("trunkline_scrape_cycles_total") or 0) >= 3))
             text = self.command("status", "--url", process.address).stdout
             everything = json.loads(self.command("status", "--url", process.address, "--json").stdout)
+            each = self.command("status", "--connections", "--url", process.address).stdout
         self.assertIn(f"process {process.child.pid}, up for ", text)
         self.assertIn(": ready\n", text)
         self.assertRegex(text, r"Connections: 1 open, . in use, . idle; \d+ requests")
@@ -504,8 +505,73 @@ class RunTest(unittest.TestCase):
         self.assertRegex(text, rf"http://{silent}/metrics +web +missing ")
         self.assertEqual(set(everything), {"status", "transport", "targets", "fleets"})
         self.assertEqual(everything["transport"]["pool"]["dials_succeeded"], 1)
+        self.assertNotIn("Each connection", text)
+        self.assertRegex(each, rf"http://{place} +http/1.1 +\S+ +\S+ +\S+ +\d+ +[01] +first +127.0.0.1:\d+ +{place}\n")
         self.assertIn("it scales no fleet", self.command("explain", "--url", process.address, code=1).stderr)
         self.assertIn("no fleet named no one", self.command("explain", "no one", "--url", process.address, code=1).stderr)
+
+    def test_the_doctor_asks_it_what_its_pools_do_and_what_keeps_them_apart(self):
+        _, place = self.exporter()
+        self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}']}}, "
+                   f"{{name: other, targets: ['{place}'], tls: {{insecure_skip_verify: true}}}}]}}")
+        process = self.run_it()
+        self.assertTrue(eventually(lambda: (process.metric("trunkline_scrape_cycles_total") or 0) >= 3))
+        asked = ("doctor", "--pid", str(process.child.pid), "--interval", "100ms", "--url", process.address)
+        text = self.command(*asked).stdout
+        self.assertRegex(text, rf"Trunkline at http://{process.address}\n  http://{place} http/1.1, 1 open\n    dials:  first 1\n")
+        self.assertRegex(text, rf"  http://{place} is dialled by two pools that share nothing, [0-9a-f]+ and [0-9a-f]+, because "
+                               r"their options differ: tls\.insecure_skip_verify is (true and false|false and true)\n")
+        trunkline = json.loads(self.command(*asked, "--json").stdout)["trunkline"]
+        self.assertEqual([split["options"][0]["option"] for split in trunkline["splits"]], ["tls.insecure_skip_verify"])
+        self.assertEqual(trunkline["transport"]["pool"]["dials_succeeded"], 2)
+
+    def test_what_other_machines_can_reach_asks_for_a_password(self):
+        self.file.write_text("admin: {listen: '0.0.0.0:0'}\n")
+        refused = self.command("config", "check", self.file, code=10)
+        self.assertIn("admin.listen: other machines could read all that is shown", refused.stdout + refused.stderr)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.folder / "key.pem",
+                        "-out", self.folder / "cert.pem"], check=True, capture_output=True)
+        secrets = {"password": "s3cret password", "token": "t0ken", "login": "ann:s3cret password", "wrong": "ann:guessed"}
+        for name, text in secrets.items():
+            (self.folder / name).write_text(text + "\n")
+        self.file.write_text("admin: {listen: '0.0.0.0:0', user: ann, password: '${file:password}', bearer_token: '${file:token}',"
+                             " tls: {certificate_file: cert.pem, key_file: key.pem}}\n")
+        process = self.run_it()
+        self.assertFalse([entry for entry in process.seen if entry["event"] == "exposed"])
+        url = "https://127.0.0.1:" + process.address.rpartition(":")[2]
+        asked = ("--url", url, "--cacert", self.folder / "cert.pem")
+        for command in (["status"], ["explain"], ["doctor", "--interval", "100ms", "--pid", str(os.getpid())]):
+            code = 15 if command[0] == "doctor" else 22
+            for more in ([], ["--login", self.folder / "wrong"]):
+                self.assertIn("--login FILE", self.command(*command, *asked, *more, code=code).stderr)
+        for login in ("login", "token"):
+            self.assertIn(": ready", self.command("status", *asked, "--login", self.folder / login).stdout)
+        self.assertIn("Trunkline at", self.command("doctor", "--interval", "100ms", "--pid", str(os.getpid()), *asked, "--login",
+                                                   self.folder / "token").stdout)
+        nothing = self.command("status", *asked, "--login", self.folder / "nowhere", code=10).stderr
+        self.assertIn("nowhere cannot be read", nothing)
+
+        def curl(path, *more):
+            done = subprocess.run(["curl", "-s", "-w", "\n%{http_code}", "--cacert", self.folder / "cert.pem", *more, url + path],
+                                  capture_output=True, text=True, timeout=WAIT)
+            body, _, code = done.stdout.rpartition("\n")
+            return int(code), body
+
+        for path in ("/", "/metrics", "/api/v1/status", "/api/v1/events", "/assets/x.js", "/nowhere"):
+            code, body = curl(path)
+            self.assertEqual((path, code), (path, 401))
+            self.assertNotIn("s3cret", body)
+        self.assertEqual(curl("/metrics", "-u", "ann:s3cret password")[0], 200)
+        self.assertEqual(curl("/healthz"), (200, "alive\n"))
+        self.assertEqual(curl("/readyz"), (200, '{"ready":true,"services":[]}\n'))
+        self.assertIn('"scrape"', curl("/readyz", "-u", "ann:s3cret password")[1])
+        (self.folder / "token").write_text("another")
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertEqual(curl("/metrics", "-H", "Authorization: Bearer t0ken")[0], 401)
+        self.assertEqual(curl("/metrics", "-H", "Authorization: Bearer another")[0], 200)
+        self.assertNotIn("s3cret", json.dumps(process.seen))
 
     def test_status_and_explain_say_that_nobody_answers(self):
         with socket.socket() as unused:

@@ -66,6 +66,11 @@ struct RouteStats {
   double learned_idle_seconds = 0;  // how long this server keeps idle connections, 0: not known
   double hinted_idle_seconds = 0;   // its Keep-Alive: timeout
   int samples = 0;
+  // How long whole answers took lately, from getting a connection to the end of the response; within a sixteenth. What
+  // is older than a minute or so counts half, then a quarter. WebSockets are not in it.
+  double p50_seconds = 0;
+  double p99_seconds = 0;
+  std::uint64_t latency_samples = 0;  // how many answers that stands on; 0: nothing is known
   std::optional<Error> last_dial_error;
   std::string advice;  // a sentence, where the counters give one
 };

@@ -4,12 +4,22 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include <trunkline/connections.hpp>
 #include <trunkline/options.hpp>
 #include <trunkline/round_tripper.hpp>
 #include <trunkline/stats.hpp>
 
 namespace trunkline {
+
+// One option in which two sets of options differ, for people. Of a secret it says whether it is set, and never more.
+struct OptionChange {
+  std::string option;  // "tls.ca_file"
+  std::string a;       // its values; "unset" where there is none
+  std::string b;
+  bool splits_sockets = true;  // or only the handles
+};
 
 class Transport : public RoundTripper {
  public:
@@ -21,6 +31,12 @@ class Transport : public RoundTripper {
 
   // All transports that shared() has given together: the requests of each, also of those that are gone, and their pool.
   static Stats shared_stats();
+  // The connections of their pool, one by one.
+  static ConnectionList shared_connections(const ConnectionQuery& query = ConnectionQuery());
+
+  // Which options keep two of its pools' routes to one host apart, by their RouteStats::key: what explain() says of the
+  // options behind them, without what splits no sockets. An error when no transport of one of them is left.
+  static Result<std::vector<OptionChange>> explain_shared(const std::string& key_a, const std::string& key_b);
 
   // Null, or the shared transport without the client certificate and the server name.
   std::shared_ptr<RoundTripper> elsewhere() override;
@@ -30,6 +46,9 @@ class Transport : public RoundTripper {
   // Hex SHA-256 of everything in the options: the identity that shared() uses. Holds no secret.
   virtual const std::string& fingerprint() const = 0;
   virtual Stats stats() const = 0;
+  // The open connections of the pool that it shares, each with its age, what it carries and why it was dialled. From
+  // any thread, at any time; it costs those who send requests no more than stats() does.
+  virtual ConnectionList connections(const ConnectionQuery& query = ConnectionQuery()) const = 0;
 
   // Opens a connection to where that URL leads, for a request that is known to come soon: unless one is open already or
   // on its way. True: it dials; what becomes of that shows in the stats, and to who asks next. It never waits in line,
@@ -49,5 +68,7 @@ struct OptionsDifference {
   std::vector<std::string> handle;  // these split only the handles
 };
 OptionsDifference compare(const Options& a, const Options& b);
+// The same with their values, in the order of Options.
+std::vector<OptionChange> explain(const Options& a, const Options& b);
 
 }  // namespace trunkline

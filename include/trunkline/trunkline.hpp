@@ -4,6 +4,7 @@
 #include <trunkline/address_guard.hpp>
 #include <trunkline/body.hpp>
 #include <trunkline/client.hpp>
+#include <trunkline/connections.hpp>
 #include <trunkline/environment_proxy.hpp>
 #include <trunkline/error.hpp>
 #include <trunkline/events.hpp>

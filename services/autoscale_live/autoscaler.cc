@@ -148,6 +148,7 @@ void Autoscaler::make_groups() {
     if (group.collector) continue;
     scrape::CollectorSettings collector{.schedule = scrape::settings_for(interval)};
     collector.discovery = std::min<Duration>(std::chrono::seconds(1), interval / 10);
+    if (settings_.open_per_process > 0) collector.options.limits.open_per_host = settings_.open_per_process;
     group.source = std::make_shared<scrape::SetSource>();
     group.collector =
         std::make_shared<scrape::Collector>(collector, std::vector<std::shared_ptr<scrape::Source>>{group.source});

@@ -39,6 +39,9 @@ struct AutoscalerSettings {
   std::string record = {};                 // a file, in which ${fleet} is the fleet's name; empty: nothing is recorded
   std::uint64_t record_bytes = 64U << 20;  // of one such file; one older stays beside it
   int history = 720;                       // decisions of each fleet that are kept to be shown
+  // Connections to each process for its scrapes, at most; 0: as Options::scrape(). Not in a file: for programs that
+  // scrape the same processes themselves and mean to share.
+  int open_per_process = 0;
   std::vector<FleetSettings> fleets = {};
   bool operator==(const AutoscalerSettings&) const = default;
 };

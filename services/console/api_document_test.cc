@@ -72,8 +72,11 @@ std::string list(const std::set<std::string>& all, const std::set<std::string>& 
 }
 
 std::string with_names(std::string path) {
-  const std::pair<std::string, std::string> names[] = {
-      {"{name}", "chat"}, {"{route}", "http%3A%2F%2F127.0.0.1%3A9100"}, {"{key}", "0a1b2c3d"}};
+  const std::pair<std::string, std::string> names[] = {{"{name}", "chat"},
+                                                       {"{route}", "http%3A%2F%2F127.0.0.1%3A9100"},
+                                                       {"{key}", "0a1b2c3d"},
+                                                       {"{a}", "0a1b2c3d"},
+                                                       {"{b}", "4d5e6f70"}};
   for (const auto& [brace, name] : names) {
     if (const std::size_t at = path.find(brace); at != std::string::npos) path.replace(at, brace.size(), name);
   }

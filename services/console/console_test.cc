@@ -69,6 +69,37 @@ TEST_F(ConsoleTest, answers_what_it_is_asked_with_json) {
   EXPECT_NE(ask("/api/v1/fleets/chat/policy").body.find("active_ws_connections"), std::string::npos);
 }
 
+TEST_F(ConsoleTest, lists_the_connections_of_a_route_within_bounds) {
+  sources.connections.left_out = 3;
+  sources.connections.connections.push_back(sources.connections.connections[0]);
+  sources.connections.connections[1].streams_allowed = 0xffffffff;  // no SETTINGS limit it
+  const config::Node answer = json("/api/v1/connections?route=https%3A%2F%2Fa.example%3A443&key=0a1b2c3d&limit=5000");
+  EXPECT_EQ(sources.asked.route, "https://a.example:443");
+  EXPECT_EQ(sources.asked.key, "0a1b2c3d");
+  EXPECT_EQ(sources.asked.most, 1000U);
+  EXPECT_EQ(answer.find("left_out")->text, "3");
+  const config::Node& first = answer.find("connections")->children.at(0);
+  EXPECT_EQ(first.find("requests")->text, "331");
+  EXPECT_EQ(first.find("dial_reason")->text, "busy");
+  EXPECT_EQ(first.find("age_seconds")->text, "90.000000");
+  EXPECT_EQ(first.find("streams_allowed")->text, "1");
+  EXPECT_EQ(answer.find("connections")->children.at(1).find("streams_allowed")->kind, config::Node::Kind::null);
+  json("/api/v1/connections");
+  EXPECT_EQ(sources.asked.route, "");
+  EXPECT_EQ(sources.asked.most, 100U);
+}
+
+TEST_F(ConsoleTest, says_which_options_keep_two_pools_apart) {
+  const config::Node changes = json("/api/v1/pools/differences?a=0a1b2c3d&b=4d5e6f70");
+  ASSERT_EQ(changes.children.size(), 1U);
+  EXPECT_EQ(changes.children[0].find("option")->text, "proxy");
+  EXPECT_EQ(changes.children[0].find("a")->text, "unset");
+  EXPECT_TRUE(json("/api/v1/pools/differences?a=0a1b2c3d&b=0a1b2c3d").children.empty());
+  const Response unknown = ask("/api/v1/pools/differences?a=0a1b2c3d&b=nobody");
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_NE(unknown.body.find("no transport uses the pool nobody"), std::string::npos) << unknown.body;
+}
+
 TEST_F(ConsoleTest, lists_decisions_behind_a_number_and_up_to_a_limit) {
   for (int i = 1; i <= 9; ++i) sources.fleet.decide(1000 + i, 30);
   const config::Node all = json("/api/v1/fleets/chat/decisions?after=3&limit=4");

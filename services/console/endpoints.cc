@@ -6,6 +6,7 @@
 #include "server/assets.h"
 #include "server/path.h"
 #include "services/autoscale_files/policy_file.h"
+#include "services/console/connections_view.h"
 #include "services/console/console.h"
 #include "services/console/guard.h"
 #include "services/console/simulate.h"
@@ -84,6 +85,31 @@ Response show_status(Console& console, const Request&) {
 
 Response show_transport(Console& console, const Request&) {
   return json_response(transport_json(stats_of(console), seconds_since_1970(Now::read().wall)));
+}
+
+Response show_connections(Console& console, const Request& request) {
+  ConnectionQuery query;
+  for (const auto& [name, value] : server::query_pairs(request.query)) {
+    if (name == "route") query.route = value;
+    if (name == "key") query.key = value;
+  }
+  const std::uint64_t most = number_of(request.query, "limit").value_or(connections_default);
+  query.most = std::min<std::uint64_t>(most, connections_limit);
+  const auto& source = console.sources().connections;
+  return json_response(
+      connections_json(source ? source(query) : ConnectionList(), seconds_since_1970(Now::read().wall)));
+}
+
+Response show_differences(Console& console, const Request& request) {
+  std::string a;
+  std::string b;
+  for (const auto& [name, value] : server::query_pairs(request.query)) {
+    if (name == "a") a = value;
+    if (name == "b") b = value;
+  }
+  if (!console.sources().differences) return error_response(404, "this process does not know the options of its pools");
+  const auto changes = console.sources().differences(a, b);
+  return changes ? json_response(differences_json(*changes)) : error_response(404, changes.error().message);
 }
 
 Response show_targets(Console& console, const Request&) {
@@ -256,6 +282,8 @@ std::shared_ptr<Console> add_console(server::Router& router, ConsoleSources sour
   constexpr std::pair<const char*, View> views[] = {
       {"/api/v1/status", show_status},
       {"/api/v1/transport", show_transport},
+      {"/api/v1/connections", show_connections},
+      {"/api/v1/pools/differences", show_differences},
       {"/api/v1/targets", show_targets},
       {"/api/v1/latencies", show_latencies},
       {"/api/v1/advice", show_advice},

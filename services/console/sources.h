@@ -8,8 +8,10 @@
 #include <string>
 #include <vector>
 
+#include <trunkline/connections.hpp>
 #include <trunkline/options.hpp>
 #include <trunkline/stats.hpp>
+#include <trunkline/transport.hpp>
 
 #include "services/autoscale_live/fleet_view.h"
 #include "services/scrape/snapshot.h"
@@ -34,6 +36,9 @@ struct ProcessFacts {
 struct ConsoleSources {
   std::function<ProcessFacts()> process = {};
   std::function<Stats()> transport = {};
+  std::function<ConnectionList(const ConnectionQuery&)> connections = {};  // of that transport's pool
+  // Which options keep two of its pools apart, by RouteStats::key.
+  std::function<Result<std::vector<OptionChange>>(const std::string& a, const std::string& b)> differences = {};
   // The newest snapshot of each collector; null ones are passed over.
   std::function<std::vector<scrape::SnapshotPtr>()> targets = {};
   const autoscale::FleetView* fleets = nullptr;  // outlives the console

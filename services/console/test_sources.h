@@ -86,7 +86,22 @@ struct TestSources {
     route.counters.granted = 1000;
     route.counters.reused = 997;
     route.learned_idle_seconds = 4.8;
+    route.p50_seconds = 0.0025;
+    route.p99_seconds = 0.0171;
+    route.latency_samples = 994;
     route.advice = "Raise the server's keep-alive time-out above 10 s.";
+    ConnectionStats connection;
+    connection.id = 17;
+    connection.route = route.route;
+    connection.key = route.key;
+    connection.protocol = "http/1.1";
+    connection.age = std::chrono::seconds(90);
+    connection.idle_for = std::chrono::milliseconds(250);
+    connection.requests = 331;
+    connection.dial_reason = DialReason::busy;
+    connection.remote = "127.0.0.1:9100";
+    connection.local = "127.0.0.1:51966";
+    connections.connections = {connection};
     stats.pool = route.counters;
     stats.routes = {route};
     stats.sockets_open = 3;
@@ -114,6 +129,15 @@ struct TestSources {
     ConsoleSources sources;
     sources.process = [this] { return facts; };
     sources.transport = [this] { return stats; };
+    sources.connections = [this](const ConnectionQuery& query) {
+      asked = query;
+      return connections;
+    };
+    sources.differences = [](const std::string& a, const std::string& b) -> Result<std::vector<OptionChange>> {
+      if (a == b) return std::vector<OptionChange>();
+      if (b != "4d5e6f70") return Error(ErrorCode::invalid_options, Phase::prepare, "no transport uses the pool " + b);
+      return std::vector<OptionChange>{{"proxy", "unset", "http://proxy:3128 with credentials"}};
+    };
     sources.targets = [this] { return snapshots; };
     sources.fleets = &fleet;
     sources.hosts = {"console.internal"};
@@ -127,6 +151,8 @@ struct TestSources {
                      .ready = true,
                      .services = {{.name = "autoscale", .ready = true}}};
   Stats stats;
+  ConnectionList connections;
+  ConnectionQuery asked;  // for connections, the last time
   std::vector<scrape::SnapshotPtr> snapshots;
   TestFleet fleet;
 };

@@ -144,6 +144,7 @@ Result<void> Demo::Impl::start() {
     Result<std::unique_ptr<Page>> page =
         Page::start(settings_.listen,
                     {.transport = [this] { return traffic_->transport_stats(); },
+                     .connections = [this](const ConnectionQuery& query) { return traffic_->connections(query); },
                      .targets = [this] { return snapshots(); },
                      .fleets = fleet_.get()},
                     [this](metrics::ExpositionWriter& writer) { fleet_->write_metrics(writer); });
@@ -240,8 +241,12 @@ void Demo::Impl::make_gap(const std::string& place) {
       Client(traffic::TrafficSettings::usual_options())
           .send(post("http://" + place + "/silence?seconds=" + std::to_string(length.count()) + "ms", "")
                     .total_timeout(std::chrono::seconds(1)));
+  if (!told || told->status != 200) return;
   const std::lock_guard lock(mutex_);
-  if (told && told->status == 200) ++summary_.gaps;
+  ++summary_.gaps;
+  for (const std::string& url : scraped_) {
+    if (place_of(url) == place) ledger_.expect_gap(url, Clock::now() + settings_.gap_for);
+  }
 }
 
 Summary Demo::Impl::summary() const {

@@ -11,6 +11,9 @@ Result<std::unique_ptr<autoscale::Autoscaler>> start_fleet(const std::string& pr
   processes.drain = std::chrono::seconds(5);
   autoscale::AutoscalerSettings settings;
   settings.interval = scrape_interval;
+  // As the demo's own collectors, whose pool it shares: it would dial while one of them is being answered, and a dial
+  // goes to whoever waits longest, so that they would be seen to dial for being busy.
+  settings.open_per_process = 1;
   settings.fleets = {{.policy = demo_policy(), .target = processes}};
   auto autoscaler = autoscale::Autoscaler::create(std::move(settings));
   if (!autoscaler) return std::move(autoscaler).error();

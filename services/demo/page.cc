@@ -17,6 +17,7 @@ namespace trunkline::demo {
 namespace {
 
 console::ConsoleSources with_process(console::ConsoleSources sources) {
+  sources.differences = [](const std::string& a, const std::string& b) { return Transport::explain_shared(a, b); };
   sources.process = [started = std::chrono::system_clock::now(), since = Clock::now()] {
     return console::ProcessFacts{.version = TRUNKLINE_VERSION,
                                  .pid = getpid(),

@@ -1,6 +1,13 @@
 #include "services/demo/scrape_ledger.h"
 
+#include <algorithm>
+
 namespace trunkline::demo {
+
+void ScrapeLedger::expect_gap(const std::string& url, TimePoint until) {
+  TimePoint& last = trouble_[url];
+  last = std::max(last, until);
+}
 
 void ScrapeLedger::add(int collector, const scrape::Snapshot& snapshot) {
   const std::uint64_t cycle = ++cycles_[collector];
@@ -19,7 +26,7 @@ void ScrapeLedger::add(int collector, const scrape::Snapshot& snapshot) {
       if (report.connected && report.reused) ++figures_.reused;
     } else {
       ++figures_.failed;
-      trouble_[one.target->url] = snapshot.cut_off;
+      expect_gap(one.target->url, snapshot.cut_off);
     }
     if (!report.connected || report.reused) continue;
     if (cycle <= first_cycles) {

@@ -31,6 +31,9 @@ struct ScrapeFigures {
 // another one dial.
 class ScrapeLedger {
  public:
+  // That target gives no answer until then. Told by whoever makes it so: the one who meets the gap may tell of it later
+  // than the one who dials because of it, or, as the fleet's own collector, not here at all.
+  void expect_gap(const std::string& url, TimePoint until);
   void add(int collector, const scrape::Snapshot& snapshot);
   const ScrapeFigures& figures() const { return figures_; }
 

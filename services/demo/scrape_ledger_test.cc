@@ -88,5 +88,19 @@ TEST(DemoScrapeLedger, a_gap_explains_dials_for_a_while_also_of_other_collectors
   EXPECT_EQ(ledger.figures().dials_steady, 1U);
 }
 
+// The fleet's own collector hung, and its connection went with it: no report here says so.
+TEST(DemoScrapeLedger, a_gap_made_on_purpose_explains_dials_of_those_who_did_not_meet_it) {
+  ScrapeLedger ledger;
+  Collector collector;
+  for (int i = 0; i < 3; ++i) collector.cycle(ledger, {{"a"}, {"b"}});
+  ledger.expect_gap("a", TimePoint(seconds(1010)));
+  collector.cycle(ledger, {{"a", Answer::dialled}, {"b", Answer::dialled}});  // at 1008
+  EXPECT_EQ(ledger.figures().dials_after_gaps, 1U);
+  EXPECT_EQ(ledger.figures().dials_steady, 1U) << "it was not b that fell silent";
+  for (int i = 0; i < 4; ++i) collector.cycle(ledger, {{"a"}});
+  collector.cycle(ledger, {{"a", Answer::dialled}});  // at 1018
+  EXPECT_EQ(ledger.figures().dials_steady, 2U);
+}
+
 }  // namespace
 }  // namespace trunkline::demo

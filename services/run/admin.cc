@@ -29,10 +29,18 @@ void Admin::serve(server::Handler handler) {
   current_->handler = std::make_shared<const server::Handler>(std::move(handler));
 }
 
-Result<void> Admin::listen(const std::string& address, Duration limit) {
-  if (server() && address == address_) return {};
+Result<void> Admin::listen(const std::string& address, const server::TlsFiles& certificate, Duration limit) {
+  const bool same_certificate =
+      certificate.certificate_file == certificate_.certificate_file && certificate.key_file == certificate_.key_file;
+  if (server() && address == address_) {
+    if (same_certificate) return {};
+    return Error(ErrorCode::invalid_options, Phase::prepare,
+                 "admin.tls cannot change while it listens at the same address: restart, or change admin.listen too");
+  }
   server::Settings settings;
-  settings.listen = {{.address = address}};
+  const bool secure = !certificate.certificate_file.empty();
+  settings.listen = {{.address = address, .secure = secure}};
+  if (secure) settings.tls.certificates = {certificate};
   settings.loops = 1;
   settings.name = "trunkline";
   auto started =
@@ -44,6 +52,7 @@ Result<void> Admin::listen(const std::string& address, Duration limit) {
   {
     const std::lock_guard lock(mutex_);
     address_ = address;
+    certificate_ = certificate;
     before = std::exchange(server_, std::move(*started));
   }
   if (before) before->drain(limit);

@@ -21,8 +21,8 @@ class Admin {
   // From now on answers come from this handler.
   void serve(server::Handler handler);
   // Listens there, and no more where it listened before; but if it cannot, all stays as it was. Clients of the old
-  // address have `limit` to finish.
-  Result<void> listen(const std::string& address, Duration limit);
+  // address have `limit` to finish. With a certificate it is https; its files are read again when they change.
+  Result<void> listen(const std::string& address, const server::TlsFiles& certificate, Duration limit);
   // True: nothing was cut off.
   bool drain(Duration limit);
 
@@ -36,6 +36,7 @@ class Admin {
   std::shared_ptr<Current> current_;  // shared with the server's handler
   mutable std::mutex mutex_;
   std::string address_;
+  server::TlsFiles certificate_;
   std::shared_ptr<server::Server> server_;
 };
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "server/server.h"
 #include "services/config/print.h"
+#include "services/run/gate.h"
 #include "services/run/optional_fields.h"
 #include "services/run/place.h"
 
@@ -24,14 +25,37 @@ void check_admin(config::Reader& io, const AdminSettings& admin) {
   if (!listen || good) return;
   io.problem(*listen, "listen", listen->secret ? "is no address to listen at" : good.error().message);
 }
+void check_protection(config::Reader& io, const AdminSettings& admin) {
+  io.require(admin.user.empty() == admin.password.empty(), "", "user and password belong together");
+  io.require(admin.user.find(':') == std::string::npos, "user", "a user's name has no colon: a password begins there");
+  io.require(admin.certificate_file.empty() ? admin.key_file.empty() : true, "tls",
+             "key_file is the key of certificate_file, which is not given");
+  const bool asks = !admin.password.empty() || !admin.bearer_token.empty();
+  const bool is_address = server::check_address(admin.listen).has_value();  // otherwise that is what is wrong with it
+  io.require(
+      !is_address || asks || admin.unprotected || is_of_this_machine(admin.listen), "listen",
+      "other machines could read all that is shown, as nobody is asked for a password: give bearer_token, or user "
+      "and password (as ${file:PATH}), or listen at 127.0.0.1; or say `unprotected: true` where something in "
+      "front of it asks");
+}
+void check_protection(config::Writer& /*io*/, const AdminSettings& /*admin*/) {}
 void check_admin(config::Writer& /*io*/, const AdminSettings& /*admin*/) {}
 
 template <class Io>
-void admin_fields(Io& io, AdminSettings& admin) {
+void admin_fields(Io& io, AdminSettings& admin, const std::string& folder) {
   io.text("listen", admin.listen);
+  io.object("tls", [&](auto& in) {
+    path_field(in, "certificate_file", admin.certificate_file, folder);
+    path_field(in, "key_file", admin.key_file, folder);
+  });
+  optional_text(io, "user", admin.user);
+  optional_text(io, "password", admin.password);
+  optional_text(io, "bearer_token", admin.bearer_token);
+  io.boolean("unprotected", admin.unprotected);
   io.boolean("console", admin.console);
   optional_texts(io, "hosts", admin.hosts);
   check_admin(io, admin);
+  check_protection(io, admin);
 }
 
 void scrape_mapping(config::Reader& io, ScrapeSettings& scrape, const std::string& folder) {
@@ -43,7 +67,7 @@ void scrape_mapping(config::Writer& io, ScrapeSettings& scrape, const std::strin
 
 template <class Io>
 void fields(Io& io, Configuration& all, const std::string& folder) {
-  io.object("admin", [&](auto& in) { admin_fields(in, all.admin); });
+  io.object("admin", [&](auto& in) { admin_fields(in, all.admin, folder); });
   io.span("drain", all.drain, std::chrono::nanoseconds(0), std::chrono::hours(24));
   io.object("scrape", [&](auto& in) { scrape_mapping(in, all.scrape, folder); });
   io.object("autoscale", [&](auto& in) { autoscale::fields(in, all.autoscale); });

@@ -17,6 +17,12 @@ namespace trunkline::run {
 
 struct AdminSettings {
   std::string listen = "127.0.0.1:9600";
+  std::string certificate_file;  // with it https
+  std::string key_file;
+  std::string user;  // with a password: who has it may read
+  std::string password;
+  std::string bearer_token;  // or who has this
+  bool unprotected = false;  // other machines may read without either
   bool console = true;
   std::vector<std::string> hosts;  // names besides loopback's under which browsers may ask
 };

@@ -59,6 +59,10 @@ TEST(Configuration, refuses_what_could_not_be_scraped) {
       {job_with("tls: {key_file: k.pem}"), "scrape.jobs[0].tls: key_file is the key of certificate_file"},
       {"scrape: {interval: 1ms}", "scrape.interval: expected a time from 100ms"},
       {"admin: {listen: \":9600\"}", "admin.listen: \":9600\" names a port only"},
+      {"admin: {listen: \"0.0.0.0:9600\"}", "admin.listen: other machines could read all that is shown"},
+      {"admin: {listen: \"[::]:9600\", user: ann}", "admin: user and password belong together"},
+      {"admin: {user: \"a:b\", password: c}", "admin.user: a user's name has no colon"},
+      {"admin: {tls: {key_file: k.pem}}", "admin.tls: key_file is the key of certificate_file"},
       {"", "holds nothing"},
       {"a: 1\n---\nb: 2\n", "holds more than one document"},
       {"[]", "expected a mapping, got a list"},
@@ -66,6 +70,15 @@ TEST(Configuration, refuses_what_could_not_be_scraped) {
   for (const auto& one : cases) {
     EXPECT_NE(problems_of(one.text).find(one.message), std::string::npos) << one.text << "\n" << problems_of(one.text);
   }
+}
+
+TEST(Configuration, lets_other_machines_read_where_they_are_asked_or_nobody_minds) {
+  for (const char* admin : {"user: ann, password: s", "bearer_token: t", "unprotected: true"}) {
+    const auto all = parsed("admin: {listen: \"0.0.0.0:9600\", " + std::string(admin) + "}");
+    EXPECT_TRUE(all) << all.error().message;
+  }
+  EXPECT_TRUE(parsed("admin: {listen: \"unix:/run/t.socket\"}"));
+  EXPECT_EQ(parsed("admin: {tls: {certificate_file: c.pem}}").value().admin.certificate_file, "/etc/trunkline/c.pem");
 }
 
 TEST(Configuration, takes_a_shorter_timeout_where_the_interval_is_short) {

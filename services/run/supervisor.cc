@@ -22,10 +22,6 @@ double seconds_since_1970() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-bool is_of_this_machine(std::string_view address) {
-  return address.starts_with("127.") || address.starts_with("[::1]:") || address.starts_with("unix:");
-}
-
 void answer_metrics(const metrics::Registry& registry, const server::Request& request, server::Exchange exchange) {
   metrics::Page page = serve_page(registry, request.headers.get("Accept").value_or(""),
                                   request.headers.get("Accept-Encoding").value_or(""));
@@ -34,6 +30,8 @@ void answer_metrics(const metrics::Registry& registry, const server::Request& re
   response.headers.set("Vary", "Accept, Accept-Encoding");
   exchange.respond(std::move(response));
 }
+
+server::TlsFiles certificate_of(const AdminSettings& admin) { return {admin.certificate_file, admin.key_file}; }
 
 }  // namespace
 
@@ -65,7 +63,10 @@ Result<void> Supervisor::start(Configuration configuration) {
   if (!front) return std::move(front).error();
   show(std::move(*front));
   // Before the services: one that has started processes must not find out then that another of us runs already.
-  if (Result<void> listening = admin_.listen(configuration.admin.listen, configuration.drain); !listening) {
+  gate_->set(configuration.admin);
+  if (Result<void> listening =
+          admin_.listen(configuration.admin.listen, certificate_of(configuration.admin), configuration.drain);
+      !listening) {
     return listening;
   }
   configuration_ = std::move(configuration);
@@ -86,7 +87,8 @@ Result<void> Supervisor::start(Configuration configuration) {
 void Supervisor::tell_addresses() const {
   for (const std::string& address : admin_.addresses()) {
     log_.write(LogLevel::info, "listening", "the admin listener is open", {{"address", address}});
-    if (is_of_this_machine(address)) continue;
+    const bool asks = !configuration_.admin.password.empty() || !configuration_.admin.bearer_token.empty();
+    if (asks || is_of_this_machine(address)) continue;
     log_.write(LogLevel::warning, "exposed", "other machines can reach the admin listener, which asks for no password",
                {{"address", address}});
   }
@@ -128,11 +130,12 @@ Result<void> Supervisor::apply(Configuration next) {
   const bool moves = next.admin.listen != configuration_.admin.listen;
   // Short, as everything waits for it: what is cut here are streams, whose clients come again.
   const Duration limit = std::min<Duration>(next.drain, std::chrono::seconds(2));
-  if (Result<void> listening = admin_.listen(next.admin.listen, limit); !listening) {
+  if (Result<void> listening = admin_.listen(next.admin.listen, certificate_of(next.admin), limit); !listening) {
     if (front && front->console) front->console->stop();
     return listening;
   }
   if (front) show(std::move(*front));
+  gate_->set(next.admin);
   configuration_ = std::move(next);
   if (moves) tell_addresses();
   for (const auto& service : services_) service->reload(configuration_);
@@ -187,9 +190,12 @@ Result<Supervisor::Front> Supervisor::make_front(const AdminSettings& admin) {
   router.get("/healthz", [](const server::Request&, server::Exchange exchange) {
     exchange.respond({200, "text/plain; charset=utf-8", "alive\n"});
   });
-  router.get("/readyz", [this](const server::Request&, server::Exchange exchange) {
+  router.get("/readyz", [this](const server::Request& request, server::Exchange exchange) {
     const bool is_ready = ready();
-    exchange.respond({is_ready ? 200 : 503, "application/json", readiness_json(is_ready, services())});
+    // What troubles the services is for those who may read it.
+    const bool all = gate_->opens(request.headers);
+    exchange.respond({is_ready ? 200 : 503, "application/json",
+                      readiness_json(is_ready, all ? services() : std::vector<ServiceStatus>())});
   });
   router.get("/metrics", [this](const server::Request& request, server::Exchange exchange) {
     answer_metrics(registry_, request, std::move(exchange));
@@ -198,7 +204,7 @@ Result<Supervisor::Front> Supervisor::make_front(const AdminSettings& admin) {
   if (admin.console) front.console = console::add_console(router, console_sources(admin));
   Result<server::Handler> handler = std::move(router).handler();
   if (!handler) return std::move(handler).error();
-  front.handler = std::move(*handler);
+  front.handler = Gate::behind(gate_, std::move(*handler));
   return front;
 }
 
@@ -212,6 +218,8 @@ console::ConsoleSources Supervisor::console_sources(const AdminSettings& admin) 
   console::ConsoleSources sources;
   sources.process = [this] { return facts(); };
   sources.transport = [] { return Transport::shared_stats(); };
+  sources.connections = [](const ConnectionQuery& query) { return Transport::shared_connections(query); };
+  sources.differences = [](const std::string& a, const std::string& b) { return Transport::explain_shared(a, b); };
   sources.targets = [this] {
     std::vector<scrape::SnapshotPtr> all = autoscale_->snapshots();
     all.insert(all.begin(), scrape_->latest());

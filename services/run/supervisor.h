@@ -14,6 +14,7 @@
 #include "services/console/console.h"
 #include "services/run/admin.h"
 #include "services/run/autoscale_service.h"
+#include "services/run/gate.h"
 #include "services/run/log.h"
 #include "services/run/news.h"
 #include "services/run/probes.h"
@@ -76,6 +77,7 @@ class Supervisor {
   metrics::Gauge& reload_successful_;
   metrics::Gauge& reload_time_;
   metrics::Registry::Collector collector_;
+  const std::shared_ptr<Gate> gate_ = std::make_shared<Gate>();
   std::shared_ptr<console::Console> console_;  // null: none is wanted
   Admin admin_;                                // ends before all that its handler uses
 };

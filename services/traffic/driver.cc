@@ -73,6 +73,10 @@ TrafficFigures Traffic::Driver::figures() const {
   return figures;
 }
 
+ConnectionList Traffic::Driver::connections(const ConnectionQuery& query) const {
+  return transport_ ? transport_->connections(query) : ConnectionList();
+}
+
 Stats Traffic::Driver::transport_stats() const { return transport_ ? transport_->stats() : Stats(); }
 
 void Traffic::Driver::run() {

@@ -27,6 +27,7 @@ class Traffic::Driver : public std::enable_shared_from_this<Driver> {
   void stop(Duration limit);
   TrafficFigures figures() const;
   Stats transport_stats() const;
+  ConnectionList connections(const ConnectionQuery& query) const;
 
  private:
   struct Session;

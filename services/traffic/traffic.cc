@@ -25,4 +25,6 @@ TrafficFigures Traffic::figures() const { return driver_->figures(); }
 
 Stats Traffic::transport_stats() const { return driver_->transport_stats(); }
 
+ConnectionList Traffic::connections(const ConnectionQuery& query) const { return driver_->connections(query); }
+
 }  // namespace trunkline::traffic

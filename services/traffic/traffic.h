@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <trunkline/connections.hpp>
 #include <trunkline/options.hpp>
 #include <trunkline/reason.hpp>
 #include <trunkline/result.hpp>
@@ -71,6 +72,7 @@ class Traffic {
   TrafficFigures figures() const;
   // Of the one transport; naive: of none.
   Stats transport_stats() const;
+  ConnectionList connections(const ConnectionQuery& query) const;  // of the same transport
 
  private:
   class Driver;

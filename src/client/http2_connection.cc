@@ -81,9 +81,9 @@ void Http2Connection::done_with(Http2Stream& stream) {
   if (outlives_socket_ && spare_.size() == streams_.size()) end();
 }
 
-void Http2Connection::end_lease(bool keep, CloseReason reason) {
+void Http2Connection::end_lease(bool keep, CloseReason reason, Duration answer) {
   --leases_;
-  pool_->release(*route_, *this, keep, reason, limits_, loop_.now());
+  pool_->release(*route_, *this, keep, reason, limits_, loop_.now(), answer);
 }
 
 void Http2Connection::on_slots_freed(int count) {

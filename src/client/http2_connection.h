@@ -39,7 +39,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   // For its streams.
   http2::Session& session() { return session_; }
   const std::string& address() const { return dialled_.address; }
-  void end_lease(bool keep, CloseReason reason);
+  void end_lease(bool keep, CloseReason reason, Duration answer = Duration(0));
   void finish_later(Http2Stream& stream);  // behind what the session has at hand: it is inside receive() or produce()
   void done_with(Http2Stream& stream);
   void want_flush();

@@ -28,6 +28,7 @@ void Http2Stream::begin(Call& call) {
   source_left_ = 0;
   deadline_ = never;
   deadline_code_ = ErrorCode::timeout_total;
+  begun_ = loop().now();
   ++exchange_;
   started_ = has_head_ = ended_ = closed_ = finishing_ = reset_ = slot_kept_ = pulled_back_ = all_sent_ = false;
   reused_ = call.on_reused();
@@ -266,7 +267,9 @@ void Http2Stream::on_closed(const StreamEnd& end) {
   }
   // The lease goes back first, so that what the callback sends next finds the slot. After our own reset the peer may
   // still count the stream: Session says when not.
-  if (!slot_kept_) connection_.end_lease(true, CloseReason::shutdown);
+  const bool is_whole = ended_ && end.by != StreamEnd::malformed;
+  const Duration answer = is_whole ? time_of_answer() : Duration(0);
+  if (!slot_kept_) connection_.end_lease(true, CloseReason::shutdown, answer);
   if (call_ != nullptr) {
     if (!ended_ || end.by == StreamEnd::malformed) {
       pulled_back_ = end.by == StreamEnd::unsent;
@@ -278,9 +281,11 @@ void Http2Stream::on_closed(const StreamEnd& end) {
   release_if_over();
 }
 
+Duration Http2Stream::time_of_answer() { return std::max(loop().now() - begun_, Duration(1)); }
+
 void Http2Stream::finish() {
   finishing_ = false;
-  connection_.end_lease(true, CloseReason::shutdown);
+  connection_.end_lease(true, CloseReason::shutdown, time_of_answer());
   finish_call();
   release_if_over();
 }

@@ -53,6 +53,7 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   };
   Taken take(std::string_view bytes);
   void finish_call();
+  Duration time_of_answer();
   void fail(Error error, bool unprocessed);
   void reset(http2::Code code);
   void set_deadline(Duration limit, ErrorCode code);
@@ -63,6 +64,7 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
 
   Http2Connection& connection_;
   Call* call_ = nullptr;
+  TimePoint begun_{};
   TimePoint deadline_ = never;
   ErrorCode deadline_code_ = ErrorCode::timeout_total;
   bool counted_length_ = false;

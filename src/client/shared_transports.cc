@@ -47,6 +47,14 @@ std::unordered_map<std::string, PoolLimits> SharedTransports::limits_of(
   return all;
 }
 
+std::optional<Options> SharedTransports::options_of(const std::string& shown_route_key) const {
+  const std::lock_guard lock(mutex_);
+  for (const TransportImpl* transport : alive_) {
+    if (!transport->shown_key().empty() && transport->shown_key() == shown_route_key) return transport->options();
+  }
+  return std::nullopt;
+}
+
 Stats Transport::shared_stats() {
   const SharedTransports& transports = Engine::instance().shared_transports();
   Stats stats;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -21,6 +22,8 @@ class SharedTransports {
   void dismiss(const TransportImpl& transport);
 
   RequestCounters requests() const;
+  // Of one whose routes have this RouteStats::key, if there is one.
+  std::optional<Options> options_of(const std::string& shown_route_key) const;
   // The limits under which each of these routes is used; of several, whose pool is the largest. For advice.
   std::unordered_map<std::string, PoolLimits> limits_of(const std::unordered_set<std::string>& route_keys) const;
 

@@ -125,6 +125,9 @@ void write_route(JsonWriter& json, const RouteStats& route) {
   json.member("learned_idle_seconds", route.learned_idle_seconds);
   json.member("hinted_idle_seconds", route.hinted_idle_seconds);
   json.member("samples", route.samples);
+  json.member("p50_seconds", route.p50_seconds);
+  json.member("p99_seconds", route.p99_seconds);
+  json.member("latency_samples", route.latency_samples);
   json.member("advice", route.advice);
   json.close('}');
 }

@@ -48,6 +48,9 @@ Stats some_stats() {
   route.counters = stats.pool;
   route.learned_idle_seconds = 4.95;
   route.samples = 3;
+  route.p50_seconds = 0.002;
+  route.p99_seconds = 0.25;
+  route.latency_samples = 11;
   route.advice = "say \"hello\"";
   stats.routes.push_back(route);
   return stats;
@@ -111,7 +114,7 @@ TEST(StatsJson, is_one_value_with_snake_case_keys) {
     JsonCheck check(json);
     EXPECT_TRUE(check.whole()) << json;
     for (const std::string& key : check.keys()) {
-      for (const char c : key) EXPECT_TRUE((c >= 'a' && c <= 'z') || c == '_') << key;
+      for (const char c : key) EXPECT_TRUE((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_') << key;
     }
   }
 }
@@ -130,7 +133,8 @@ TEST(StatsJson, holds_every_number_under_a_stable_key) {
   EXPECT_NE(json.find(R"("queued":2,"waiting":0,"queue_rejected":0)"), std::string::npos);
   EXPECT_NE(json.find(R"("routes":[{"route":"https://example.org:443","key":"a1b2c3d4","protocol":"http/1.1",)"),
             std::string::npos);
-  EXPECT_NE(json.find(R"("learned_idle_seconds":4.95,"hinted_idle_seconds":0,"samples":3,"advice":"say \"hello\""})"),
+  EXPECT_NE(json.find(R"("learned_idle_seconds":4.95,"hinted_idle_seconds":0,"samples":3,"p50_seconds":0.002,)"
+                      R"("p99_seconds":0.25,"latency_samples":11,"advice":"say \"hello\""})"),
             std::string::npos);
   EXPECT_TRUE(json.ends_with(R"(],"routes_left_out":0,"sockets":{"open":7,"limit":1024}})")) << json;
 }

@@ -321,8 +321,10 @@ bool TransportImpl::spend_retry() {
 
 void collect_pool(Stats& stats, pool::Pool& pool) { pool.collect(stats, most_routes_in_stats, Clock::now()); }
 
+std::string shown_key(const std::string& route_key) { return route_key.substr(0, 12); }
+
 void complete_route(RouteStats& route, const PoolLimits& limits, const Stats& stats) {
-  route.key = route.key.substr(0, 12);
+  route.key = shown_key(route.key);
   const Error* last = route.last_dial_error ? &*route.last_dial_error : nullptr;
   route.advice = advice(route, AdviceContext{limits, last, stats.sockets_open, stats.sockets_limit});
 }

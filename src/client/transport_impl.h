@@ -40,6 +40,7 @@ struct Target {
 
 // What a pool has to say; each route is then to be completed with advice, by the limits under which it is used.
 void collect_pool(Stats& stats, pool::Pool& pool);
+std::string shown_key(const std::string& route_key);  // RouteStats::key
 void complete_route(RouteStats& route, const PoolLimits& limits, const Stats& stats);
 
 class TransportImpl final : public Transport, public std::enable_shared_from_this<TransportImpl> {
@@ -58,10 +59,12 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   const std::string& fingerprint() const override { return identity_.handle; }
   Stats stats() const override;
   bool warm(const std::string& url) override;
+  ConnectionList connections(const ConnectionQuery& query) const override;
   void invalidate(const std::string& host) override;
   bool drain(Duration limit) override;
 
   RequestCounters request_counters() const;
+  std::string shown_key() const { return trunkline::shown_key(identity_.wire); }
   // Those of these routes on which it has sent, or tried to.
   std::vector<std::string> used_of(const std::unordered_set<std::string>& route_keys) const;
 

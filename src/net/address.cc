@@ -135,4 +135,18 @@ Address Address::from_bytes(std::string_view ip) {
   return address;
 }
 
+Address Address::own(int fd) {
+  Address own;
+  own.length = sizeof own.storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own.storage), &own.length) != 0) return {};
+  return own;
+}
+
+Address Address::peer(int fd) {
+  Address peer;
+  peer.length = sizeof peer.storage;
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) != 0) return {};
+  return peer;
+}
+
 }  // namespace trunkline::net

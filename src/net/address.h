@@ -28,6 +28,10 @@ struct Address {
   // From 4 or 16 bytes in network order, with port 0.
   static Address from_bytes(std::string_view ip);
 
+  // Of a connected socket: our end, and the peer's. With length 0 if it has none any more.
+  static Address own(int fd);
+  static Address peer(int fd);
+
   friend bool operator==(const Address& one, const Address& other) { return one.identity() == other.identity(); }
 };
 

@@ -42,11 +42,9 @@ void set_options(int fd) {
 
 // TCP lets a socket that dials an unused local port meet itself there.
 bool met_itself(int fd) {
-  Address own, peer;
-  own.length = peer.length = sizeof own.storage;
-  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&own.storage), &own.length) != 0) return false;
-  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) != 0) return false;
-  return own.text() == peer.text();
+  const Address own = Address::own(fd);
+  const Address peer = Address::peer(fd);
+  return own.length > 0 && peer.length > 0 && own.text() == peer.text();
 }
 
 }  // namespace

@@ -194,6 +194,7 @@ void Dial::connect(std::vector<Address> addresses) {
 void Dial::on_race_won(int fd, const Address& address) {
   result_.connect = leave();
   result_.address = address.text();
+  result_.local_address = Address::own(fd).text();
   address_memory().succeeded(target_->proxy ? proxy().host : target_->host, address, loop_.now());
   result_.stream = make_tcp_stream(fd);
   const bool greets_proxy = target_->proxy && (target_->tunnel || proxy().kind == ProxyKind::https);

@@ -61,6 +61,7 @@ struct DialLimits {
 struct Dialled {
   std::unique_ptr<Stream> stream;
   std::string address;
+  std::string local_address;  // of our end
   std::string alpn;
   std::string tls;  // TlsStream::description() of the TLS with the target, or empty
   Duration resolve{0};

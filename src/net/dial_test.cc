@@ -150,6 +150,7 @@ TEST(Dial, comes_from_the_address_it_is_bound_to) {
   socklen_t size = sizeof name;
   ::getsockname(dialled->stream->fd(), reinterpret_cast<sockaddr*>(&name), &size);
   EXPECT_EQ(ntohl(name.sin_addr.s_addr), 0x7f000007u);
+  EXPECT_EQ(dialled->local_address, "127.0.0.7:" + std::to_string(ntohs(name.sin_port)));
 
   for (const char* bad : {"192.0.2.77", "::1", "nonsense"}) {
     target.bind_address = bad;

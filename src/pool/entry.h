@@ -39,11 +39,14 @@ struct Entry {
   TimePoint opened{};
   TimePoint rotate_at = never;  // from then on it is replaced when that costs nobody anything
   TimePoint retire_at = never;  // from then on it is not used at all
+  TimePoint granted{};          // to its latest user
   TimePoint idle_since{};
   TimePoint paused_since{};  // shared: when the peer last said that it permits none
   TimePoint idle_until{};    // as its last user's options have it
   Entry* newer = nullptr;    // neighbours among the idle
   Entry* older = nullptr;
+  Entry* dialled_before = nullptr;  // neighbours among all that are open, for those who ask about each of them
+  Entry* dialled_after = nullptr;
 };
 
 struct Waiter {

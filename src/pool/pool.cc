@@ -107,8 +107,9 @@ bool Pool::dial_ahead(Route& route, const PoolLimits& limits, const Timeouts& ti
   return dials;
 }
 
-void Pool::release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now) {
-  decide(route, now, [&](Actions& actions) { route.release(entry, keep, reason, limits, now, actions); });
+void Pool::release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
+                   std::chrono::nanoseconds answer) {
+  decide(route, now, [&](Actions& actions) { route.release(entry, keep, reason, limits, now, actions, answer); });
   spare_one(&limits, now);
 }
 
@@ -242,6 +243,9 @@ void Pool::collect(Stats& stats, std::size_t most, TimePoint now) {
       route.learned_idle_seconds = std::chrono::duration<double>(limit.learned(now)).count();
       route.hinted_idle_seconds = std::chrono::duration<double>(limit.hinted()).count();
       route.samples = limit.samples(now);
+      route.latency_samples = each->latency().samples();
+      route.p50_seconds = std::chrono::duration<double>(each->latency().quantile(0.5)).count();
+      route.p99_seconds = std::chrono::duration<double>(each->latency().quantile(0.99)).count();
       if (const auto error = each->last_error()) route.last_dial_error = *error;
       route.key = each->key();
     }

@@ -49,7 +49,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Route::Outcome acquire(Route& route, Waiter& waiter, TimePoint now, Entry*& granted);
   bool cancel(Route& route, Waiter& waiter, TimePoint now);
   bool dial_ahead(Route& route, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now);
-  void release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now);
+  void release(Route& route, Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
+               std::chrono::nanoseconds answer = std::chrono::nanoseconds(0));
   void upgrade(Route& route, Entry& entry);
   void closed(Route& route, Entry& entry, TimePoint now);
   void dialled(Route& route, Entry& entry, const DialOrder& order, TimePoint now);
@@ -80,6 +81,18 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   std::int64_t idle() const { return idle_.load(std::memory_order_seq_cst); }
   Budget& budget() { return budget_; }
+  // Calls visit(route, entry) for each open connection of those routes, the oldest of each first, under the route's
+  // lock: it only looks, and is quick about it.
+  template <class Selected, class Visit>
+  void visit(Selected&& selected, Visit&& visit) {
+    for (const auto& each : all_routes()) {
+      if (!selected(*each)) continue;
+      std::lock_guard lock(each->mutex);
+      for (const Entry* entry = each->first_dialled(); entry != nullptr; entry = entry->dialled_after) {
+        visit(*each, *entry);
+      }
+    }
+  }
   // Consistent for each route; `most` routes by the number of dials.
   void collect(Stats& stats, std::size_t most, TimePoint now);
   std::string broken_law();

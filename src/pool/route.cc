@@ -169,6 +169,7 @@ ReuseMiss Route::miss_now() const {
 void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
   entry.state = State::active;
   entry.was_reused = reused;
+  entry.granted = now;
   ++entry.requests;
   ++counters_.active;
   ++counters_.leases;
@@ -186,10 +187,11 @@ void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
 // --- giving one back
 
 void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
-                    Actions& actions) {
+                    Actions& actions, nanoseconds answer) {
   last_used_ = now;
   --counters_.leases;
   if (entry.shared) {
+    if (answer > nanoseconds(0)) latency_.add(answer, now);
     release_shared(entry, keep, reason, limits, now, actions);
     return;
   }
@@ -197,6 +199,10 @@ void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimit
     --counters_.upgraded;
   } else {
     --counters_.active;
+  }
+  // Where it is kept, or closed because both sides had agreed on that, a whole answer has come.
+  if (entry.state == State::active && (keep || reason == CloseReason::connection_close)) {
+    latency_.add(now - entry.granted, now);
   }
   if (keep && (closing_ || entry.generation != generation_)) {
     keep = false;
@@ -308,6 +314,7 @@ void Route::upgrade(Entry& entry) {
 
 void Route::closed(Entry& entry, TimePoint now, Actions& actions) {
   entry.state = State::gone;
+  remove_open(entry);
   --counters_.draining;
   --counters_.open;
   --open_;
@@ -316,6 +323,19 @@ void Route::closed(Entry& entry, TimePoint now, Actions& actions) {
   if (entry.requests == 0) ++counters_.dials_unused;
   give_socket(actions);
   pump(nullptr, now, actions);
+}
+
+void Route::add_open(Entry& entry) {
+  entry.dialled_before = last_dialled_;
+  entry.dialled_after = nullptr;
+  (last_dialled_ != nullptr ? last_dialled_->dialled_after : first_dialled_) = &entry;
+  last_dialled_ = &entry;
+}
+
+void Route::remove_open(Entry& entry) {
+  (entry.dialled_before != nullptr ? entry.dialled_before->dialled_after : first_dialled_) = entry.dialled_after;
+  (entry.dialled_after != nullptr ? entry.dialled_after->dialled_before : last_dialled_) = entry.dialled_before;
+  entry.dialled_before = entry.dialled_after = nullptr;
 }
 
 // --- idle connections
@@ -513,6 +533,14 @@ std::string Route::broken_law() const {
   const Entry* last = newest_;
   while (last != nullptr && last->older != nullptr) last = last->older;
   if (last != oldest_) return name_ + ": the idle list has two ends";
+  int open = 0;
+  for (const Entry* entry = first_dialled_; entry != nullptr; entry = entry->dialled_after) {
+    ++open;
+    if (entry->state == State::gone) return name_ + ": an entry in the list of the open is gone";
+    if ((entry->dialled_after == nullptr) != (entry == last_dialled_))
+      return name_ + ": the list of the open is broken";
+  }
+  if (open != open_) return name_ + ": open is " + std::to_string(open) + " by the list. " + describe();
   if (idle != counters_.idle) return name_ + ": idle is " + std::to_string(idle) + " by the list. " + describe();
   if (waiting != waiting_) return name_ + ": waiting is " + std::to_string(waiting) + " by the list. " + describe();
   if (std::string law = broken_law_of_shared(); !law.empty()) return name_ + ": " + law + ". " + describe();

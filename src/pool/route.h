@@ -32,6 +32,7 @@
 #include "pool/budget.h"
 #include "pool/entry.h"
 #include "pool/idle_limit.h"
+#include "pool/latency.h"
 
 namespace trunkline::pool {
 
@@ -102,8 +103,10 @@ class Route : public std::enable_shared_from_this<Route> {
   bool dial_ahead(const PoolLimits& limits, const Timeouts& timeouts, TimePoint now, Actions& actions);
 
   // A lease ends. `keep`: the connection is in order and may carry another request. If not, a shared one retires: its
-  // other leases end one by one, each with a release of its own.
-  void release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now, Actions& actions);
+  // other leases end one by one, each with a release of its own. `answer` is how long a whole answer took on a shared
+  // one, where only its user knows; zero: there was none.
+  void release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now, Actions& actions,
+               std::chrono::nanoseconds answer = std::chrono::nanoseconds(0));
   // The lease became another protocol's connection; it ends with release(keep = false).
   void upgrade(Entry& entry);
   // The socket of a draining entry is closed; the entry may be destroyed afterwards.
@@ -145,6 +148,9 @@ class Route : public std::enable_shared_from_this<Route> {
   const std::string& key() const { return key_; }
   const PoolCounters& counters() const { return counters_; }
   const IdleLimit& idle_limit() const { return idle_limit_; }
+  const Latency& latency() const { return latency_; }
+  const Entry* first_dialled() const { return first_dialled_; }  // of all that are open; then Entry::dialled_after
+  int open() const { return open_; }
   std::shared_ptr<const Error> last_error() const { return last_error_; }
   std::shared_ptr<const Error> last_error_locked() {
     std::lock_guard lock(mutex);
@@ -175,6 +181,8 @@ class Route : public std::enable_shared_from_this<Route> {
   void give(Waiter& waiter, Entry& entry, bool reused, TimePoint now, Actions& actions);
   void make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Actions& actions);
   void unlink_idle(Entry& entry);
+  void add_open(Entry& entry);
+  void remove_open(Entry& entry);
   void mark_examined(Entry& entry, bool examined);
   void drain(Entry& entry, CloseReason reason, Actions& actions);
   void enqueue(Waiter& waiter, TimePoint now);
@@ -234,6 +242,8 @@ class Route : public std::enable_shared_from_this<Route> {
 
   Entry* newest_ = nullptr;  // idle, most recently used
   Entry* oldest_ = nullptr;
+  Entry* first_dialled_ = nullptr;  // open: idle, active, upgraded and draining
+  Entry* last_dialled_ = nullptr;
   Waiter* first_ = nullptr;  // waiting
   Waiter* last_ = nullptr;
   int waiting_ = 0;
@@ -267,6 +277,7 @@ class Route : public std::enable_shared_from_this<Route> {
   std::int64_t heat_epoch_ = 0;
   TimePoint last_used_{};
   IdleLimit idle_limit_;
+  Latency latency_;  // of whole responses
   PoolCounters counters_;
 };
 

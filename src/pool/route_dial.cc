@@ -160,6 +160,7 @@ void Route::dialled(Entry& entry, const DialOrder& order, TimePoint now, Actions
   ++counters_.dials_succeeded;
   ++counters_.open;
   ++open_;
+  add_open(entry);
   const nanoseconds took = now - order.started;
   dial_time_ = dial_time_ == nanoseconds(0) ? took : (dial_time_ * 7 + took) / 8;
   failures_ = 0;

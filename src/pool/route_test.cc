@@ -892,6 +892,52 @@ TEST_F(RouteShutdown, an_upgraded_connection_ends_with_its_owner) {
   EXPECT_TRUE(route->empty());
 }
 
+// --- who is open
+
+std::vector<std::uint64_t> listed(const Route& route) {
+  std::vector<std::uint64_t> ids;
+  for (const Entry* entry = route.first_dialled(); entry != nullptr; entry = entry->dialled_after) {
+    ids.push_back(entry->id);
+  }
+  return ids;
+}
+
+TEST_F(RouteTest, lists_what_is_open_in_the_order_of_the_dials_until_the_socket_is_closed) {
+  Entry& first = active();
+  Entry& second = active();
+  Entry& third = active();
+  release(second, true, CloseReason::shutdown);
+  EXPECT_EQ(listed(*route), (std::vector<std::uint64_t>{1, 2, 3}));
+  release(first, false, CloseReason::request_failed);
+  EXPECT_EQ(listed(*route), (std::vector<std::uint64_t>{1, 2, 3})) << "a socket that is being closed is still there";
+  close();
+  EXPECT_EQ(listed(*route), (std::vector<std::uint64_t>{2, 3}));
+  release(third, false, CloseReason::request_failed);
+  close();
+  EXPECT_EQ(listed(*route), (std::vector<std::uint64_t>{2}));
+}
+
+TEST_F(RouteTest, knows_how_long_whole_answers_took_and_no_others) {
+  Entry& answered = active();
+  now += 20ms;
+  release(answered);
+  EXPECT_EQ(route->latency().samples(), 1U);
+  EXPECT_NEAR(std::chrono::duration<double>(route->latency().quantile(0.5)).count(), 0.020, 0.002);
+  EXPECT_EQ(acquire(waiter()), &answered);
+  now += 5s;
+  release(answered, false, CloseReason::request_timeout);
+  close();
+  Entry& last = active();
+  now += 20ms;
+  release(last, false, CloseReason::connection_close);
+  Entry& socket = active();
+  route->upgrade(socket);
+  now += 1h;
+  release(socket, false, CloseReason::upgraded);
+  EXPECT_EQ(route->latency().samples(), 2U) << "neither a failure nor a WebSocket is an answer";
+  EXPECT_LT(route->latency().quantile(1), 1s);
+}
+
 // --- why
 
 using RouteReasons = RouteTest;

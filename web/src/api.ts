@@ -16,11 +16,19 @@ export interface Pool {
 export interface Route extends Pool {
   route: string; key: string; protocol: string;
   learned_idle_seconds: number; hinted_idle_seconds: number; samples: number; advice: string;
+  p50_seconds: number; p99_seconds: number; latency_samples: number;
 }
 export interface Transport {
   t: number; requests: { started: number; completed: number; in_flight: number; retries: number; failed: Counts };
   pool: Pool; routes: Route[]; routes_left_out: number; sockets: { open: number; limit: number };
 }
+export interface Connection {
+  id: number; route: string; key: string; protocol: string; state: string; age_seconds: number; idle_seconds: number;
+  requests: number; streams: number; streams_allowed: number | null; dial_reason: string; remote: string; local: string;
+  tls: string; proxy: string;
+}
+export interface ConnectionList { t: number; connections: Connection[]; left_out: number }
+export interface OptionChange { option: string; a: string; b: string }
 export interface Latency { route: string; p50_seconds: number; p99_seconds: number; samples: number }
 export interface Cycle { cycle: number; fresh: number; late: number; missing: number; dials: number; reused: number }
 

@@ -2,15 +2,18 @@
 import type { Route } from "./api";
 import { ConnectionBar, DialBar, Reasons } from "./bars";
 import { Chart } from "./chart";
+import { Life } from "./life";
 import { count, decimal, duration, percent, plural, rate } from "./numbers";
 import { rates, shownSpan } from "./rates";
+import { Split } from "./split";
 import { idOf, serverNow, state } from "./store";
 import { closingWords, dialReasons, missWords } from "./words";
 
 interface Row { route: Route; namesake: boolean; unfolded: boolean; toggle: () => void }
 
 export function RouteRow({ route, namesake, unfolded, toggle }: Row) {
-  const latency = state.latencies.get(route.route);
+  // The route's own, of all its requests; until there are any, that of the scrapes of the same place.
+  const latency = route.latency_samples > 0 ? route : state.latencies.get(route.route);
   const inUse = route.active + route.upgraded;
   const id = `route-${idOf(route).replaceAll(" ", "-")}`;
   return (
@@ -40,7 +43,7 @@ export function RouteRow({ route, namesake, unfolded, toggle }: Row) {
         <span class="cell" data-label="p99">{latency ? duration(latency.p99_seconds) : "–"}</span>
         <span class="cell" data-label="idle limit">{idleLimit(route)}</span>
       </button>
-      {unfolded && <div class="detail" id={id}><Detail route={route} /></div>}
+      {unfolded && <div class="detail" id={id}><Detail route={route} namesake={namesake} /></div>}
     </div>
   );
 }
@@ -73,12 +76,13 @@ function sentences(route: Route): string[] {
   return said;
 }
 
-function Detail({ route }: { route: Route }) {
+function Detail({ route, namesake }: { route: Route; namesake: boolean }) {
   const history = state.routeHistories.get(idOf(route));
   return (
     <>
       {route.advice !== "" && <p class="advice"><strong>Advice</strong> {route.advice}</p>}
       <p>{sentences(route).join(" ")}</p>
+      {namesake && <Split route={route} />}
       {history && history.t.length > 1 && (
         <div class="charts">
           <div>
@@ -98,6 +102,7 @@ function Detail({ route }: { route: Route }) {
           </div>
         </div>
       )}
+      {route.open > 0 && <Life route={route} />}
       <div class="columns">
         <div>
           <h3>Why it was dialled</h3>

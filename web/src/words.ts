@@ -24,6 +24,10 @@ export const dialReasons: Record<string, { kind: Kind; words: string }> = {
   forced: { kind: "forced", words: "the request asked for a connection of its own" },
 };
 
+export const connectionStates: Record<string, string> = {
+  idle: "idle", active: "in use", retiring: "in use for the last time", upgraded: "a WebSocket", draining: "being closed",
+};
+
 const closings: Record<string, string> = {
   peer_closed_idle: "the peer closed it while idle",
   stray_bytes: "the peer spoke while it was idle",

@@ -1,0 +1,78 @@
+#include "services/run/gate.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/text.h"
+#include "services/run/configuration.h"
+
+namespace trunkline::run {
+namespace {
+
+// Takes as long for any two: how much of a guess was right is not to be learned from the time.
+bool same_digest(const Sha256::Digest& a, const Sha256::Digest& b) {
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+// What is behind the scheme, whose case does not count (RFC 9110 section 11.1).
+std::optional<std::string_view> value_of(std::string_view authorization, std::string_view scheme) {
+  if (authorization.size() <= scheme.size() || authorization[scheme.size()] != ' ') return std::nullopt;
+  if (!equals_ignore_case(authorization.substr(0, scheme.size()), scheme)) return std::nullopt;
+  authorization.remove_prefix(scheme.size());
+  while (authorization.starts_with(' ')) authorization.remove_prefix(1);
+  return authorization;
+}
+
+bool is_probe(std::string_view path) { return path == "/healthz" || path == "/readyz"; }
+
+}  // namespace
+
+void Gate::set(const AdminSettings& admin) {
+  const std::lock_guard lock(mutex_);
+  basic_.reset();
+  bearer_.reset();
+  if (!admin.password.empty()) basic_ = sha256(base64(admin.user + ':' + admin.password));
+  if (!admin.bearer_token.empty()) bearer_ = sha256(admin.bearer_token);
+}
+
+bool Gate::opens(const Headers& request) const {
+  const std::lock_guard lock(mutex_);
+  if (!basic_ && !bearer_) return true;
+  const std::string_view authorization = request.get("Authorization").value_or("");
+  const auto matches = [&](const std::optional<Sha256::Digest>& wanted, std::string_view scheme) {
+    const auto value = value_of(authorization, scheme);
+    return wanted && value && same_digest(sha256(*value), *wanted);
+  };
+  return matches(basic_, "Basic") || matches(bearer_, "Bearer");
+}
+
+server::Response Gate::refusal() const {
+  server::Response response(
+      401, "application/json",
+      R"({"error":"this listener asks for a password or a token: see admin in its configuration"})"
+      "\n");
+  response.headers.set("Cache-Control", "no-store");
+  const std::lock_guard lock(mutex_);
+  if (basic_) response.headers.add("WWW-Authenticate", R"(Basic realm="trunkline", charset="UTF-8")");
+  if (bearer_) response.headers.add("WWW-Authenticate", R"(Bearer realm="trunkline")");
+  return response;
+}
+
+server::Handler Gate::behind(std::shared_ptr<const Gate> gate, server::Handler handler) {
+  auto inner = std::make_shared<const server::Handler>(std::move(handler));
+  return [gate = std::move(gate), inner](server::Request request, server::Exchange exchange) {
+    if (!is_probe(request.path) && !gate->opens(request.headers)) {
+      exchange.respond(gate->refusal());
+      return;
+    }
+    (*inner)(std::move(request), std::move(exchange));
+  };
+}
+
+bool is_of_this_machine(std::string_view address) {
+  return address.starts_with("127.") || address.starts_with("[::1]:") || address.starts_with("unix:");
+}
+
+}  // namespace trunkline::run

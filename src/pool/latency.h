@@ -1,0 +1,46 @@
+// How long the requests of a route have taken lately, from getting a connection to the end of the response: counts in
+// buckets of an eighth of a doubling, so that a quantile is within a sixteenth. What is older than about a minute
+// counts half, then a quarter. Pure.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace trunkline::pool {
+
+class Latency {
+ public:
+  // A shift, two additions and a store: it is done for every request.
+  void add(std::chrono::nanoseconds took, TimePoint now) {
+    if (const std::int64_t epoch = epoch_of(now); epoch != epoch_) age(epoch);
+    ++counts_[bucket_of(took)];
+  }
+
+  std::uint64_t samples() const;
+  // The smallest time that this part of all did not exceed, or zero when there is nothing.
+  std::chrono::nanoseconds quantile(double part) const;
+
+ private:
+  static constexpr int steps = 3;  // 2^steps buckets a doubling
+  static constexpr std::size_t buckets = 256;
+
+  // In units of 1.024 us, up to four hours: what takes longer counts as that.
+  static std::size_t bucket_of(std::chrono::nanoseconds took) {
+    const auto units = static_cast<std::uint64_t>(std::max<std::int64_t>(took.count(), 0)) >> 10;
+    const int doublings = std::max(static_cast<int>(std::bit_width(units)) - steps - 1, 0);
+    return std::min((static_cast<std::size_t>(doublings) << steps) + (units >> doublings), buckets - 1);
+  }
+  static std::int64_t epoch_of(TimePoint now) { return now.time_since_epoch().count() >> 36; }  // 69 s
+  void age(std::int64_t epoch);
+
+  std::array<std::uint32_t, buckets> counts_{};
+  std::int64_t epoch_ = 0;
+};
+
+}  // namespace trunkline::pool
