@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "base/recycled.h"
 #include "server/connection.h"
 #include "server/log_entry.h"
 #include "server/request_id.h"
@@ -35,26 +36,19 @@ void split_target(std::string_view target, Request& request) {
 
 ActiveRequest::ActiveRequest(Connection& connection, Carrier& carrier)
     : connection_(connection),
-      state_(std::make_shared<ExchangeState>(connection.worker().loop(), carrier,
-                                             connection.worker().settings().limits.response_ahead_bytes)),
+      state_(std::allocate_shared<ExchangeState>(Recycled<ExchangeState, 256>(), connection.worker().loop(), carrier,
+                                                 connection.worker().settings().limits.response_ahead_bytes)),
       token_(connection.worker().ledger()) {}
 
 ActiveRequest::~ActiveRequest() { end(false); }
 
-void ActiveRequest::begin(IncomingHead head) {
-  Request request;
-  request.method = std::move(head.method);
-  request.authority = std::move(head.authority);
-  request.headers = std::move(head.headers);
-  split_target(head.target, request);
-  request.protocol = head.protocol;
+void ActiveRequest::begin(Request&& request, std::string_view target) {
+  split_target(target, request);
   request.secure = connection_.secure();
-  request.wants_websocket = head.wants_websocket;
   request.peer = connection_.peer();
   request.tls = connection_.tls();
   request.id = request_id(request.headers);
   request.traceparent = traceparent(request.headers);
-  if (head.has_body) request.body = RequestBody(state_, head.content_length);
   if (connection_.worker().settings().on_request) {
     facts_ = std::make_unique<Facts>(Facts{
         std::chrono::system_clock::now(), connection_.now(), request.protocol, request.method, request.authority,

@@ -15,18 +15,6 @@ namespace trunkline::server {
 
 class Connection;
 
-// The head as a codec gives it.
-struct IncomingHead {
-  std::string method;
-  std::string target;  // "/path?query", "*", or with `authority` inside it: "http://host/path"
-  std::string authority;
-  Headers headers;
-  Protocol protocol = Protocol::http1_1;
-  bool has_body = false;
-  std::optional<std::uint64_t> content_length;
-  bool wants_websocket = false;
-};
-
 class ActiveRequest {
  public:
   ActiveRequest(Connection& connection, Carrier& carrier);
@@ -34,8 +22,11 @@ class ActiveRequest {
   ActiveRequest(const ActiveRequest&) = delete;
   ActiveRequest& operator=(const ActiveRequest&) = delete;
 
-  // Calls the handler, which may answer at once.
-  void begin(IncomingHead head);
+  // Of a request that has one, for its Request.
+  RequestBody body(std::optional<std::uint64_t> length) const { return RequestBody(state_, length); }
+  // Calls the handler, which may answer at once. The codec has filled in what it has read: method, authority, headers,
+  // body, protocol, wants_websocket. `target`: "/path?query", "*", or with the authority inside it, "http://host/path".
+  void begin(Request&& request, std::string_view target);
 
   // By value: what the handler does in a callback may end this request while the state is still at work.
   std::shared_ptr<ExchangeState> state() const { return state_; }

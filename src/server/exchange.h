@@ -66,6 +66,7 @@ class Exchange {
 };
 
 // Called on loops' threads, several at once. It must not block; what takes long answers from another thread.
-using Handler = std::function<void(Request, Exchange)>;
+// Most take both by value; handed on by reference, they are moved once.
+using Handler = std::function<void(Request&&, Exchange&&)>;
 
 }  // namespace trunkline::server

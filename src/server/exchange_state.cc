@@ -108,7 +108,11 @@ void ExchangeState::drop_body() {
 
 // --- the answer
 
-void ExchangeState::respond(Response response) {
+void ExchangeState::respond(Response&& response) {
+  if (net::Loop::current() == loop_) {  // nearly always; no closure is made for it
+    if (carrier_ != nullptr) carrier_->respond(std::move(response));
+    return;
+  }
   on_loop([response = std::move(response)](ExchangeState& self) mutable {
     if (self.carrier_ != nullptr) self.carrier_->respond(std::move(response));
   });
@@ -146,7 +150,7 @@ void ExchangeState::leave(bool cancelled) {
     writer_waits = !finished_ && !cut_;
     std::string().swap(out_);
   }
-  fail_body(peer_left());
+  if (!in_ended_) fail_body(peer_left());
   if (cancelled) tell_cancelled();
   if (cancelled || writer_waits) call_room();
   left_ = nullptr;

@@ -75,7 +75,7 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
 
   void read(Callback<void(Result<std::string>)> done, std::optional<std::size_t> all_within);
   void drop_body();
-  void respond(Response response);
+  void respond(Response&& response);  // the caller keeps this alive
   void start(int status, Headers headers, std::optional<std::uint64_t> length);
   void accept_websocket(std::shared_ptr<WebSocketState> websocket);
   void on_cancelled(Callback<void()> cancelled);

@@ -1,6 +1,7 @@
 #include "server/request_id.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "base/random.h"
@@ -25,12 +26,12 @@ std::optional<std::string_view> only(const Headers& headers, std::string_view na
 
 std::string new_id() {
   constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string id;
-  for (int word = 0; word < 3; ++word) {
-    std::uint32_t bits = random_word();
-    for (int i = 0; i < 5; ++i, bits >>= 6) id += alphabet[bits & 63];
-  }
-  return id;
+  // As long as a std::string holds without an allocation.
+  std::array<std::uint8_t, 15> bytes;
+  fill_random(bytes);
+  std::array<char, bytes.size()> id;
+  for (std::size_t i = 0; i < id.size(); ++i) id[i] = alphabet[bytes[i] & 63];
+  return {id.data(), id.size()};
 }
 
 bool is_hex(std::string_view text) {
