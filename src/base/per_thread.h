@@ -5,23 +5,34 @@
 
 namespace trunkline {
 
-// `Use` tells apart two uses of the same T; any type does.
 template <class T, class Use>
-T& per_thread() {
-  static thread_local T* current = nullptr;
-  static thread_local bool gone = false;
-  if (current != nullptr) return *current;
-  if (gone) return *(current = new T());
+class PerThread {
+ public:
+  [[gnu::always_inline]] static T& get() { return current_ != nullptr ? *current_ : make(); }
+
+ private:
   struct Owner {
     T value{};
     ~Owner() {
-      current = nullptr;
-      gone = true;
+      current_ = nullptr;
+      gone_ = true;
     }
   };
-  static thread_local Owner owner;
-  current = &owner.value;
-  return *current;
+  [[gnu::noinline]] static T& make() {
+    if (gone_) return *(current_ = new T());
+    static thread_local Owner owner;
+    current_ = &owner.value;
+    return *current_;
+  }
+
+  static inline constinit thread_local T* current_ = nullptr;
+  static inline constinit thread_local bool gone_ = false;
+};
+
+// `Use` tells apart two uses of the same T; any type does.
+template <class T, class Use>
+[[gnu::always_inline]] inline T& per_thread() {
+  return PerThread<T, Use>::get();
 }
 
 }  // namespace trunkline

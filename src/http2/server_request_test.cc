@@ -25,7 +25,7 @@ TEST(Http2ServerRequest, reads_a_request) {
                                                  {"te", "trailers"}},
                                                 end_stream)));
   ASSERT_EQ(server.order.size(), 1U);
-  const ReceivedRequest& request = server.last().request;
+  const ServedRequest& request = server.last().request;
   EXPECT_EQ(request.method, "GET");
   EXPECT_EQ(request.scheme, "https");
   EXPECT_EQ(request.authority, "a.test:8443");

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/recycled.h"
 #include "server/exchange_state.h"
 #include "server/gauges.h"
 #include "server/request.h"
@@ -21,6 +22,11 @@ class ActiveRequest {
   ~ActiveRequest();  // as end(false)
   ActiveRequest(const ActiveRequest&) = delete;
   ActiveRequest& operator=(const ActiveRequest&) = delete;
+  // One for each request.
+  static void* operator new(std::size_t) { return Recycled<ActiveRequest>().allocate(1); }
+  static void operator delete(void* block) {
+    Recycled<ActiveRequest>().deallocate(static_cast<ActiveRequest*>(block), 1);
+  }
 
   // Of a request that has one, for its Request.
   RequestBody body(std::optional<std::uint64_t> length) const { return RequestBody(state_, length); }
@@ -31,6 +37,7 @@ class ActiveRequest {
   // By value: what the handler does in a callback may end this request while the state is still at work.
   std::shared_ptr<ExchangeState> state() const { return state_; }
 
+  void end_body() { state_->end_body(); }  // the state outlives the call, not this object
   void received(std::size_t bytes) { received_ += bytes; }
   void sent(std::size_t bytes) { sent_ += bytes; }
   void answered(int status) { status_ = status; }

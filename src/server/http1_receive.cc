@@ -93,7 +93,7 @@ void Http1::begin_request(bool pipelined) {
   }
   Request request;
   request.protocol = minor_ ? Protocol::http1_1 : Protocol::http1_0;
-  request.authority = head.headers.get("host").value_or("");
+  request.authority = decoder_.host();
   const bool has_body = decoder_.body() != Decoder::Body::none;
   if (decoder_.wants_upgrade() && !has_body && head.method == "GET" && websocket::wants_websocket(head.headers)) {
     request.wants_websocket = true;
@@ -129,10 +129,7 @@ void Http1::take_data(std::string_view data) {
 
 void Http1::end_request() {
   request_done_ = true;
-  if (active_) {
-    const auto state = active_->state();
-    state->end_body();
-  }
+  if (active_) active_->end_body();
   maybe_next();
 }
 

@@ -25,14 +25,14 @@ bool expects_continue(const Headers& headers) {
 
 Http2Carrier::Http2Carrier(Http2& owner, http2::ReceivedRequest&& request, bool is_end)
     : owner_(owner),
-      target_(std::move(request.path)),
+      target_(request.path),
       length_(request.content_length),
       active_(owner.connection(), *this),
       is_head_(request.method == "HEAD"),
       continue_owed_(!is_end && expects_continue(request.headers)),
       has_body_(!is_end) {
-  request_.method = std::move(request.method);
-  request_.authority = std::move(request.authority);
+  request_.method = request.method;
+  request_.authority = request.authority;
   request_.headers = std::move(request.headers);
   request_.protocol = Protocol::http2;
 }
@@ -69,10 +69,7 @@ void Http2Carrier::on_data(std::string_view bytes) {
   give_credit();
 }
 
-void Http2Carrier::on_end() {
-  const auto state = active_.state();
-  state->end_body();
-}
+void Http2Carrier::on_end() { active_.end_body(); }
 
 void Http2Carrier::give_credit() {
   const auto state = active_.state();

@@ -27,10 +27,10 @@ std::optional<std::string_view> only(const Headers& headers, std::string_view na
 std::string new_id() {
   constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   // As long as a std::string holds without an allocation.
-  std::array<std::uint8_t, 15> bytes;
+  std::array<char, 15> id;
+  std::array<std::uint8_t, id.size()> bytes;
   fill_random(bytes);
-  std::array<char, bytes.size()> id;
-  for (std::size_t i = 0; i < id.size(); ++i) id[i] = alphabet[bytes[i] & 63];
+  std::transform(bytes.begin(), bytes.end(), id.begin(), [&](std::uint8_t byte) { return alphabet[byte & 63]; });
   return {id.data(), id.size()};
 }
 
