@@ -1,6 +1,5 @@
 #include "server/active_request.h"
 
-#include <algorithm>
 #include <exception>
 
 #include "base/recycled.h"
@@ -21,15 +20,16 @@ struct ActiveRequest::Facts {
 namespace {
 
 // A proxy's form of a target is "http://host/path"; the codec has checked it, and that its host is the Host's.
-void split_target(std::string_view target, Request& request) {
-  const std::size_t scheme = target.starts_with('/') || target == "*" ? std::string_view::npos : target.find("://");
-  if (scheme != std::string_view::npos) {
-    target.remove_prefix(std::min(target.find_first_of("/?", scheme + 3), target.size()));
-    if (!target.starts_with('/')) request.path = "/";
+void split_target(Request& request) {
+  std::string& path = request.path;
+  const std::size_t scheme = path.starts_with('/') || path == "*" ? std::string::npos : path.find("://");
+  if (scheme != std::string::npos) path.erase(0, path.find_first_of("/?", scheme + 3));
+  const std::size_t question = path.find('?');
+  if (question != std::string::npos) {
+    request.query = path.substr(question + 1);
+    path.resize(question);
   }
-  const std::size_t question = target.find('?');
-  request.path += target.substr(0, question);
-  if (question != std::string_view::npos) request.query = target.substr(question + 1);
+  if (path.empty()) path += '/';
 }
 
 }  // namespace
@@ -42,8 +42,8 @@ ActiveRequest::ActiveRequest(Connection& connection, Carrier& carrier)
 
 ActiveRequest::~ActiveRequest() { end(false); }
 
-void ActiveRequest::begin(Request&& request, std::string_view target) {
-  split_target(target, request);
+void ActiveRequest::begin(Request&& request) {
+  split_target(request);
   request.secure = connection_.secure();
   request.peer = connection_.peer();
   request.tls = connection_.tls();

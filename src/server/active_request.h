@@ -31,8 +31,8 @@ class ActiveRequest {
   // Of a request that has one, for its Request.
   RequestBody body(std::optional<std::uint64_t> length) const { return RequestBody(state_, length); }
   // Calls the handler, which may answer at once. The codec has filled in what it has read: method, authority, headers,
-  // body, protocol, wants_websocket. `target`: "/path?query", "*", or with the authority inside it, "http://host/path".
-  void begin(Request&& request, std::string_view target);
+  // body, protocol, wants_websocket, and as its path the whole target: "/path?query", "*", or "http://host/path".
+  void begin(Request&& request);
 
   // By value: what the handler does in a callback may end this request while the state is still at work.
   std::shared_ptr<ExchangeState> state() const { return state_; }

@@ -100,13 +100,14 @@ void Http1::begin_request(bool pipelined) {
     upgrade_ = std::make_unique<Headers>(head.headers);
   }
   request.method = std::move(head.method);
+  request.path = std::move(head.target);
   request.headers = std::move(head.headers);
   active_ = std::make_unique<ActiveRequest>(connection_, *this);
   if (has_body) {
     const bool is_known = decoder_.body() == Decoder::Body::length;
     request.body = active_->body(is_known ? std::optional(decoder_.content_length()) : std::nullopt);
   }
-  active_->begin(std::move(request), head.target);
+  active_->begin(std::move(request));
 }
 
 bool Http1::may_keep_alive() const {

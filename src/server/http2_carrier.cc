@@ -25,17 +25,16 @@ bool expects_continue(const Headers& headers) {
 
 Http2Carrier::Http2Carrier(Http2& owner, http2::ReceivedRequest&& request, bool is_end)
     : owner_(owner),
-      target_(request.path),
+      request_{.method = std::string(request.method),
+               .path = std::string(request.path),
+               .authority = std::string(request.authority),
+               .headers = std::move(request.headers),
+               .protocol = Protocol::http2},
       length_(request.content_length),
       active_(owner.connection(), *this),
       is_head_(request.method == "HEAD"),
-      continue_owed_(!is_end && expects_continue(request.headers)),
-      has_body_(!is_end) {
-  request_.method = request.method;
-  request_.authority = request.authority;
-  request_.headers = std::move(request.headers);
-  request_.protocol = Protocol::http2;
-}
+      continue_owed_(!is_end && expects_continue(request_.headers)),
+      has_body_(!is_end) {}
 
 void Http2Carrier::begin() {
   const std::uint64_t most = owner_.connection().worker().settings().limits.body_bytes;
@@ -49,7 +48,7 @@ void Http2Carrier::begin() {
     return;
   }
   if (has_body_) request_.body = active_.body(length_);
-  active_.begin(std::move(request_), target_);
+  active_.begin(std::move(request_));
   request_.body = RequestBody();  // which a handler may have left, and nobody else reads
 }
 

@@ -58,8 +58,7 @@ class Http2Carrier final : public http2::ServerStream, public Carrier {
   Body read_stream(std::span<char> into);
 
   Http2& owner_;
-  Request request_;  // until begin()
-  std::string target_;
+  Request request_;                      // until begin(), its path still the whole target
   std::optional<std::uint64_t> length_;  // of the request's body
   ActiveRequest active_;
   Response response_;                  // its headers must stay until they are sent

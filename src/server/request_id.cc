@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <optional>
 
+#include "base/per_thread.h"
 #include "base/random.h"
 
 namespace trunkline::server {
@@ -24,15 +26,28 @@ std::optional<std::string_view> only(const Headers& headers, std::string_view na
   return first && headers.get_all(name).size() == 1 ? first : std::nullopt;
 }
 
-std::string new_id() {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  // As long as a std::string holds without an allocation.
-  std::array<char, 15> id;
-  std::array<std::uint8_t, id.size()> bytes;
-  fill_random(bytes);
-  std::transform(bytes.begin(), bytes.end(), id.begin(), [&](std::uint8_t byte) { return alphabet[byte & 63]; });
-  return {id.data(), id.size()};
-}
+constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// A thread's ids: nine characters that it drew once, and six that count up from where it drew. To draw all of them for
+// each request took the kernel a fortieth of the time that the request takes in all.
+struct Ids {
+  std::array<char, 15> text{};  // as long as a std::string holds without an allocation
+  std::uint64_t count = 0;
+
+  Ids() {
+    std::array<std::uint8_t, 15> drawn{};
+    fill_random(drawn);
+    std::transform(drawn.begin(), drawn.end(), text.begin(), [](std::uint8_t byte) { return alphabet[byte & 63]; });
+    std::memcpy(&count, drawn.data() + 9, 6);
+  }
+  std::string next() {
+    std::uint64_t bits = ++count;
+    for (std::size_t i = text.size() - 1; i > 8; --i, bits >>= 6) text[i] = alphabet[bits & 63];
+    return {text.data(), text.size()};
+  }
+};
+
+std::string new_id() { return per_thread<Ids, Ids>().next(); }
 
 bool is_hex(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
