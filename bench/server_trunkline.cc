@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   settings.limits.connections = 20'000;
   settings.backlog = 65'535;
   const std::string content(argc == 3 ? std::strtoul(argv[2], nullptr, 10) : 1024, 'x');
-  auto server = Server::start(settings, [&](Request request, Exchange exchange) {
+  auto server = Server::start(settings, [&](Request&& request, Exchange&& exchange) {
     if (request.wants_websocket) {
       WebSocketEvents events;
       events.on_message = [](WebSocket& socket, std::string_view message, bool is_text) {

@@ -22,8 +22,9 @@ bool is_sane(std::string_view id) {
 
 // One that stands twice is nobody's: which of them the next program takes is not known.
 std::optional<std::string_view> only(const Headers& headers, std::string_view name) {
-  const auto first = headers.get(name);
-  return first && headers.get_all(name).size() == 1 ? first : std::nullopt;
+  if (!headers.contains(name)) return std::nullopt;
+  const auto all = headers.get_all(name);
+  return all.size() == 1 ? std::optional(all.front()) : std::nullopt;
 }
 
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
