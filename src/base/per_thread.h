@@ -8,25 +8,25 @@ namespace trunkline {
 template <class T, class Use>
 class PerThread {
  public:
-  [[gnu::always_inline]] static T& get() { return current_ != nullptr ? *current_ : make(); }
+  [[gnu::always_inline]] static T& get() { return current != nullptr ? *current : make(); }
 
  private:
   struct Owner {
     T value{};
     ~Owner() {
-      current_ = nullptr;
-      gone_ = true;
+      current = nullptr;
+      gone = true;
     }
   };
   [[gnu::noinline]] static T& make() {
-    if (gone_) return *(current_ = new T());
+    if (gone) return *(current = new T());
     static thread_local Owner owner;
-    current_ = &owner.value;
-    return *current_;
+    current = &owner.value;
+    return *current;
   }
 
-  static inline constinit thread_local T* current_ = nullptr;
-  static inline constinit thread_local bool gone_ = false;
+  static inline constinit thread_local T* current = nullptr;
+  static inline constinit thread_local bool gone = false;
 };
 
 // `Use` tells apart two uses of the same T; any type does.

@@ -16,7 +16,7 @@ class Recycled {
  public:
   using value_type = T;
   template <class Other>
-  struct rebind {
+  struct rebind {  // NOLINT: std::allocator_traits names it
     using other = Recycled<Other, most>;
   };
   Recycled() = default;

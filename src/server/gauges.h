@@ -48,9 +48,9 @@ struct Gauges {
   std::string describe() const;  // on one line
 };
 
-// One loop's part. Only that loop's thread counts, and others may read at any time, so a count is a plain store: no lock.
-// What is open is not counted but follows: what began, without what has ended. The ends are read first, so that whoever
-// reads meanwhile never finds more of them than beginnings.
+// One loop's part. Only that loop's thread counts, and others may read at any time, so a count is a plain store, without
+// a lock. What is open is not counted but follows: what began, without what has ended. The ends are read first, so that
+// whoever reads meanwhile never finds more of them than beginnings.
 class Ledger {
  public:
   // Goes up only.
