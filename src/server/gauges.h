@@ -48,8 +48,8 @@ struct Gauges {
   std::string describe() const;  // on one line
 };
 
-// One loop's part. Only that loop's thread counts, and others may read at any time, so a count is a plain store, without
-// a lock. What is open is not counted but follows: what began, without what has ended. The ends are read first, so that
+// One loop's part. Only that loop's thread counts, and others may read at any time, so a count is a plain store and no
+// lock. What is open is not counted but follows: what began, without what has ended. The ends are read first, so that
 // whoever reads meanwhile never finds more of them than beginnings.
 class Ledger {
  public:
