@@ -29,14 +29,14 @@ PORT = 18480
 class Program(nghttpd.Nghttpd):
     """One of our own servers."""
 
-    def __init__(self, name):
+    def __init__(self, name, *arguments):
         super().__init__(PORT, 0, 1)
-        self.name = name
+        self.name, self.arguments = name, arguments
 
     def __enter__(self):
         self.directory = server.WORK / "none"  # keeps no files
         server.raise_descriptor_limit()
-        self.start([str(PROGRAMS / self.name), str(PORT)])
+        self.start([str(PROGRAMS / self.name), str(PORT), *self.arguments])
         return self
 
 
@@ -55,7 +55,7 @@ class Nghttpd(nghttpd.Nghttpd):
 KINDS = {
     "h1": ({"floor": lambda: Program("server_floor"), "trunkline": lambda: Program("server_trunkline"),
             "nginx": lambda: Nginx(server.PLAIN)}, {"floor": 1.25, "nginx": 1.0}),
-    "h2c": ({"floor": lambda: Program("server_floor_http2"), "trunkline": lambda: Program("server_trunkline"),
+    "h2c": ({"floor": lambda: Program("server_floor_http2"), "trunkline": lambda: Program("server_trunkline", "300"),
              "nghttpd": Nghttpd, "nginx": lambda: Nginx(server.H2C)}, {"floor": 1.25, "nghttpd": 1.0, "nginx": 0.3}),
     "websocket": ({"floor": lambda: Program("echo_server"), "trunkline": lambda: Program("server_trunkline"),
                    "beast": lambda: Program("server_beast")}, {"floor": 1.15, "beast": 1.0}),
@@ -85,8 +85,7 @@ def load(kind, name, port, seconds):
             raise SystemExit(f"{name}: {text}")
         return number(r"(\d+) requests in", text)
     if kind == "h2c":
-        path = "small" if name == "trunkline" else ""
-        text = run(["h2load", "-t1", "-c4", "-m50", "-n", 40_000 * seconds, f"http://127.0.0.1:{port}/{path}"])
+        text = run(["h2load", "-t1", "-c4", "-m50", "-n", 40_000 * seconds, f"http://127.0.0.1:{port}/"])
         if number(r"(\d+) failed", text) or number(r"(\d+) errored", text):
             raise SystemExit(f"{name}: {text}")
         return number(r"(\d+) succeeded", text)

@@ -1,14 +1,15 @@
-// Our server as the benchmarks ask it: 1 KiB at /, 300 bytes at /small, and an echo for WebSockets, in one loop.
-//   server_trunkline PORT
+// Our server as the benchmarks ask it: so many bytes at any path, and an echo for WebSockets, in one loop.
+//   server_trunkline PORT [BYTES]
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "server/server.h"
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: %s PORT\n", argv[0]);
+  if (argc != 2 && argc != 3) {
+    std::fprintf(stderr, "usage: %s PORT [BYTES]\n", argv[0]);
     return 2;
   }
   using namespace trunkline::server;
@@ -19,9 +20,8 @@ int main(int argc, char** argv) {
   settings.limits.streams_per_connection = 250;  // as the others have it
   settings.limits.connections = 20'000;
   settings.backlog = 65'535;
-  const std::string large(1024, 'x');
-  const std::string small(300, 'x');
-  auto server = Server::start(settings, [&](Request request, Exchange exchange) {
+  const std::string content(argc == 3 ? std::strtoul(argv[2], nullptr, 10) : 1024, 'x');
+  auto server = Server::start(settings, [&](Request&& request, Exchange&& exchange) {
     if (request.wants_websocket) {
       WebSocketEvents events;
       events.on_message = [](WebSocket& socket, std::string_view message, bool is_text) {
@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
     }
     Response response(200);
     response.headers.add("Content-Type", "text/plain");
-    response.lasting_body = request.path == "/small" ? small : large;
+    response.lasting_body = content;
     exchange.respond(std::move(response));
   });
   if (!server) {

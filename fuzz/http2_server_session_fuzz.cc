@@ -39,7 +39,7 @@ class Served final : public ServerStream {
   Served(ServerSession& session, ReceivedRequest&& request) : session_(session) {
     require(!request.method.empty() && !request.authority.empty(), "no request");
     require(request.method == "CONNECT" || (!request.path.empty() && !request.scheme.empty()), "half a request");
-    tell(request.method + request.path + std::to_string(request.headers.size()));
+    tell(std::string(request.method).append(request.path) + std::to_string(request.headers.size()));
     if (request.content_length) announced_ = *request.content_length;
   }
 

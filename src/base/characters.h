@@ -38,6 +38,59 @@ inline __m128i in_range(__m128i bytes, char low, char span) {
 }
 #endif
 
+#if defined(__SSE2__)
+// Whether all bytes of the text are of a class, sixteen at a time: `is_of_class` gives ones for those that are. What
+// fills sixteen bytes not quite is looked at from both ends, and the middle twice, so that nothing beside it is read.
+// Not for texts of less than four bytes: false.
+template <class Class>
+inline bool all_are(std::string_view text, const Class& is_of_class) {
+  const auto all = [&](__m128i bytes) { return _mm_movemask_epi8(is_of_class(bytes)) == 0xFFFF; };
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  if (text.size() >= 16) {
+    for (; end - p > 16; p += 16) {
+      if (!all(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))) return false;
+    }
+    return all(_mm_loadu_si128(reinterpret_cast<const __m128i*>(end - 16)));
+  }
+  if (text.size() >= 8) {
+    const __m128i front = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    const __m128i back = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(end - 8));
+    return all(_mm_unpacklo_epi64(front, back));
+  }
+  if (text.size() < 4) return false;
+  std::uint32_t front;
+  std::uint32_t back;
+  std::memcpy(&front, p, sizeof front);
+  std::memcpy(&back, end - 4, sizeof back);
+  const auto twice = static_cast<std::int64_t>(std::uint64_t{front} << 32 | back);
+  return all(_mm_set1_epi64x(twice));
+}
+#endif
+
+// Letters, digits and "-", of which nearly all names consist: then it is a token. False: it has to be looked at.
+inline bool is_plain_name(std::string_view text) {
+#if defined(__SSE2__)
+  return all_are(text, [](__m128i bytes) {
+    const __m128i letters = in_range(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 25);
+    return _mm_or_si128(letters, _mm_or_si128(in_range(bytes, '0', 9), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-'))));
+  });
+#else
+  static_cast<void>(text);
+  return false;
+#endif
+}
+
+// ASCII from the space to "~", of which nearly all values consist: no control character is in it. False: it has to be
+// looked at.
+inline bool is_plain_value(std::string_view text) {
+#if defined(__SSE2__)
+  return all_are(text, [](__m128i bytes) { return in_range(bytes, ' ', '~' - ' '); });
+#else
+  return text.empty();
+#endif
+}
+
 // The end of the token at p. Letters, digits and "-", of which nearly all names consist, sixteen at a time.
 inline const char* skip_token(const char* p, const char* end) {
 #if defined(__SSE2__)

@@ -1,5 +1,6 @@
 #include <trunkline/headers.hpp>
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstring>
@@ -75,9 +76,19 @@ void Headers::add(std::string_view name, std::string_view value) {
   const auto name_length = static_cast<std::uint32_t>(name.size());
   const auto value_length = static_cast<std::uint32_t>(value.size());
   const Slot slot{text_size_, name_length, text_size_ + name_length, value_length};
-  bytes_.insert(text_size_, name);
-  bytes_.insert(text_size_ + name_length, value);
-  bytes_ += as_bytes({&slot, 1});
+  // The slots move up behind the new text, and the new slot comes last. At first there is room for two usual fields,
+  // and no more than the general allocator gives out without a search.
+  const std::size_t text = name.size() + value.size();
+  const std::size_t before = bytes_.size();
+  const std::size_t after = before + text + sizeof slot;
+  constexpr std::size_t least = 110;
+  if (after > bytes_.capacity()) bytes_.reserve(std::max(least, after + after / 2));
+  bytes_.resize(after);
+  char* const at = bytes_.data() + text_size_;
+  std::memmove(at + text, at, before - text_size_);
+  name.copy(at, name.size());
+  value.copy(at + name.size(), value.size());
+  std::memcpy(bytes_.data() + before + text, &slot, sizeof slot);
   text_size_ += name_length + value_length;
   ++count_;
 }

@@ -5,13 +5,12 @@
 
 namespace trunkline {
 
-// `Use` tells apart two uses of the same T; any type does.
 template <class T, class Use>
-T& per_thread() {
-  static thread_local T* current = nullptr;
-  static thread_local bool gone = false;
-  if (current != nullptr) return *current;
-  if (gone) return *(current = new T());
+class PerThread {
+ public:
+  [[gnu::always_inline]] static T& get() { return current != nullptr ? *current : make(); }
+
+ private:
   struct Owner {
     T value{};
     ~Owner() {
@@ -19,9 +18,21 @@ T& per_thread() {
       gone = true;
     }
   };
-  static thread_local Owner owner;
-  current = &owner.value;
-  return *current;
+  [[gnu::noinline]] static T& make() {
+    if (gone) return *(current = new T());
+    static thread_local Owner owner;
+    current = &owner.value;
+    return *current;
+  }
+
+  static inline constinit thread_local T* current = nullptr;
+  static inline constinit thread_local bool gone = false;
+};
+
+// `Use` tells apart two uses of the same T; any type does.
+template <class T, class Use>
+[[gnu::always_inline]] inline T& per_thread() {
+  return PerThread<T, Use>::get();
 }
 
 }  // namespace trunkline

@@ -10,14 +10,18 @@
 
 namespace trunkline {
 
-// An allocator for std::allocate_shared. Sanitizers see every block come and go.
-template <class T>
+// An allocator for std::allocate_shared; a thread keeps `most` blocks. Sanitizers see every block come and go.
+template <class T, std::size_t most = 32>
 class Recycled {
  public:
   using value_type = T;
+  template <class Other>
+  struct rebind {  // NOLINT: std::allocator_traits names it
+    using other = Recycled<Other, most>;
+  };
   Recycled() = default;
   template <class Other>
-  Recycled(const Recycled<Other>&) {}  // NOLINT: implicit, as allocators convert
+  Recycled(const Recycled<Other, most>&) {}  // NOLINT: implicit, as allocators convert
 
   T* allocate(std::size_t count) {
     if (count == 1 && kept) {
@@ -37,7 +41,7 @@ class Recycled {
     ::operator delete(block, count * sizeof(T));
   }
   template <class Other>
-  bool operator==(const Recycled<Other>&) const {
+  bool operator==(const Recycled<Other, most>&) const {
     return true;
   }
 
@@ -48,7 +52,7 @@ class Recycled {
   static constexpr bool kept = true;
 #endif
   struct Blocks {
-    std::array<void*, 32> at;
+    std::array<void*, most> at;
     std::size_t count = 0;
     ~Blocks() {
       while (count > 0) ::operator delete(at[--count], sizeof(T));

@@ -70,6 +70,9 @@ class RequestDecoder {
   bool limit_body(std::uint64_t bytes);
 
   ReceivedRequest& head() { return head_; }
+  std::string_view host() const {
+    return noted_.has_host ? head_.headers[noted_.host_index].value : std::string_view();
+  }
   std::string_view data() const { return data_; }
   Headers& trailers() { return trailers_; }
   const RequestRefusal& refusal() const { return *refusal_; }

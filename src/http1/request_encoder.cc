@@ -114,12 +114,12 @@ std::optional<Error> check_field(std::string_view name, std::string_view value) 
 
 bool is_token(std::string_view text) {
   const char* const end = text.data() + text.size();
-  return !text.empty() && skip_token(text.data(), end) == end;
+  return is_plain_name(text) || (!text.empty() && skip_token(text.data(), end) == end);
 }
 
 bool is_field_value(std::string_view text) {
   const char* const end = text.data() + text.size();
-  return find_control(text.data(), end) == end;
+  return is_plain_value(text) || find_control(text.data(), end) == end;
 }
 
 Result<void> check_request(std::string_view method, std::string_view target, const Headers& headers) {

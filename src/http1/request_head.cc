@@ -167,14 +167,13 @@ RequestDecoder::Event RequestDecoder::complete_head() {
 // may have gone by the other one.
 std::string_view RequestDecoder::target_problem() const {
   const std::string_view target = head_.target;
-  const std::string_view host = noted_.has_host ? head_.headers[noted_.host_index].value : std::string_view();
   if (head_.method == "CONNECT") return is_host_and_port(target) ? "" : "the target of CONNECT is not \"host:port\"";
   if (target.front() == '/') return {};
   if (target == "*") return head_.method == "OPTIONS" ? "" : "the target \"*\" is for OPTIONS only";
   const std::string_view authority = authority_of(target);
   if (authority.empty()) return "the target is neither a path nor an http or https URL";
   if (!is_host_value(authority)) return "the authority in the target is not \"host\" or \"host:port\"";
-  if (noted_.has_host && !equals_ignore_case(authority, host)) return "the target and the Host field name two hosts";
+  if (noted_.has_host && !equals_ignore_case(authority, host())) return "the target and the Host field name two hosts";
   return {};
 }
 

@@ -32,6 +32,8 @@ class OpenStreams {
     if (found_ == &stream) found_ = nullptr;
     --count_;
   }
+  // Frames of this one come next.
+  void expect(Stream& stream) { found_ = &stream; }
   // Null: it is not open, or nghttp2 was told to forget whose it is.
   Stream* find(nghttp2_session* session, std::int32_t id) {
     if (found_ != nullptr && found_->id_ == id) return found_;

@@ -10,7 +10,8 @@ namespace trunkline::http2 {
 namespace {
 
 bool is_token(std::string_view text) {
-  return !text.empty() && skip_token(text.data(), text.data() + text.size()) == text.data() + text.size();
+  const char* const end = text.data() + text.size();
+  return is_plain_name(text) || (!text.empty() && skip_token(text.data(), end) == end);
 }
 
 bool is_path(std::string_view text, std::string_view method) {
@@ -41,7 +42,7 @@ bool RequestBlock::add(std::string_view name, std::string_view value) {
   in_fields_ = true;
   if (!trailers_ && name == "host") {
     if (std::exchange(has_host_, true) || !is_host_value(value)) return false;
-    host_ = value;
+    set(host_, value);
   }
   return fields_.add(name, value);
 }
@@ -65,11 +66,24 @@ bool RequestBlock::add_pseudo(std::string_view name, std::string_view value) {
   }
   if (where == nullptr || has(which)) return false;
   seen_ |= 1U << which;
-  *where = value;
+  set(*where, value);
   return true;
 }
 
-bool RequestBlock::is_request() const {
+void RequestBlock::set(std::string& where, std::string_view value) {
+  if (where == value) return;
+  where = value;
+  sound_.reset();
+}
+
+bool RequestBlock::is_request() {
+  if (sound_ == kinds()) return true;
+  if (!judge()) return false;
+  sound_ = kinds();
+  return true;
+}
+
+bool RequestBlock::judge() const {
   if (!has(method) || method_.size() > longest_method || !is_token(method_)) return false;
   // Whoever stands in front of us may have gone by the one, and we by the other.
   if (has(authority) && (!is_host_value(authority_) || (has_host_ && !equals_ignore_case(host_, authority_)))) {
@@ -80,15 +94,25 @@ bool RequestBlock::is_request() const {
   return has(scheme) && (scheme_ == "https" || scheme_ == "http") && has(path) && is_path(path_, method_);
 }
 
-ReceivedRequest RequestBlock::take_request() {
+ReceivedRequest RequestBlock::take_request() const {
   ReceivedRequest request;
-  request.method = std::move(method_);
-  if (has(scheme)) request.scheme = std::move(scheme_);
-  request.authority = std::move(has(authority) ? authority_ : host_);
-  if (has(path)) request.path = std::move(path_);
+  request.method = method_;
+  if (has(scheme)) request.scheme = scheme_;
+  request.authority = has(authority) ? authority_ : host_;
+  if (has(path)) request.path = path_;
   request.headers = fields_.take();
   request.content_length = fields_.content_length();
   return request;
+}
+
+void RequestBlock::end() {
+  fields_.shrink();
+  constexpr std::size_t usual_text = 512;
+  for (std::string* const text : {&method_, &scheme_, &authority_, &path_, &host_}) {
+    if (text->capacity() <= usual_text) continue;
+    std::string().swap(*text);
+    sound_.reset();
+  }
 }
 
 }  // namespace trunkline::http2

@@ -1,8 +1,10 @@
 // The fields of one request's head as they are decoded: its pseudo-header fields here, all others in a FieldBlock. What
-// RFC 9113 section 8.3 does not permit makes the request malformed.
+// RFC 9113 section 8.3 does not permit makes the request malformed. Clients repeat themselves, as servers do: what is
+// the same as in the request before is there already, and known to be sound.
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,16 +19,19 @@ class RequestBlock {
   // False: it breaks HTTP, and with it all of the block.
   bool add(std::string_view name, std::string_view value);
   // All fields are there: do they make a request?
-  bool is_request() const;
-  ReceivedRequest take_request();
+  bool is_request();
+  ReceivedRequest take_request() const;
   Headers take_trailers() const { return fields_.take(); }
   // The block is done with: a connection with a large one in its past keeps no memory for it.
-  void end() { fields_.shrink(); }
+  void end();
 
  private:
   enum Pseudo : unsigned char { method, scheme, authority, path, pseudo_count };
 
   bool add_pseudo(std::string_view name, std::string_view value);
+  void set(std::string& where, std::string_view value);
+  bool judge() const;
+  unsigned kinds() const { return seen_ | (has_host_ ? 1U << pseudo_count : 0); }
   bool has(Pseudo which) const { return (seen_ >> which & 1) != 0; }
 
   FieldBlock fields_;
@@ -36,6 +41,7 @@ class RequestBlock {
   std::string path_;
   std::string host_;  // of a Host field
   unsigned seen_ = 0;
+  std::optional<unsigned> sound_;  // these texts make a request, with kinds() so
   bool has_host_ = false;
   bool in_fields_ = false;  // an ordinary field has come
   bool trailers_ = false;

@@ -151,9 +151,11 @@ int ServerSession::Callbacks::on_frame_not_sent(nghttp2_session* session, const 
 // Straight into the caller's buffer, behind the room for the frame's head, which send_data fills in at once.
 ssize_t ServerSession::Callbacks::read_body(nghttp2_session* session, std::int32_t id, std::uint8_t*, std::size_t size,
                                             std::uint32_t* flags, nghttp2_data_source* source, void* user) {
-  const auto into = static_cast<ServerSession*>(user)->outlet_.body_room(size);
+  auto& self = *static_cast<ServerSession*>(user);
+  const auto into = self.outlet_.body_room(size);
   if (into.empty()) return NGHTTP2_ERR_PAUSE;
   auto& stream = *static_cast<ServerStream*>(source->ptr);
+  self.streams_.expect(stream);
   const ServerStream::Body body = stream.read_body(into);
   if (body.kind != ServerStream::Body::failed) return give_body(session, id, body, flags);
   stream.body_failed_ = true;

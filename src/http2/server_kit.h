@@ -30,6 +30,24 @@ inline std::string_view to_string(ServerStreamEnd::By by) {
   return names[by];
 }
 
+// A request as it is kept.
+struct ServedRequest {
+  explicit ServedRequest(ReceivedRequest&& came)
+      : method(came.method),
+        scheme(came.scheme),
+        authority(came.authority),
+        path(came.path),
+        headers(std::move(came.headers)),
+        content_length(came.content_length) {}
+
+  std::string method;
+  std::string scheme;
+  std::string authority;
+  std::string path;
+  Headers headers;
+  std::optional<std::uint64_t> content_length;
+};
+
 class Served : public ServerStream {
  public:
   Served(ServerSession& session, ReceivedRequest&& came) : request(std::move(came)), session_(session) {
@@ -37,7 +55,7 @@ class Served : public ServerStream {
          (request.content_length ? std::to_string(*request.content_length) : ""));
   }
 
-  ReceivedRequest request;
+  ServedRequest request;
   std::string story;     // what happened, in order
   std::string received;  // of the body
   Headers trailers;      // of the request

@@ -115,9 +115,6 @@ void ServerSession::on_request_complete(std::int32_t id, bool end) {
   stream->fields_ = block_fields_;
   streams_.add(*stream);
   nghttp2_session_set_stream_user_data(session_, id, stream);
-  // In turn, a frame each: one large download would otherwise keep all others waiting (RFC 9218 section 4.2).
-  const nghttp2_extpri in_turn{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
-  nghttp2_session_change_extpri_stream_priority(session_, id, &in_turn, 1);
   if (end) end_request(*stream);
 }
 

@@ -25,7 +25,7 @@ TEST(Http2ServerRequest, reads_a_request) {
                                                  {"te", "trailers"}},
                                                 end_stream)));
   ASSERT_EQ(server.order.size(), 1U);
-  const ReceivedRequest& request = server.last().request;
+  const ServedRequest& request = server.last().request;
   EXPECT_EQ(request.method, "GET");
   EXPECT_EQ(request.scheme, "https");
   EXPECT_EQ(request.authority, "a.test:8443");
@@ -55,6 +55,38 @@ TEST(Http2ServerRequest, reads_trailers) {
   server.hears(server.hpack.headers(1, {{"x-sum", "1"}}, end_stream));
   EXPECT_EQ(server.last().story, "POST /; trailers; end");
   EXPECT_EQ(server.last().trailers.get("x-sum"), "1");
+}
+
+// What is the same as in the request before is not judged again.
+TEST(Http2ServerRequest, judges_whatever_differs_from_the_request_before) {
+  Server server;
+  std::int32_t id = -1;
+  const auto come = [&](const Fields& fields) {
+    const std::size_t before = server.order.size();
+    EXPECT_TRUE(server.hears(server.hpack.headers(id += 2, fields, end_stream)));
+    return server.order.size() > before;
+  };
+  const auto request = [](std::string authority, std::string path, Fields more = {}) {
+    Fields all{
+        {":method", "GET"}, {":scheme", "http"}, {":authority", std::move(authority)}, {":path", std::move(path)}};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  EXPECT_TRUE(come(request("a.test", "/x")));
+  EXPECT_TRUE(come(request("a.test", "/x")));
+  EXPECT_EQ(server.last().request.authority, "a.test");
+  EXPECT_EQ(server.last().request.path, "/x");
+  EXPECT_FALSE(come(request("u@a", "/x")));
+  EXPECT_FALSE(come(request("u@a", "/x"))) << "refused as often as it comes";
+  EXPECT_FALSE(come(request("a.test", "x")));
+  EXPECT_TRUE(come(request("a.test", "/x")));
+  EXPECT_TRUE(come(request("a.test", "/x", {{"host", "a.test"}})));
+  EXPECT_FALSE(come(request("a.test", "/x", {{"host", "b.test"}})));
+  EXPECT_FALSE(come(request("b.test", "/x", {{"host", "a.test"}})));
+  EXPECT_FALSE(come({{":method", "GET"}, {":scheme", "http"}, {":authority", "a.test"}})) << "without the path it had";
+  EXPECT_FALSE(come({{":method", "GET"}, {":scheme", "http"}, {":path", "/x"}})) << "without the authority it had";
+  EXPECT_TRUE(come(request("a.test", "/y")));
+  EXPECT_EQ(server.last().request.path, "/y");
 }
 
 TEST(Http2ServerRequest, takes_the_host_where_there_is_no_authority) {

@@ -64,6 +64,12 @@ bool ServerSession::respond(ServerStream& stream, const OutgoingResponse& respon
   if (!may_answer(stream)) return false;
   assert(response.status >= 200 && response.status <= 599);
   has_body = has_body && !stream.to_head_ && response.status != 204 && response.status != 304;
+  constexpr std::uint64_t one_frame = 16 * 1024;
+  if (has_body && response.content_length.value_or(UINT64_MAX) > one_frame) {
+    // In turn, a frame each: one large download would otherwise keep all others waiting (RFC 9218 section 4.2).
+    const nghttp2_extpri in_turn{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
+    nghttp2_session_change_extpri_stream_priority(session_, stream.id_, &in_turn, 1);
+  }
   const auto fields = response_fields(response);
   nghttp2_data_provider body{};
   body.source.ptr = &stream;

@@ -15,13 +15,13 @@
 
 namespace trunkline::http2 {
 
-// A request that has passed RFC 9113 section 8.3.
+// A request that has passed RFC 9113 section 8.3. The texts live as long as the call.
 struct ReceivedRequest {
-  std::string method;     // a token
-  std::string scheme;     // "http" or "https", as the client says; empty with CONNECT
-  std::string authority;  // "host" or "host:port": :authority, or Host where there is none
-  std::string path;       // "/path?query", "*" with OPTIONS; empty with CONNECT
-  Headers headers;        // names in small letters; cookies that came apart are still apart
+  std::string_view method;     // a token
+  std::string_view scheme;     // "http" or "https", as the client says; empty with CONNECT
+  std::string_view authority;  // "host" or "host:port": :authority, or Host where there is none
+  std::string_view path;       // "/path?query", "*" with OPTIONS; empty with CONNECT
+  Headers headers;             // names in small letters; cookies that came apart are still apart
   std::optional<std::uint64_t> content_length;
 };
 

@@ -1,8 +1,8 @@
 #include "server/active_request.h"
 
-#include <algorithm>
 #include <exception>
 
+#include "base/recycled.h"
 #include "server/connection.h"
 #include "server/log_entry.h"
 #include "server/request_id.h"
@@ -20,41 +20,35 @@ struct ActiveRequest::Facts {
 namespace {
 
 // A proxy's form of a target is "http://host/path"; the codec has checked it, and that its host is the Host's.
-void split_target(std::string_view target, Request& request) {
-  const std::size_t scheme = target.starts_with('/') || target == "*" ? std::string_view::npos : target.find("://");
-  if (scheme != std::string_view::npos) {
-    target.remove_prefix(std::min(target.find_first_of("/?", scheme + 3), target.size()));
-    if (!target.starts_with('/')) request.path = "/";
+void split_target(Request& request) {
+  std::string& path = request.path;
+  const std::size_t scheme = path.starts_with('/') || path == "*" ? std::string::npos : path.find("://");
+  if (scheme != std::string::npos) path.erase(0, path.find_first_of("/?", scheme + 3));
+  const std::size_t question = path.find('?');
+  if (question != std::string::npos) {
+    request.query = path.substr(question + 1);
+    path.resize(question);
   }
-  const std::size_t question = target.find('?');
-  request.path += target.substr(0, question);
-  if (question != std::string_view::npos) request.query = target.substr(question + 1);
+  if (path.empty()) path += '/';
 }
 
 }  // namespace
 
 ActiveRequest::ActiveRequest(Connection& connection, Carrier& carrier)
     : connection_(connection),
-      state_(std::make_shared<ExchangeState>(connection.worker().loop(), carrier,
-                                             connection.worker().settings().limits.response_ahead_bytes)),
+      state_(std::allocate_shared<ExchangeState>(Recycled<ExchangeState, 256>(), connection.worker().loop(), carrier,
+                                                 connection.worker().settings().limits.response_ahead_bytes)),
       token_(connection.worker().ledger()) {}
 
 ActiveRequest::~ActiveRequest() { end(false); }
 
-void ActiveRequest::begin(IncomingHead head) {
-  Request request;
-  request.method = std::move(head.method);
-  request.authority = std::move(head.authority);
-  request.headers = std::move(head.headers);
-  split_target(head.target, request);
-  request.protocol = head.protocol;
+void ActiveRequest::begin(Request&& request) {
+  split_target(request);
   request.secure = connection_.secure();
-  request.wants_websocket = head.wants_websocket;
   request.peer = connection_.peer();
   request.tls = connection_.tls();
   request.id = request_id(request.headers);
   request.traceparent = traceparent(request.headers);
-  if (head.has_body) request.body = RequestBody(state_, head.content_length);
   if (connection_.worker().settings().on_request) {
     facts_ = std::make_unique<Facts>(Facts{
         std::chrono::system_clock::now(), connection_.now(), request.protocol, request.method, request.authority,

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/recycled.h"
 #include "server/exchange_state.h"
 #include "server/gauges.h"
 #include "server/request.h"
@@ -15,31 +16,28 @@ namespace trunkline::server {
 
 class Connection;
 
-// The head as a codec gives it.
-struct IncomingHead {
-  std::string method;
-  std::string target;  // "/path?query", "*", or with `authority` inside it: "http://host/path"
-  std::string authority;
-  Headers headers;
-  Protocol protocol = Protocol::http1_1;
-  bool has_body = false;
-  std::optional<std::uint64_t> content_length;
-  bool wants_websocket = false;
-};
-
 class ActiveRequest {
  public:
   ActiveRequest(Connection& connection, Carrier& carrier);
   ~ActiveRequest();  // as end(false)
   ActiveRequest(const ActiveRequest&) = delete;
   ActiveRequest& operator=(const ActiveRequest&) = delete;
+  // One for each request.
+  static void* operator new(std::size_t) { return Recycled<ActiveRequest>().allocate(1); }
+  static void operator delete(void* block) {
+    Recycled<ActiveRequest>().deallocate(static_cast<ActiveRequest*>(block), 1);
+  }
 
-  // Calls the handler, which may answer at once.
-  void begin(IncomingHead head);
+  // Of a request that has one, for its Request.
+  RequestBody body(std::optional<std::uint64_t> length) const { return RequestBody(state_, length); }
+  // Calls the handler, which may answer at once. The codec has filled in what it has read: method, authority, headers,
+  // body, protocol, wants_websocket, and as its path the whole target: "/path?query", "*", or "http://host/path".
+  void begin(Request&& request);
 
   // By value: what the handler does in a callback may end this request while the state is still at work.
   std::shared_ptr<ExchangeState> state() const { return state_; }
 
+  void end_body() { state_->end_body(); }  // the state outlives the call, not this object
   void received(std::size_t bytes) { received_ += bytes; }
   void sent(std::size_t bytes) { sent_ += bytes; }
   void answered(int status) { status_ = status; }

@@ -110,9 +110,9 @@ bool Connection::shake_hands() {
 void Connection::read_some() {
   for (int reads = 0; !shut_ && !paused_ && !read_ended_; ++reads) {
     if (closing_ && !lingering_) return;
-    if (speaker_ && !rest_.empty()) {
-      const std::string rest = std::exchange(rest_, {});
-      take_bytes(rest);
+    if (speaker_ && rest_) {
+      const auto rest = std::exchange(rest_, nullptr);
+      take_bytes(*rest);
       continue;
     }
     if (!may_be_readable_ && !stream_->has_buffered_input()) return;
@@ -145,9 +145,12 @@ void Connection::take_bytes(std::string_view bytes) {
 
 // In clear, HTTP/2 is what begins with its preface (RFC 9113 section 3.3). No request of HTTP/1 does.
 void Connection::choose_speaker(std::string_view bytes) {
-  if (rest_.empty()) set_deadline(after(now(), worker_.settings().timeouts.header));
-  rest_ += bytes;
-  const std::string_view start = std::string_view(rest_).substr(0, http2::client_preface.size());
+  if (!rest_) {
+    rest_ = std::make_unique<std::string>();
+    set_deadline(after(now(), worker_.settings().timeouts.header));
+  }
+  *rest_ += bytes;
+  const std::string_view start = std::string_view(*rest_).substr(0, http2::client_preface.size());
   if (start == http2::client_preface) {
     speaker_ = make_http2(*this);
   } else if (!http2::client_preface.starts_with(start)) {
@@ -184,9 +187,9 @@ void Connection::on_timer() {
     } else if (speaker_) {
       speaker_->on_deadline();
     } else {
-      cut(worker_.draining()                       ? ConnectionEnd::drained
-          : rest_.empty() && handshake_ == nullptr ? ConnectionEnd::idle
-                                                   : ConnectionEnd::timed_out);
+      cut(worker_.draining()                ? ConnectionEnd::drained
+          : !rest_ && handshake_ == nullptr ? ConnectionEnd::idle
+                                            : ConnectionEnd::timed_out);
     }
   }
   if (!shut_) update_timer();
@@ -294,9 +297,13 @@ void Connection::resume_reading() {
 void Connection::become(std::unique_ptr<Speaker> next, std::string rest) {
   worker_.loop().retire([before = std::move(speaker_)] {});
   speaker_ = std::move(next);
-  rest_ = std::move(rest);
+  keep_rest(std::move(rest));
   paused_ = false;
   come_again();
+}
+
+void Connection::keep_rest(std::string bytes) {
+  rest_ = bytes.empty() ? nullptr : std::make_unique<std::string>(std::move(bytes));
 }
 
 void Connection::come_again() {
@@ -305,7 +312,7 @@ void Connection::come_again() {
 }
 
 void Connection::put_back(std::string bytes) {
-  rest_ = std::move(bytes);
+  keep_rest(std::move(bytes));
   later();
 }
 

@@ -115,6 +115,7 @@ class Connection final : public net::Watcher, public net::Timer {
   bool shake_hands();
   void read_some();
   void take_bytes(std::string_view bytes);
+  void keep_rest(std::string bytes);
   void choose_speaker(std::string_view bytes);
   void take_read_end(bool broken);
   void flush();
@@ -129,7 +130,7 @@ class Connection final : public net::Watcher, public net::Timer {
   std::unique_ptr<Speaker> speaker_;     // none before it is known what the client speaks
   std::string out_;
   std::size_t out_offset_ = 0;
-  std::string rest_;  // for the next speaker, before anything is read
+  std::unique_ptr<std::string> rest_;  // for the next speaker, before anything is read; never empty
   std::string peer_;
   std::shared_ptr<const TlsFacts> tls_;
   ConnectionToken token_;

@@ -66,6 +66,7 @@ class Exchange {
 };
 
 // Called on loops' threads, several at once. It must not block; what takes long answers from another thread.
-using Handler = std::function<void(Request, Exchange)>;
+// Both may be taken by value and kept; one that only looks at the request takes it by reference, and nothing is moved.
+using Handler = std::function<void(Request&&, Exchange&&)>;
 
 }  // namespace trunkline::server

@@ -51,6 +51,8 @@ void ExchangeState::deliver(std::string_view bytes) {
 
 void ExchangeState::end_body() {
   in_ended_ = true;
+  if (!reader_) return;
+  const std::shared_ptr<ExchangeState> keep = shared_from_this();
   serve_reader();
 }
 
@@ -108,8 +110,14 @@ void ExchangeState::drop_body() {
 
 // --- the answer
 
-void ExchangeState::respond(Response response) {
+void ExchangeState::respond(Response&& response) {
+  if (net::Loop::current() == loop_) {  // nearly always; no closure is made for it
+    answered_whole_ = true;
+    if (carrier_ != nullptr) carrier_->respond(std::move(response));
+    return;
+  }
   on_loop([response = std::move(response)](ExchangeState& self) mutable {
+    self.answered_whole_ = true;
     if (self.carrier_ != nullptr) self.carrier_->respond(std::move(response));
   });
 }
@@ -137,6 +145,11 @@ void ExchangeState::tell_cancelled() {
 
 void ExchangeState::leave(bool cancelled) {
   if (carrier_ == nullptr) return;
+  if (answered_whole_ && in_ended_ && !cancelled && !reader_ &&
+      !cancelled_) {  // nearly always; there is nobody to tell
+    carrier_ = nullptr;
+    return;
+  }
   const std::shared_ptr<ExchangeState> keep = shared_from_this();
   left_ = std::exchange(carrier_, nullptr);
   bool writer_waits = false;  // though the response is complete: more was written than it could carry

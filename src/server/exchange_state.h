@@ -45,7 +45,7 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
   // --- for the carrier
 
   void deliver(std::string_view bytes);  // of the request's body
-  void end_body();                       // it is complete
+  void end_body();                       // it is complete. This survives the call, whatever the reader does
   void fail_body(const Error& error);    // and will never be
   // For which the peer gets no further credit: nobody has asked for them yet.
   std::size_t withheld() const { return reader_ && all_within_ ? 0 : in_.size(); }
@@ -75,7 +75,7 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
 
   void read(Callback<void(Result<std::string>)> done, std::optional<std::size_t> all_within);
   void drop_body();
-  void respond(Response response);
+  void respond(Response&& response);  // the caller keeps this alive
   void start(int status, Headers headers, std::optional<std::uint64_t> length);
   void accept_websocket(std::shared_ptr<WebSocketState> websocket);
   void on_cancelled(Callback<void()> cancelled);
@@ -112,6 +112,7 @@ class ExchangeState final : public std::enable_shared_from_this<ExchangeState> {
   bool body_dropped_ = false;
 
   Callback<void()> cancelled_;
+  bool answered_whole_ = false;  // by respond(): there is no writer
 
   // The response's body, under the lock.
   Lock lock_;

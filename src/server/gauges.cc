@@ -32,6 +32,22 @@ Gauges& Gauges::operator+=(const Gauges& other) {
   return *this;
 }
 
+Gauges Ledger::gauges() const {
+  Gauges gauges;
+  std::uint64_t all_ended = 0;
+  for (std::size_t i = 0; i < ended.size(); ++i) all_ended += gauges.ended[i] = ended[i].read();
+  gauges.accepted = accepted.read();
+  gauges.connections = gauges.accepted - all_ended;
+  gauges.requests_completed = requests_completed.read();
+  gauges.requests_cancelled = requests_cancelled.read();
+  gauges.requests_begun = requests_begun.read();
+  gauges.requests = gauges.requests_begun - gauges.requests_completed - gauges.requests_cancelled;
+  gauges.websockets_closed = websockets_closed.read();
+  gauges.websockets_opened = websockets_opened.read();
+  gauges.websockets = gauges.websockets_opened - gauges.websockets_closed;
+  return gauges;
+}
+
 std::string Gauges::describe() const {
   std::string text = std::to_string(accepted) + " accepted, " + std::to_string(connections) + " open";
   for (std::size_t i = 0; i < ended.size(); ++i) {

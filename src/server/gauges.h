@@ -3,13 +3,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "base/lock.h"
 
 namespace trunkline::server {
 
@@ -50,34 +48,38 @@ struct Gauges {
   std::string describe() const;  // on one line
 };
 
-// One loop's part.
+// One loop's part. Only that loop's thread counts, and others may read at any time, so a count is a plain store and no
+// lock. What is open is not counted but follows: what began, without what has ended. The ends are read first, so that
+// whoever reads meanwhile never finds more of them than beginnings.
 class Ledger {
  public:
-  Gauges gauges() const {
-    const std::lock_guard guard(lock_);
-    return gauges_;
-  }
-  template <class Change>
-  void change(Change change) {
-    const std::lock_guard guard(lock_);
-    change(gauges_);
-  }
+  // Goes up only.
+  class Tally {
+   public:
+    void add() { value_.store(value_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+    std::uint64_t read() const { return value_.load(std::memory_order_acquire); }
 
- private:
-  mutable Lock lock_;
-  Gauges gauges_;
+   private:
+    std::atomic<std::uint64_t> value_{0};
+  };
+
+  Gauges gauges() const;
+
+  std::array<Tally, connection_end_count> ended;
+  Tally accepted;
+  Tally requests_completed;
+  Tally requests_cancelled;
+  Tally requests_begun;
+  Tally websockets_closed;
+  Tally websockets_opened;
 };
 
 class ConnectionToken {
  public:
-  explicit ConnectionToken(Ledger& ledger) : ledger_(ledger) {
-    ledger_.change([](Gauges& gauges) { ++gauges.accepted, ++gauges.connections; });
-  }
+  explicit ConnectionToken(Ledger& ledger) : ledger_(ledger) { ledger_.accepted.add(); }
   ConnectionToken(const ConnectionToken&) = delete;
   ConnectionToken& operator=(const ConnectionToken&) = delete;
-  ~ConnectionToken() {
-    ledger_.change([this](Gauges& gauges) { --gauges.connections, ++gauges.ended[static_cast<std::size_t>(end_)]; });
-  }
+  ~ConnectionToken() { ledger_.ended[static_cast<std::size_t>(end_)].add(); }
   void because(ConnectionEnd end) { end_ = end; }
 
  private:
@@ -87,9 +89,7 @@ class ConnectionToken {
 
 class RequestToken {
  public:
-  explicit RequestToken(Ledger& ledger) : ledger_(&ledger) {
-    ledger_->change([](Gauges& gauges) { ++gauges.requests_begun, ++gauges.requests; });
-  }
+  explicit RequestToken(Ledger& ledger) : ledger_(&ledger) { ledger_->requests_begun.add(); }
   RequestToken(const RequestToken&) = delete;
   RequestToken& operator=(const RequestToken&) = delete;
   ~RequestToken() { end(false); }
@@ -98,10 +98,7 @@ class RequestToken {
  private:
   void end(bool completed) {
     if (Ledger* ledger = std::exchange(ledger_, nullptr)) {
-      ledger->change([completed](Gauges& gauges) {
-        --gauges.requests;
-        ++(completed ? gauges.requests_completed : gauges.requests_cancelled);
-      });
+      (completed ? ledger->requests_completed : ledger->requests_cancelled).add();
     }
   }
   Ledger* ledger_;
@@ -109,14 +106,10 @@ class RequestToken {
 
 class WebSocketToken {
  public:
-  explicit WebSocketToken(Ledger& ledger) : ledger_(ledger) {
-    ledger_.change([](Gauges& gauges) { ++gauges.websockets_opened, ++gauges.websockets; });
-  }
+  explicit WebSocketToken(Ledger& ledger) : ledger_(ledger) { ledger_.websockets_opened.add(); }
   WebSocketToken(const WebSocketToken&) = delete;
   WebSocketToken& operator=(const WebSocketToken&) = delete;
-  ~WebSocketToken() {
-    ledger_.change([](Gauges& gauges) { --gauges.websockets, ++gauges.websockets_closed; });
-  }
+  ~WebSocketToken() { ledger_.websockets_closed.add(); }
 
  private:
   Ledger& ledger_;

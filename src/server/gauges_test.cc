@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <memory>
+#include <thread>
+#include <vector>
 
 namespace trunkline::server {
 namespace {
@@ -35,6 +39,31 @@ TEST(Gauges, a_request_is_cancelled_unless_it_was_completed) {
   EXPECT_EQ(ledger.gauges().requests_completed, 1u);
   EXPECT_EQ(ledger.gauges().requests_cancelled, 1u);
   EXPECT_TRUE(ledger.gauges().adds_up());
+}
+
+TEST(Gauges, never_show_more_ends_than_beginnings_to_another_thread) {
+  Ledger ledger;
+  std::atomic<bool> done{false};
+  std::thread loop([&] {
+    for (int i = 0; i < 100'000; ++i) {
+      const ConnectionToken connection(ledger);
+      RequestToken request(ledger);
+      const WebSocketToken websocket(ledger);
+      request.complete();
+    }
+    done = true;
+  });
+  while (!done) {
+    const Gauges gauges = ledger.gauges();
+    // One is open at most: what has begun and ended between two reads may show as open as well, but never as a debt.
+    EXPECT_LT(gauges.connections, 200'000u);
+    EXPECT_LT(gauges.requests, 200'000u);
+    EXPECT_LT(gauges.websockets, 200'000u);
+    EXPECT_TRUE(gauges.adds_up());
+  }
+  loop.join();
+  EXPECT_TRUE(ledger.gauges().quiet());
+  EXPECT_EQ(ledger.gauges().requests_completed, 100'000u);
 }
 
 TEST(Gauges, say_when_a_law_is_broken) {

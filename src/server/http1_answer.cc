@@ -10,6 +10,7 @@ namespace trunkline::server {
 namespace {
 
 constexpr int pieces_in_a_row = 16;  // of one response, then others have their turn
+constexpr std::size_t joined_content = 4096;
 
 std::string& head_buffer() {
   struct Heads;
@@ -44,7 +45,13 @@ std::optional<http1::ResponseFraming> Http1::send_head(const http1::OutgoingResp
   answering_ = true;
   if (active_) active_->answered(out.status);
   if (framing->body == Framing::Body::none) content = {};
-  connection_.send({head, content});
+  // Joined: the kernel takes 1 KiB in one part for 0.3 us less than in two, and copying it is a tenth of that.
+  if (content.size() <= joined_content) {
+    head += content;
+    connection_.send({head});
+  } else {
+    connection_.send({head, content});
+  }
   if (active_) active_->sent(content.size());
   return *framing;
 }

@@ -91,21 +91,23 @@ void Http1::begin_request(bool pipelined) {
     corked_ = true;
     connection_.cork();
   }
-  IncomingHead incoming;
-  incoming.protocol = minor_ ? Protocol::http1_1 : Protocol::http1_0;
-  incoming.has_body = decoder_.body() != Decoder::Body::none;
-  if (decoder_.body() == Decoder::Body::length) incoming.content_length = decoder_.content_length();
-  incoming.authority = head.headers.get("host").value_or("");
-  if (decoder_.wants_upgrade() && !incoming.has_body && head.method == "GET" &&
-      websocket::wants_websocket(head.headers)) {
-    incoming.wants_websocket = true;
+  Request request;
+  request.protocol = minor_ ? Protocol::http1_1 : Protocol::http1_0;
+  request.authority = decoder_.host();
+  const bool has_body = decoder_.body() != Decoder::Body::none;
+  if (decoder_.wants_upgrade() && !has_body && head.method == "GET" && websocket::wants_websocket(head.headers)) {
+    request.wants_websocket = true;
     upgrade_ = std::make_unique<Headers>(head.headers);
   }
-  incoming.method = std::move(head.method);
-  incoming.target = std::move(head.target);
-  incoming.headers = std::move(head.headers);
+  request.method = std::move(head.method);
+  request.path = std::move(head.target);
+  request.headers = std::move(head.headers);
   active_ = std::make_unique<ActiveRequest>(connection_, *this);
-  active_->begin(std::move(incoming));
+  if (has_body) {
+    const bool is_known = decoder_.body() == Decoder::Body::length;
+    request.body = active_->body(is_known ? std::optional(decoder_.content_length()) : std::nullopt);
+  }
+  active_->begin(std::move(request));
 }
 
 bool Http1::may_keep_alive() const {
@@ -128,10 +130,7 @@ void Http1::take_data(std::string_view data) {
 
 void Http1::end_request() {
   request_done_ = true;
-  if (active_) {
-    const auto state = active_->state();
-    state->end_body();
-  }
+  if (active_) active_->end_body();
   maybe_next();
 }
 

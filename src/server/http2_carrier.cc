@@ -24,31 +24,32 @@ bool expects_continue(const Headers& headers) {
 }  // namespace
 
 Http2Carrier::Http2Carrier(Http2& owner, http2::ReceivedRequest&& request, bool is_end)
-    : owner_(owner), head_(std::make_unique<IncomingHead>()), active_(owner.connection(), *this) {
-  is_head_ = request.method == "HEAD";
-  continue_owed_ = !is_end && expects_continue(request.headers);
-  head_->method = std::move(request.method);
-  head_->target = std::move(request.path);
-  head_->authority = std::move(request.authority);
-  head_->headers = std::move(request.headers);
-  head_->protocol = Protocol::http2;
-  head_->has_body = !is_end;
-  head_->content_length = request.content_length;
-}
+    : owner_(owner),
+      request_{.method = std::string(request.method),
+               .path = std::string(request.path),
+               .authority = std::string(request.authority),
+               .headers = std::move(request.headers),
+               .protocol = Protocol::http2},
+      length_(request.content_length),
+      active_(owner.connection(), *this),
+      is_head_(request.method == "HEAD"),
+      continue_owed_(!is_end && expects_continue(request_.headers)),
+      has_body_(!is_end) {}
 
 void Http2Carrier::begin() {
-  const std::unique_ptr<IncomingHead> head = std::move(head_);
   const std::uint64_t most = owner_.connection().worker().settings().limits.body_bytes;
-  if (head->content_length.value_or(0) > most) {
+  if (length_.value_or(0) > most) {
     refused_ = true;
     respond(plain_response(413, "the request's body is too large"));
     return;
   }
-  if (head->method == "CONNECT") {
+  if (request_.method == "CONNECT") {
     respond(plain_response(501));
     return;
   }
-  active_.begin(std::move(*head));
+  if (has_body_) request_.body = active_.body(length_);
+  active_.begin(std::move(request_));
+  request_.body = RequestBody();  // which a handler may have left, and nobody else reads
 }
 
 // --- the request's body
@@ -67,10 +68,7 @@ void Http2Carrier::on_data(std::string_view bytes) {
   give_credit();
 }
 
-void Http2Carrier::on_end() {
-  const auto state = active_.state();
-  state->end_body();
-}
+void Http2Carrier::on_end() { active_.end_body(); }
 
 void Http2Carrier::give_credit() {
   const auto state = active_.state();

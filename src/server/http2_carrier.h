@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/recycled.h"
 #include "http2/server_session.h"
 #include "server/active_request.h"
 #include "server/progress.h"
@@ -28,7 +29,13 @@ class Http2Carrier final : public http2::ServerStream, public Carrier {
 
   std::size_t index = 0;  // in the owner's list
 
+  // Streams come and go by the dozen in a turn, more than the general allocator keeps at hand.
+  static void* operator new(std::size_t) { return Memory().allocate(1); }
+  static void operator delete(void* block) { Memory().deallocate(static_cast<Http2Carrier*>(block), 1); }
+
  private:
+  using Memory = Recycled<Http2Carrier, 256>;
+
   // http2::ServerStream
   void on_data(std::string_view bytes) override;
   void on_trailers(Headers&&) override {}
@@ -51,7 +58,8 @@ class Http2Carrier final : public http2::ServerStream, public Carrier {
   Body read_stream(std::span<char> into);
 
   Http2& owner_;
-  std::unique_ptr<IncomingHead> head_;  // until begin()
+  Request request_;                      // until begin(), its path still the whole target
+  std::optional<std::uint64_t> length_;  // of the request's body
   ActiveRequest active_;
   Response response_;                  // its headers must stay until they are sent
   ExchangeState::Piece piece_;         // of a streamed body, on its way
@@ -63,6 +71,7 @@ class Http2Carrier final : public http2::ServerStream, public Carrier {
   ProgressWatch progress_;
   bool is_head_ = false;
   bool continue_owed_ = false;
+  bool has_body_ = false;
   bool responded_here_ = false;
   bool streaming_ = false;
   bool response_read_ = false;  // the session has all of it

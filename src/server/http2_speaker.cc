@@ -69,15 +69,14 @@ http2::ServerStream* Http2::on_request(http2::ReceivedRequest&& request, bool is
 }
 
 void Http2::begin_new() {
-  while (!new_.empty() && !gone_) {
-    Http2Carrier* const first = new_.front();
-    new_.erase(new_.begin());
-    first->begin();
+  for (std::size_t i = 0; i < new_.size() && !gone_; ++i) {
+    if (Http2Carrier* const next = std::exchange(new_[i], nullptr)) next->begin();
   }
+  new_.clear();
 }
 
 void Http2::forget(Http2Carrier& carrier) {
-  std::erase(new_, &carrier);
+  std::replace(new_.begin(), new_.end(), &carrier, static_cast<Http2Carrier*>(nullptr));
   const std::size_t index = carrier.index;
   std::swap(carriers_[index], carriers_.back());
   carriers_[index]->index = index;

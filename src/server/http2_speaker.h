@@ -42,7 +42,7 @@ class Http2 final : public Speaker, private http2::ServerSession::Observer {
 
   http2::ServerSession session_;
   std::vector<std::unique_ptr<Http2Carrier>> carriers_;
-  std::vector<Http2Carrier*> new_;  // whose handlers are still to be called
+  std::vector<Http2Carrier*> new_;  // whose handlers are still to be called; null where one has closed meanwhile
   std::size_t served_ = 0;
   TimePoint idle_since_;
   TimePoint check_at_ = never;   // of the streams' progress; not put off by what moves on others

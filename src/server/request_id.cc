@@ -1,8 +1,11 @@
 #include "server/request_id.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <optional>
 
+#include "base/per_thread.h"
 #include "base/random.h"
 
 namespace trunkline::server {
@@ -19,19 +22,33 @@ bool is_sane(std::string_view id) {
 
 // One that stands twice is nobody's: which of them the next program takes is not known.
 std::optional<std::string_view> only(const Headers& headers, std::string_view name) {
-  const auto first = headers.get(name);
-  return first && headers.get_all(name).size() == 1 ? first : std::nullopt;
+  if (!headers.contains(name)) return std::nullopt;
+  const auto all = headers.get_all(name);
+  return all.size() == 1 ? std::optional(all.front()) : std::nullopt;
 }
 
-std::string new_id() {
-  constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string id;
-  for (int word = 0; word < 3; ++word) {
-    std::uint32_t bits = random_word();
-    for (int i = 0; i < 5; ++i, bits >>= 6) id += alphabet[bits & 63];
+constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// A thread's ids: nine characters that it drew once, and six that count up from where it drew. To draw all of them for
+// each request took the kernel a fortieth of the time that the request takes in all.
+struct Ids {
+  std::array<char, 15> text{};  // as long as a std::string holds without an allocation
+  std::uint64_t count = 0;
+
+  Ids() {
+    std::array<std::uint8_t, 15> drawn{};
+    fill_random(drawn);
+    std::transform(drawn.begin(), drawn.end(), text.begin(), [](std::uint8_t byte) { return alphabet[byte & 63]; });
+    std::memcpy(&count, drawn.data() + 9, 6);
   }
-  return id;
-}
+  std::string next() {
+    std::uint64_t bits = ++count;
+    for (std::size_t i = text.size() - 1; i > 8; --i, bits >>= 6) text[i] = alphabet[bits & 63];
+    return {text.data(), text.size()};
+  }
+};
+
+std::string new_id() { return per_thread<Ids, Ids>().next(); }
 
 bool is_hex(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace trunkline::server {
 namespace {
@@ -18,6 +21,17 @@ TEST(RequestId, makes_a_new_one_for_none_and_for_what_is_not_sane) {
     EXPECT_EQ(id.size(), 15u);
     EXPECT_TRUE(seen.insert(id).second);
   }
+}
+
+TEST(RequestId, is_another_one_each_time_and_on_each_thread) {
+  std::vector<std::string> all;
+  const auto make = [&] {
+    for (int i = 0; i < 10'000; ++i) all.push_back(request_id({}));
+  };
+  make();
+  std::thread(make).join();
+  EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
+  EXPECT_NE(all.front().substr(0, 9), all.back().substr(0, 9)) << "each thread draws its own beginning";
 }
 
 constexpr const char* valid = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

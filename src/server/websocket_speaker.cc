@@ -35,7 +35,7 @@ class WebSocketSpeaker final : public Speaker, private WebSocketState::Driver {
 
   const std::shared_ptr<WebSocketState> state_;
   WebSocketToken token_;
-  std::string held_;  // read, and not wanted while it is paused
+  std::unique_ptr<std::string> held_;  // read, and not wanted while it is paused
   bool begun_ = false;
   bool draining_ = false;
 };
@@ -52,7 +52,8 @@ void WebSocketSpeaker::on_bytes(std::string_view bytes) {
   const TimePoint now = connection_.now();
   while (!connection_.closing()) {
     if (state_->paused()) {
-      held_ += bytes;
+      if (!held_) held_ = std::make_unique<std::string>();
+      *held_ += bytes;
       return;
     }
     Event event = Event::need_more;
@@ -142,7 +143,7 @@ void WebSocketSpeaker::reading_changed() {
     connection_.pause_reading();
     return;
   }
-  if (!held_.empty()) connection_.put_back(std::exchange(held_, {}));
+  if (const auto held = std::exchange(held_, nullptr)) connection_.put_back(std::move(*held));
   connection_.resume_reading();
   update();
 }

@@ -20,16 +20,34 @@ websocket::Settings protocol_settings(const WebSocketSettings& settings) {
   return made;
 }
 
+template <class Signature>
+std::unique_ptr<Callback<Signature>> if_set(Callback<Signature>&& callback) {
+  return callback ? std::make_unique<Callback<Signature>>(std::move(callback)) : nullptr;
+}
+
 }  // namespace
+
+WebSocketState::Events::Events(WebSocketEvents&& all)
+    : on_message(std::move(all.on_message)),
+      on_open(if_set(std::move(all.on_open))),
+      on_room(if_set(std::move(all.on_room))),
+      on_closed(if_set(std::move(all.on_closed))) {}
 
 WebSocketState::WebSocketState(net::Loop* loop, net::Loop::Mailbox mailbox, WebSocketSettings settings,
                                WebSocketEvents events)
     : loop_(loop),
       mailbox_(std::move(mailbox)),
       events_(std::move(events)),
-      subprotocols_(std::move(settings.subprotocols)),
-      queue_limit_(settings.send_queue_bytes),
+      subprotocols_(settings.subprotocols.empty()
+                        ? nullptr
+                        : std::make_unique<std::vector<std::string>>(std::move(settings.subprotocols))),
       protocol_(websocket::Role::server, protocol_settings(settings), {}, Clock::now()) {}
+
+websocket::ServerChoice WebSocketState::choice() {
+  websocket::ServerChoice choice;
+  if (const auto subprotocols = std::exchange(subprotocols_, nullptr)) choice.subprotocols = std::move(*subprotocols);
+  return choice;
+}
 
 template <class Action>
 void WebSocketState::on_loop(Action action) {
@@ -55,10 +73,9 @@ void WebSocketState::guarded(Call call) {
 void WebSocketState::opened(Driver& driver) {
   driver_ = &driver;
   if (paused_) driver.reading_changed();  // a handler that does so at once
-  std::vector<std::string>().swap(subprotocols_);
   if (events_.on_open) {
     WebSocket handle(shared_from_this());
-    guarded([&] { events_.on_open(handle); });
+    guarded([&] { (*events_.on_open)(handle); });
     if (!ended_) events_.on_open.reset();  // with what it holds
   }
 }
@@ -71,11 +88,11 @@ void WebSocketState::ended(std::uint16_t code, std::string_view reason) {
   if (std::exchange(ended_, true)) return;
   const std::shared_ptr<WebSocketState> keep = shared_from_this();
   if (events_.on_closed) {
-    guarded([&] { events_.on_closed(std::uint16_t{code}, std::string_view{reason}); });
+    guarded([&] { (*events_.on_closed)(std::uint16_t{code}, std::string_view{reason}); });
   }
   driver_ = nullptr;
   // What the callbacks hold may be a handle of this very WebSocket. Not now: one of them may be calling us.
-  mailbox_.post([keep] { keep->events_ = {}; });
+  mailbox_.post([keep] { keep->events_ = Events({}); });
 }
 
 void WebSocketState::message(std::string_view bytes, bool is_text) {
@@ -86,17 +103,17 @@ void WebSocketState::message(std::string_view bytes, bool is_text) {
 
 bool WebSocketState::room_is_due() {
   const Guard guard(lock_);
-  return room_wanted_ && protocol_.queued_bytes() <= queue_limit_ / 2;
+  return room_wanted_ && protocol_.queued_bytes() <= protocol_.send_queue_bytes() / 2;
 }
 
 void WebSocketState::room_made() {
   {
     const Guard guard(lock_);
-    if (!room_wanted_ || protocol_.queued_bytes() > queue_limit_ / 2) return;
+    if (!room_wanted_ || protocol_.queued_bytes() > protocol_.send_queue_bytes() / 2) return;
     room_wanted_ = false;
   }
   if (!ended_ && events_.on_room) {
-    guarded([&] { events_.on_room(); });
+    guarded([&] { (*events_.on_room)(); });
   }
 }
 

@@ -1,4 +1,5 @@
-// What the handles of a WebSocket share with its connection. The protocol's state is under a lock, so that any thread
+// What the handles of a WebSocket share with its connection. There are thousands that say nothing: each byte here is
+// paid for by every one of them. The protocol's state is under a lock, so that any thread
 // may send; the connection is touched on its loop's thread only.
 #pragma once
 
@@ -35,7 +36,7 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
 
   // --- on the loop's thread
 
-  websocket::ServerChoice choice() { return {.subprotocols = std::move(subprotocols_)}; }
+  websocket::ServerChoice choice();
   void opened(Driver& driver);
   void refused() { ended(1006, {}); }                       // it was never opened
   void ended(std::uint16_t code, std::string_view reason);  // on_closed, once
@@ -60,12 +61,21 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   void guarded(Call call);
   void wake();
 
+  // WebSocketEvents, with room for those only that somebody has set.
+  struct Events {
+    explicit Events(WebSocketEvents&& all);
+
+    Callback<void(WebSocket&, std::string_view message, bool is_text)> on_message;
+    std::unique_ptr<Callback<void(WebSocket&)>> on_open;
+    std::unique_ptr<Callback<void()>> on_room;
+    std::unique_ptr<Callback<void(std::uint16_t code, std::string_view reason)>> on_closed;
+  };
+
   net::Loop* const loop_;  // only to be compared: it may have ended
   const net::Loop::Mailbox mailbox_;
   Driver* driver_ = nullptr;
-  WebSocketEvents events_;
-  std::vector<std::string> subprotocols_;
-  const std::size_t queue_limit_;
+  Events events_;
+  std::unique_ptr<std::vector<std::string>> subprotocols_;  // until it is opened
   bool paused_ = false;
   bool ended_ = false;
 

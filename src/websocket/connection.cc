@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/per_thread.h"
+
 namespace trunkline::websocket {
 namespace {
 
@@ -9,11 +11,19 @@ TimePoint after(TimePoint start, Clock::duration limit) {
   return start != never && limit > Clock::duration::zero() ? start + limit : never;
 }
 
+// Connections made one after the other nearly always have equal settings, and then share them.
+std::shared_ptr<const Settings> shared(const Settings& settings) {
+  struct Latest;
+  auto& latest = per_thread<std::shared_ptr<const Settings>, Latest>();
+  if (!latest || *latest != settings) latest = std::make_shared<const Settings>(settings);
+  return latest;
+}
+
 }  // namespace
 
 Connection::Connection(Role role, const Settings& settings, const std::optional<DeflateParameters>& deflate,
                        TimePoint now)
-    : settings_(settings),
+    : settings_(shared(settings)),
       decoder_(role, settings.limits, deflate),
       deflater_(deflate ? std::make_unique<Deflater>(*deflate) : nullptr),
       last_received_(now),
@@ -83,7 +93,7 @@ void Connection::append(const FrameStart& start, std::string_view payload, TimeP
 }
 
 void Connection::send(Opcode opcode, std::string_view message, TimePoint now) {
-  if (deflater_ && message.size() >= settings_.smallest_compressed) {
+  if (deflater_ && message.size() >= settings_->smallest_compressed) {
     const std::string compressed = deflater_->compress(message);
     // It travels so even where it has grown: a window that is kept remembers it.
     if (!compressed.empty()) {
@@ -117,18 +127,18 @@ void Connection::sent(std::size_t bytes, TimePoint now) {
 // --- time
 
 TimePoint Connection::deadline() const {
-  TimePoint next = after(stalled_since_, settings_.write_stall);
-  next = std::min(next, after(close_began_, settings_.close_timeout));
+  TimePoint next = after(stalled_since_, settings_->write_stall);
+  next = std::min(next, after(close_began_, settings_->close_timeout));
   if (!reading_ || close_sent_) return next;
-  if (pinged_ != never) return std::min(next, after(pinged_, settings_.ping_timeout));
-  if (settings_.ping_timeout <= Clock::duration::zero()) return next;
-  return std::min(next, after(last_received_, settings_.ping_after));
+  if (pinged_ != never) return std::min(next, after(pinged_, settings_->ping_timeout));
+  if (settings_->ping_timeout <= Clock::duration::zero()) return next;
+  return std::min(next, after(last_received_, settings_->ping_after));
 }
 
 Connection::Due Connection::on_time(TimePoint now) {
   if (now < deadline()) return Due::nothing;
-  if (now >= after(close_began_, settings_.close_timeout)) return Due::close_late;
-  if (now >= after(stalled_since_, settings_.write_stall)) return Due::peer_stuck;
+  if (now >= after(close_began_, settings_->close_timeout)) return Due::close_late;
+  if (now >= after(stalled_since_, settings_->write_stall)) return Due::peer_stuck;
   if (pinged_ != never) return Due::peer_silent;
   pinged_ = now;
   append({.opcode = Opcode::ping}, {}, now);

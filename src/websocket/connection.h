@@ -22,6 +22,8 @@ struct Settings {
   Clock::duration close_timeout = std::chrono::seconds(5);
   Clock::duration write_stall = std::chrono::seconds(30);  // the peer takes no bytes
   std::size_t smallest_compressed = 256;                   // shorter messages are not worth compressing
+
+  bool operator==(const Settings&) const = default;
 };
 
 class Connection {
@@ -52,7 +54,8 @@ class Connection {
 
   // A message may be sent while neither side has said close and has_room().
   bool may_send() const { return !close_sent_ && !close_received_; }
-  bool has_room() const { return queued_bytes() < settings_.send_queue_bytes; }
+  bool has_room() const { return queued_bytes() < settings_->send_queue_bytes; }
+  std::size_t send_queue_bytes() const { return settings_->send_queue_bytes; }
   void send(Opcode opcode, std::string_view message, TimePoint now);
   // Says close, once, behind what is queued. `code` no_status: without a code.
   void close(std::uint16_t code, std::string_view reason, TimePoint now);
@@ -80,7 +83,7 @@ class Connection {
   void answer_ping(const std::string& payload, TimePoint now);
   void queue_pong(TimePoint now);
 
-  const Settings settings_;
+  const std::shared_ptr<const Settings> settings_;
   MessageDecoder decoder_;
   std::unique_ptr<Deflater> deflater_;  // with permessage-deflate
   std::string out_;

@@ -21,6 +21,8 @@ struct DecoderLimits {
   std::size_t frame_bytes = 16 * 1024 * 1024;
   std::size_t message_bytes = 16 * 1024 * 1024;  // after decompression
   int fragments = 4096;                          // frames of one message
+
+  bool operator==(const DecoderLimits&) const = default;
 };
 
 struct Failure {
