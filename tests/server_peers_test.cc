@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "support/certificates.h"
+#include "support/node_packages.h"
 #include "support/process.h"
 #include "support/serving.h"
 
@@ -34,26 +35,6 @@ Outcome run_peer(std::vector<std::string> command) {
 }
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-// The packages of tests/node/package-lock.json, installed beside this program unless they are there already.
-fs::path installed_packages() {
-  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path() / "node";
-  const fs::path lock = folder / "package-lock.json";
-  const fs::path wanted = node_folder / "package-lock.json";
-  if (!fs::exists(folder / "node_modules" / "ws") || read_file(lock) != read_file(wanted)) {
-    fs::create_directories(folder);
-    for (const char* name : {"package.json", "package-lock.json"}) {
-      fs::copy_file(node_folder / name, folder / name, fs::copy_options::overwrite_existing);
-    }
-    const Outcome run =
-        run_peer({"npm", "ci", "--prefix", folder.string(), "--no-audit", "--no-fund", "--ignore-scripts"});
-    if (run.code != 0) throw std::runtime_error("npm ci failed: " + run.output);
-  }
-  for (const char* name : {"undici_peer.js", "ws_peer.js"}) {
-    fs::copy_file(node_folder / name, folder / name, fs::copy_options::overwrite_existing);
-  }
-  return folder;
-}
 
 class ServerPeersTest : public ServingTest {
  protected:
@@ -187,10 +168,9 @@ TEST_F(ServerPeersTest, serves_load_generators_without_an_error) {
 }
 
 TEST_F(ServerPeersTest, serves_undici) {
-  const fs::path packages = installed_packages();
   for (const bool tls : {false, true}) {
     start(tls);
-    const Outcome run = run_peer(with_authority({"node", (packages / "undici_peer.js").string(), origin()}, tls));
+    const Outcome run = run_peer(with_authority({"node", node_program("undici_peer.js"), origin()}, tls));
     EXPECT_TRUE(contains(run.output, "undici is content")) << run.output;
     EXPECT_EQ(run.code, 0);
     EXPECT_TRUE(at_rest());
@@ -199,10 +179,9 @@ TEST_F(ServerPeersTest, serves_undici) {
 }
 
 TEST_F(ServerPeersTest, serves_the_package_ws) {
-  const fs::path packages = installed_packages();
   for (const bool tls : {false, true}) {
     start(tls);
-    const Outcome run = run_peer(with_authority({"node", (packages / "ws_peer.js").string(), websocket_origin()}, tls));
+    const Outcome run = run_peer(with_authority({"node", node_program("ws_peer.js"), websocket_origin()}, tls));
     EXPECT_TRUE(contains(run.output, "ws is content")) << run.output;
     EXPECT_EQ(run.code, 0);
     EXPECT_TRUE(eventually([this] { return gauges().websockets == 0; })) << gauges().describe();
