@@ -1,12 +1,9 @@
-// Floods of frames against the whole server, each by a client that says just what a known attack says. The same three
+// Floods of HTTP/2 frames against the whole server, each by a client that says just what a known attack says. The same three
 // things are asked of all of them: the connection ends with the right code, others are served meanwhile and afterwards,
 // and the memory that it costs is bounded.
-#include <unistd.h>
-
-#include <fstream>
-#include <functional>
 #include <thread>
 
+#include "support/flood.h"
 #include "support/h2_test.h"
 #include "support/serving.h"
 
@@ -67,25 +64,8 @@ std::uint32_t goaway_code(std::string_view bytes) {
   return code;
 }
 
-// Of this process, server and clients together.
-std::size_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::size_t whole = 0;
-  std::size_t resident = 0;
-  file >> whole >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
 class ServerFloodsTest : public ServingTest {
  protected:
-  // Sends one piece after another until the server has closed, or `most` of them are sent; then reads what it says.
-  // Reading goes on beside it, or only at the end.
-  struct Flood {
-    std::function<std::string(std::uint32_t)> piece;  // of its number, from 0
-    std::uint32_t most = 200'000;
-    bool reads = true;
-  };
-
   void SetUp() override {
     serve(
         [this](Request request, Exchange exchange) {
@@ -112,35 +92,7 @@ class ServerFloodsTest : public ServingTest {
   std::string run(const Flood& flood) {
     Raw client(port());
     client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").send(flood_frame(settings_kind, 0, 0));
-    std::atomic<bool> ended{false};
-    std::string heard;
-    std::thread reader;
-    if (flood.reads) {
-      reader = std::thread([&] {
-        heard = client.rest();
-        ended = true;
-      });
-    }
-    for (std::uint32_t sent = 0; sent < flood.most && !ended;) {
-      std::string batch;
-      while (batch.size() < 16 * 1024 && sent < flood.most) batch += flood.piece(sent++);
-      if (!send_all(client, batch, ended)) break;
-    }
-    if (reader.joinable()) reader.join();
-    if (!flood.reads) heard = client.rest();
-    return heard;
-  }
-
-  // False once the server has closed.
-  bool send_all(const Raw& client, std::string_view bytes, const std::atomic<bool>& ended) {
-    while (!bytes.empty()) {
-      if (ended) return false;
-      if (!net::peers::wait_for(client.fd(), POLLOUT)) return false;
-      const ssize_t size = ::send(client.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (size < 0 && errno != EAGAIN) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    }
-    return true;
+    return pour(client, flood);
   }
 
   // The flood ends with the code, and costs nobody else anything.

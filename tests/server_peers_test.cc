@@ -54,7 +54,7 @@ class ServerPeersTest : public ServingTest {
 
  private:
   void handle(Request request, Exchange exchange) {
-    if (request.wants_websocket) return accept(std::move(exchange));
+    if (request.wants_websocket) return accept(request.path, std::move(exchange));
     if (request.path == "/hello") return exchange.respond({200, "text/plain", "hello"});
     if (request.path == "/page") return exchange.respond({200, "text/html", read_file(node_folder / "page.html")});
     if (request.path == "/stream") return stream(std::move(exchange));
@@ -68,7 +68,7 @@ class ServerPeersTest : public ServingTest {
     });
   }
 
-  static void accept(Exchange exchange) {
+  static void accept(std::string_view path, Exchange exchange) {
     server::WebSocketEvents events;
     events.on_message = [](server::WebSocket& socket, std::string_view message, bool is_text) {
       if (message == "close me") {
@@ -79,7 +79,11 @@ class ServerPeersTest : public ServingTest {
         socket.send_binary(message);
       }
     };
-    exchange.accept_websocket({.send_queue_bytes = 4 * 1024 * 1024}, std::move(events));
+    server::WebSocketSettings settings;
+    settings.send_queue_bytes = 4 * 1024 * 1024;
+    settings.deflate = path == "/deflate" || path == "/windows";
+    settings.keep_windows = path == "/windows";
+    exchange.accept_websocket(std::move(settings), std::move(events));
   }
 
   // 4 MiB, no faster than the client takes them.
@@ -178,10 +182,16 @@ TEST_F(ServerPeersTest, serves_undici) {
   }
 }
 
-TEST_F(ServerPeersTest, serves_the_package_ws) {
-  for (const bool tls : {false, true}) {
-    start(tls);
-    const Outcome run = run_peer(with_authority({"node", node_program("ws_peer.js"), websocket_origin()}, tls));
+TEST_F(ServerPeersTest, serves_the_package_ws_plainly_and_compressed) {
+  struct Way {
+    bool tls;
+    const char* path;
+  };
+  for (const Way way : {Way{false, "/plain"}, Way{false, "/deflate"}, Way{false, "/windows"}, Way{true, "/plain"}}) {
+    SCOPED_TRACE(way.path);
+    start(way.tls);
+    const std::string url = websocket_origin() + way.path;
+    const Outcome run = run_peer(with_authority({"node", node_program("ws_peer.js"), url}, way.tls));
     EXPECT_TRUE(contains(run.output, "ws is content")) << run.output;
     EXPECT_EQ(run.code, 0);
     EXPECT_TRUE(eventually([this] { return gauges().websockets == 0; })) << gauges().describe();

@@ -214,6 +214,7 @@ void Http1::accept_websocket(const std::shared_ptr<WebSocketState>& websocket) {
     return;
   }
   connection_.send({head});
+  websocket->agreed(answer.deflate);
   answering_ = answered_ = true;
   active_->answered(101);
   websocket_ = websocket;

@@ -27,7 +27,7 @@ WebSocketState::WebSocketState(net::Loop* loop, net::Loop::Mailbox mailbox, WebS
     : loop_(loop),
       mailbox_(std::move(mailbox)),
       events_(std::move(events)),
-      subprotocols_(std::move(settings.subprotocols)),
+      choice_{std::move(settings.subprotocols), settings.deflate, settings.keep_windows},
       queue_limit_(settings.send_queue_bytes),
       protocol_(websocket::Role::server, protocol_settings(settings), {}, Clock::now()) {}
 
@@ -52,10 +52,16 @@ void WebSocketState::guarded(Call call) {
   }
 }
 
+void WebSocketState::agreed(const std::optional<websocket::DeflateParameters>& deflate) {
+  if (!deflate) return;
+  const Guard guard(lock_);
+  protocol_.agree(*deflate);
+}
+
 void WebSocketState::opened(Driver& driver) {
   driver_ = &driver;
   if (paused_) driver.reading_changed();  // a handler that does so at once
-  std::vector<std::string>().swap(subprotocols_);
+  std::vector<std::string>().swap(choice_.subprotocols);
   if (events_.on_open) {
     WebSocket handle(shared_from_this());
     guarded([&] { events_.on_open(handle); });

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,7 +36,8 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
 
   // --- on the loop's thread
 
-  websocket::ServerChoice choice() { return {.subprotocols = std::move(subprotocols_)}; }
+  const websocket::ServerChoice& choice() const { return choice_; }
+  void agreed(const std::optional<websocket::DeflateParameters>& deflate);  // in the handshake
   void opened(Driver& driver);
   void refused() { ended(1006, {}); }                       // it was never opened
   void ended(std::uint16_t code, std::string_view reason);  // on_closed, once
@@ -64,7 +66,7 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   const net::Loop::Mailbox mailbox_;
   Driver* driver_ = nullptr;
   WebSocketEvents events_;
-  std::vector<std::string> subprotocols_;
+  websocket::ServerChoice choice_;
   const std::size_t queue_limit_;
   bool paused_ = false;
   bool ended_ = false;
