@@ -1,6 +1,6 @@
-// Floods of HTTP/2 frames against the whole server, each by a client that says just what a known attack says. The same three
-// things are asked of all of them: the connection ends with the right code, others are served meanwhile and afterwards,
-// and the memory that it costs is bounded.
+// Floods of HTTP/2 frames against the whole server, each by a client that says just what a known attack says. The same
+// three things are asked of all of them: the connection ends with the right code, others are served meanwhile and
+// afterwards, and the memory that it costs is bounded.
 #include <thread>
 
 #include "support/flood.h"
@@ -35,6 +35,8 @@ constexpr std::uint32_t enhance_your_calm = 11;
 constexpr std::uint32_t no_goaway = 0xFFFF;
 // Of HPACK's static table: GET or POST, http, "/"; and the authority "x".
 const std::string get_fields = "\x82\x86\x84\x41\x01x";
+// POST of "/held".
+const std::string held_post_fields = "\x83\x86\x04\x05/held\x41\x01x";
 const std::string post_fields = "\x83\x86\x84\x41\x01x";
 
 std::string number_32(std::uint32_t value) {
@@ -130,37 +132,52 @@ class ServerFloodsTest : public ServingTest {
 
 std::uint32_t nth_stream(std::uint32_t number) { return 2 * number + 1; }
 
+// A request that nobody answers, with a piece of body: progress, which pays for the frames of the flood. So it is the
+// limit of resets that ends it, and nothing else.
+std::string begun_request(std::uint32_t number, const std::string& fields = held_post_fields) {
+  return flood_frame(headers_kind, ends_headers, nth_stream(number), fields) +
+         flood_frame(data_kind, 0, nth_stream(number), std::string(300, 'x'));
+}
+
 // CVE-2023-44487
 TEST_F(ServerFloodsTest, rapid_reset_ends_with_enhance_your_calm_long_before_a_thousand_requests_were_handled) {
   expect_ended({.piece =
                     [](std::uint32_t number) {
-                      return flood_frame(headers_kind, ends_stream | ends_headers, nth_stream(number), get_fields) +
-                             flood_frame(rst_kind, 0, nth_stream(number), number_32(8));
+                      return begun_request(number) + flood_frame(rst_kind, 0, nth_stream(number), number_32(8));
                     }},
                {enhance_your_calm}, 500);
 }
 
-// CVE-2025-8671: the server is made to reset the streams itself. Where it has answered one already the same frame
-// breaks the connection at once: which of the two comes first is for the scheduler to say.
-TEST_F(ServerFloodsTest, made_you_reset_by_a_window_of_nothing_more_is_the_same_flood) {
+// CVE-2025-8671: the server is made to reset the streams itself. This way it is not: the connection ends at once.
+TEST_F(ServerFloodsTest, made_you_reset_by_a_window_of_nothing_more_ends_with_its_first_frame) {
   expect_ended({.piece =
                     [](std::uint32_t number) {
-                      return flood_frame(headers_kind, ends_headers, nth_stream(number), post_fields) +
-                             flood_frame(window_kind, 0, nth_stream(number), number_32(0));
+                      return begun_request(number) + flood_frame(window_kind, 0, nth_stream(number), number_32(0));
                     }},
-               {enhance_your_calm, protocol_error}, 500);
+               {protocol_error}, 1);
 }
 
 TEST_F(ServerFloodsTest, made_you_reset_by_a_window_that_overflows_is_the_same_flood) {
   expect_ended({.piece =
                     [](std::uint32_t number) {
-                      return flood_frame(headers_kind, ends_headers, nth_stream(number), post_fields) +
+                      return begun_request(number) +
                              flood_frame(window_kind, 0, nth_stream(number), number_32(0x7FFFFFFF));
                     }},
                {enhance_your_calm}, 500);
 }
 
-TEST_F(ServerFloodsTest, made_you_reset_by_a_body_behind_the_end_is_the_same_flood) {
+TEST_F(ServerFloodsTest, made_you_reset_by_more_body_than_announced_is_the_same_flood) {
+  expect_ended({.piece =
+                    [](std::uint32_t number) {
+                      return begun_request(number, held_post_fields + std::string("\x0F\x0D\x03") + "300") +
+                             flood_frame(data_kind, 0, nth_stream(number), "more");
+                    }},
+               {enhance_your_calm}, 500);
+}
+
+// Where the server has answered the stream already, or took its end for the end, the frame breaks the connection at
+// once: which of the two comes first is for the scheduler to say.
+TEST_F(ServerFloodsTest, made_you_reset_by_a_body_behind_the_end_ends_at_once_or_as_the_same_flood) {
   expect_ended({.piece =
                     [](std::uint32_t number) {
                       return flood_frame(headers_kind, ends_headers | ends_stream, nth_stream(number), get_fields) +

@@ -16,8 +16,8 @@ struct Flood {
   bool reads = true;  // beside sending; otherwise only at the end
 };
 
-// Sends until the server has closed, or `most` pieces are sent, then `last`; returns all that the server has said by its
-// end of the connection.
+// Sends until the server has closed, or `most` pieces are sent, then `last`; returns all that the server has said by
+// its end of the connection.
 std::string pour(Raw& client, const Flood& flood, const std::string& last = {});
 
 // Of this process, server and clients together.

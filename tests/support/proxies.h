@@ -89,8 +89,8 @@ class Microsocks : public RealProxy {
   const bool with_login_;
 };
 
-// Its users are those of the machine, and so it runs where other files lie over /etc/passwd and /etc/shadow, for it alone:
-// in namespaces of its own, which not every machine permits.
+// Its users are those of the machine, and so it runs where other files lie over /etc/passwd and /etc/shadow, for it
+// alone: in namespaces of its own, which not every machine permits.
 class Dante : public RealProxy {
  public:
   explicit Dante(bool with_login = true);
