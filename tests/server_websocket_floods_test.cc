@@ -24,6 +24,10 @@ std::string client_frame(const FrameStart& start, std::string_view payload = {})
   return made;
 }
 
+std::function<std::string(std::uint32_t)> always(std::string piece) {
+  return [piece = std::move(piece)](std::uint32_t) { return piece; };
+}
+
 struct Heard {
   std::uint16_t close_code = websocket::abnormal_closure;  // 1006: there was no close frame
   std::size_t pongs = 0;
@@ -145,15 +149,14 @@ TEST_F(ServerWebSocketFloodsTest, a_message_that_grows_without_end_ends_with_100
 
 TEST_F(ServerWebSocketFloodsTest, a_giant_frame_ends_with_1009_before_its_bytes_have_come) {
   const std::string head("\x82\xFF\x00\x00\x00\x7F\xFF\xFF\xFF\xFF\x00\x00\x00\x00", 14);
-  EXPECT_EQ(run("/", {.piece = [&](std::uint32_t) { return head; }, .most = 1}).close_code, websocket::message_too_big);
+  EXPECT_EQ(run("/", {.piece = always(head), .most = 1}).close_code, websocket::message_too_big);
 }
 
 TEST_F(ServerWebSocketFloodsTest, a_compressed_bomb_ends_with_1009) {
   const std::string bomb = websocket::Deflater({}).compress(std::string(64 * mebibyte, 'x'));
   ASSERT_LT(bomb.size(), 100'000U);
   const std::string whole = client_frame({.opcode = Opcode::text, .compressed = true}, bomb);
-  EXPECT_EQ(run("/", {.piece = [&](std::uint32_t) { return whole; }, .most = 1}).close_code,
-            websocket::message_too_big);
+  EXPECT_EQ(run("/", {.piece = always(whole), .most = 1}).close_code, websocket::message_too_big);
   // The same cut into fragments of a hundred bytes.
   const auto piece = [&](std::uint32_t number) {
     const bool first = number == 0;
@@ -168,7 +171,7 @@ TEST_F(ServerWebSocketFloodsTest, compressed_messages_at_the_limit_without_end_c
   const std::string packed = websocket::Deflater({}).compress(std::string(mebibyte, 'x'));
   const std::string message = client_frame({.opcode = Opcode::text, .compressed = true}, packed);
   const auto count = static_cast<std::uint32_t>(scaled(100, 20));
-  EXPECT_EQ(run("/silent", {.piece = [&](std::uint32_t) { return message; }, .most = count}).close_code, 1000);
+  EXPECT_EQ(run("/silent", {.piece = always(message), .most = count}).close_code, 1000);
   EXPECT_GE(messages_, count);
 }
 
@@ -178,7 +181,7 @@ TEST_F(ServerWebSocketFloodsTest, pings_without_end_are_answered_in_part_and_not
   const std::string ping = client_frame({.opcode = Opcode::ping}, std::string(125, 'p'));
   for (const bool reads : {true, false}) {
     const std::uint32_t count = 300'000;
-    const Heard heard = run("/", {.piece = [&](std::uint32_t) { return ping; }, .most = count, .reads = reads});
+    const Heard heard = run("/", {.piece = always(ping), .most = count, .reads = reads});
     EXPECT_EQ(heard.close_code, 1000);
     EXPECT_GE(heard.pongs, 1U);
     EXPECT_LT(heard.pongs, count / 10);
@@ -188,7 +191,7 @@ TEST_F(ServerWebSocketFloodsTest, pings_without_end_are_answered_in_part_and_not
 
 TEST_F(ServerWebSocketFloodsTest, empty_messages_whose_echoes_nobody_reads_are_not_kept_and_end_at_the_write_stall) {
   const std::string empty = client_frame({.opcode = Opcode::text});
-  run("/stalled", {.piece = [&](std::uint32_t) { return empty; }, .most = 20'000'000, .reads = false});
+  run("/stalled", {.piece = always(empty), .most = 20'000'000, .reads = false});
   EXPECT_EQ(ended(ConnectionEnd::timed_out), 1U);
 }
 
