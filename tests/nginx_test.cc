@@ -125,8 +125,9 @@ TEST_F(NginxTest, reloads_under_load_cause_no_error) {
       });
     }
     for (int i = 0; i < 4; ++i) {
-      std::this_thread::sleep_for(milliseconds(400));
-      const int before = asked;
+      int before = asked;
+      EXPECT_TRUE(eventually([&] { return asked > before + 50; }));
+      before = asked;
       nginx.reload();
       EXPECT_TRUE(eventually([&] { return asked > before + 50; })) << "it stands still after a reload";
     }

@@ -1,5 +1,5 @@
-// Through real proxies: tinyproxy, squid in clear and in TLS, microsocks. Every one carries http and https, its tunnels
-// are pooled, and credentials that are wrong fail the request; nothing ever goes direct instead.
+// Through real proxies: tinyproxy, squid and HAProxy in clear and in TLS, microsocks, dante. Every one carries http and
+// https, its tunnels are pooled, and credentials that are wrong fail the request; nothing ever goes direct instead.
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -118,6 +118,29 @@ TEST_F(ProxyPeersTest, squid_sees_one_tunnel_for_many_requests_and_one_for_each_
   const std::vector<std::string> lines = proxy.log(3);
   EXPECT_EQ(std::count_if(lines.begin(), lines.end(), [](const auto& line) { return line.starts_with("CONNECT "); }),
             3);
+}
+
+TEST_F(ProxyPeersTest, haproxy_in_front_carries_http_and_https_in_clear_and_in_tls) {
+  if (!Haproxy::installed()) GTEST_SKIP() << "needs haproxy and tinyproxy";
+  const Haproxy proxy(server_certificate());
+  expect_carries(through(at("http", proxy.port())), "127.0.0.1");
+  Options in_tls = through(at("https", proxy.tls_port()));
+  in_tls.proxy_tls.ca_file = authority().file();
+  expect_carries(in_tls, "127.0.0.1");
+  for (const char* user : {"user:wrong@", ""}) {
+    expect_refuses(in_tls.derive([&](Options& o) { o.proxy = at("https", proxy.tls_port(), user); }),
+                   ErrorCode::proxy_auth);
+  }
+}
+
+TEST_F(ProxyPeersTest, dante_carries_http_and_https_for_who_logs_in) {
+  if (!Dante::installed()) GTEST_SKIP() << "needs dante-server, and namespaces";
+  const Dante proxy;
+  for (const char* kind : {"socks5", "socks5h"}) {
+    for (const char* name : {"localhost", "127.0.0.1"}) expect_carries(through(at(kind, proxy.port())), name);
+  }
+  expect_refuses(through(at("socks5h", proxy.port(), "user:wrong@")), ErrorCode::proxy_auth);
+  expect_refuses(through(at("socks5h", proxy.port(), "")), ErrorCode::proxy_auth);
 }
 
 TEST_F(ProxyPeersTest, microsocks_carries_http_and_https_by_name_and_by_address) {

@@ -140,7 +140,7 @@ TEST_F(QueueTest, F20_a_server_that_is_down_for_a_second_is_found_again_with_few
       }
     });
   }
-  std::this_thread::sleep_for(seconds(1));
+  EXPECT_TRUE(eventually([&] { return stats().pool.dials_failed >= 5; }));
   server.up();
   for (std::thread& caller : callers) caller.join();
   EXPECT_FALSE(failed) << "some never got through";

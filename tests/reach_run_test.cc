@@ -25,11 +25,13 @@ struct Row {
 
 std::unique_ptr<RealProxy> tinyproxy(bool login) { return std::make_unique<Tinyproxy>(login); }
 std::unique_ptr<RealProxy> squid(bool login) { return std::make_unique<Squid>(server_certificate(), login); }
+std::unique_ptr<RealProxy> haproxy(bool login) { return std::make_unique<Haproxy>(server_certificate(), login); }
 std::unique_ptr<RealProxy> microsocks(bool login) { return std::make_unique<Microsocks>(login); }
+std::unique_ptr<RealProxy> dante(bool login) { return std::make_unique<Dante>(login); }
 
 std::string at_port(const std::string& kind, int port) { return kind + "://127.0.0.1:" + std::to_string(port); }
 std::string http_at(const RealProxy& proxy) { return at_port("http", proxy.port()); }
-std::string https_at(const RealProxy& proxy) { return at_port("https", dynamic_cast<const Squid&>(proxy).tls_port()); }
+std::string https_at(const RealProxy& proxy) { return at_port("https", proxy.tls_port()); }
 std::string socks5_at(const RealProxy& proxy) { return at_port("socks5", proxy.port()); }
 std::string socks5h_at(const RealProxy& proxy) { return at_port("socks5h", proxy.port()); }
 
@@ -43,10 +45,17 @@ std::vector<Row> rows() {
       all.push_back({"https, CONNECT", true, login, squid, https_at});
     }
     if (Tinyproxy::installed()) all.push_back({"tinyproxy, CONNECT", true, login, tinyproxy, http_at});
-    if (!Microsocks::installed()) continue;
+    if (Haproxy::installed()) {
+      all.push_back({"HAProxy in absolute form", false, login, haproxy, http_at});
+      all.push_back({"HAProxy in TLS in absolute form", false, login, haproxy, https_at});
+      all.push_back({"HAProxy in TLS, CONNECT", true, login, haproxy, https_at});
+    }
     for (const bool secure : {false, true}) {
-      all.push_back({"socks5", secure, login, microsocks, socks5_at});
-      all.push_back({"socks5h", secure, login, microsocks, socks5h_at});
+      if (Microsocks::installed()) {
+        all.push_back({"socks5", secure, login, microsocks, socks5_at});
+        all.push_back({"socks5h", secure, login, microsocks, socks5h_at});
+      }
+      if (Dante::installed()) all.push_back({"dante, socks5h", secure, login, dante, socks5h_at});
     }
   }
   return all;
@@ -69,7 +78,7 @@ class ReachRunTest : public HttpTest {
 };
 
 TEST_F(ReachRunTest, the_same_run_goes_through_every_proxy_on_as_many_connections_as_callers) {
-  if (rows().empty()) GTEST_SKIP() << "needs tinyproxy, squid-openssl or microsocks";
+  if (rows().empty()) GTEST_SKIP() << "needs tinyproxy, squid-openssl, haproxy, microsocks or dante";
   const int each = scaled(2000, 200) / callers;
   for (const Row& row : rows()) {
     SCOPED_TRACE(std::string(row.name) + (row.secure ? " to https" : " to http") + (row.login ? ", with login" : ""));
@@ -107,6 +116,8 @@ TEST_F(ReachRunTest, a_proxys_death_fails_only_what_used_it_and_heals) {
   std::vector<Row> victims{{"http, CONNECT", true, true, tinyproxy, http_at},
                            {"socks5h", false, true, microsocks, socks5h_at}};
   if (Squid::installed()) victims.push_back({"https, CONNECT", true, true, squid, https_at});
+  if (Haproxy::installed()) victims.push_back({"HAProxy in TLS, CONNECT", true, true, haproxy, https_at});
+  if (Dante::installed()) victims.push_back({"dante, socks5h", true, true, dante, socks5h_at});
   for (const Row& row : victims) {
     SCOPED_TRACE(row.name);
     const std::unique_ptr<RealProxy> dying = row.make(true);

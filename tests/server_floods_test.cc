@@ -1,12 +1,9 @@
-// Floods of frames against the whole server, each by a client that says just what a known attack says. The same three
-// things are asked of all of them: the connection ends with the right code, others are served meanwhile and afterwards,
-// and the memory that it costs is bounded.
-#include <unistd.h>
-
-#include <fstream>
-#include <functional>
+// Floods of HTTP/2 frames against the whole server, each by a client that says just what a known attack says. The same
+// three things are asked of all of them: the connection ends with the right code, others are served meanwhile and
+// afterwards, and the memory that it costs is bounded.
 #include <thread>
 
+#include "support/flood.h"
 #include "support/h2_test.h"
 #include "support/serving.h"
 
@@ -38,6 +35,8 @@ constexpr std::uint32_t enhance_your_calm = 11;
 constexpr std::uint32_t no_goaway = 0xFFFF;
 // Of HPACK's static table: GET or POST, http, "/"; and the authority "x".
 const std::string get_fields = "\x82\x86\x84\x41\x01x";
+// POST of "/held".
+const std::string held_post_fields = "\x83\x86\x04\x05/held\x41\x01x";
 const std::string post_fields = "\x83\x86\x84\x41\x01x";
 
 std::string number_32(std::uint32_t value) {
@@ -67,25 +66,8 @@ std::uint32_t goaway_code(std::string_view bytes) {
   return code;
 }
 
-// Of this process, server and clients together.
-std::size_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::size_t whole = 0;
-  std::size_t resident = 0;
-  file >> whole >> resident;
-  return resident * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
 class ServerFloodsTest : public ServingTest {
  protected:
-  // Sends one piece after another until the server has closed, or `most` of them are sent; then reads what it says.
-  // Reading goes on beside it, or only at the end.
-  struct Flood {
-    std::function<std::string(std::uint32_t)> piece;  // of its number, from 0
-    std::uint32_t most = 200'000;
-    bool reads = true;
-  };
-
   void SetUp() override {
     serve(
         [this](Request request, Exchange exchange) {
@@ -112,35 +94,7 @@ class ServerFloodsTest : public ServingTest {
   std::string run(const Flood& flood) {
     Raw client(port());
     client.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").send(flood_frame(settings_kind, 0, 0));
-    std::atomic<bool> ended{false};
-    std::string heard;
-    std::thread reader;
-    if (flood.reads) {
-      reader = std::thread([&] {
-        heard = client.rest();
-        ended = true;
-      });
-    }
-    for (std::uint32_t sent = 0; sent < flood.most && !ended;) {
-      std::string batch;
-      while (batch.size() < 16 * 1024 && sent < flood.most) batch += flood.piece(sent++);
-      if (!send_all(client, batch, ended)) break;
-    }
-    if (reader.joinable()) reader.join();
-    if (!flood.reads) heard = client.rest();
-    return heard;
-  }
-
-  // False once the server has closed.
-  bool send_all(const Raw& client, std::string_view bytes, const std::atomic<bool>& ended) {
-    while (!bytes.empty()) {
-      if (ended) return false;
-      if (!net::peers::wait_for(client.fd(), POLLOUT)) return false;
-      const ssize_t size = ::send(client.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-      if (size < 0 && errno != EAGAIN) return false;
-      bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    }
-    return true;
+    return pour(client, flood);
   }
 
   // The flood ends with the code, and costs nobody else anything.
@@ -178,37 +132,52 @@ class ServerFloodsTest : public ServingTest {
 
 std::uint32_t nth_stream(std::uint32_t number) { return 2 * number + 1; }
 
+// A request that nobody answers, with a piece of body: progress, which pays for the frames of the flood. So it is the
+// limit of resets that ends it, and nothing else.
+std::string begun_request(std::uint32_t number, const std::string& fields = held_post_fields) {
+  return flood_frame(headers_kind, ends_headers, nth_stream(number), fields) +
+         flood_frame(data_kind, 0, nth_stream(number), std::string(300, 'x'));
+}
+
 // CVE-2023-44487
 TEST_F(ServerFloodsTest, rapid_reset_ends_with_enhance_your_calm_long_before_a_thousand_requests_were_handled) {
   expect_ended({.piece =
                     [](std::uint32_t number) {
-                      return flood_frame(headers_kind, ends_stream | ends_headers, nth_stream(number), get_fields) +
-                             flood_frame(rst_kind, 0, nth_stream(number), number_32(8));
+                      return begun_request(number) + flood_frame(rst_kind, 0, nth_stream(number), number_32(8));
                     }},
                {enhance_your_calm}, 500);
 }
 
-// CVE-2025-8671: the server is made to reset the streams itself. Where it has answered one already the same frame
-// breaks the connection at once: which of the two comes first is for the scheduler to say.
-TEST_F(ServerFloodsTest, made_you_reset_by_a_window_of_nothing_more_is_the_same_flood) {
+// CVE-2025-8671: the server is made to reset the streams itself. This way it is not: the connection ends at once.
+TEST_F(ServerFloodsTest, made_you_reset_by_a_window_of_nothing_more_ends_with_its_first_frame) {
   expect_ended({.piece =
                     [](std::uint32_t number) {
-                      return flood_frame(headers_kind, ends_headers, nth_stream(number), post_fields) +
-                             flood_frame(window_kind, 0, nth_stream(number), number_32(0));
+                      return begun_request(number) + flood_frame(window_kind, 0, nth_stream(number), number_32(0));
                     }},
-               {enhance_your_calm, protocol_error}, 500);
+               {protocol_error}, 1);
 }
 
 TEST_F(ServerFloodsTest, made_you_reset_by_a_window_that_overflows_is_the_same_flood) {
   expect_ended({.piece =
                     [](std::uint32_t number) {
-                      return flood_frame(headers_kind, ends_headers, nth_stream(number), post_fields) +
+                      return begun_request(number) +
                              flood_frame(window_kind, 0, nth_stream(number), number_32(0x7FFFFFFF));
                     }},
                {enhance_your_calm}, 500);
 }
 
-TEST_F(ServerFloodsTest, made_you_reset_by_a_body_behind_the_end_is_the_same_flood) {
+TEST_F(ServerFloodsTest, made_you_reset_by_more_body_than_announced_is_the_same_flood) {
+  expect_ended({.piece =
+                    [](std::uint32_t number) {
+                      return begun_request(number, held_post_fields + std::string("\x0F\x0D\x03") + "300") +
+                             flood_frame(data_kind, 0, nth_stream(number), "more");
+                    }},
+               {enhance_your_calm}, 500);
+}
+
+// Where the server has answered the stream already, or took its end for the end, the frame breaks the connection at
+// once: which of the two comes first is for the scheduler to say.
+TEST_F(ServerFloodsTest, made_you_reset_by_a_body_behind_the_end_ends_at_once_or_as_the_same_flood) {
   expect_ended({.piece =
                     [](std::uint32_t number) {
                       return flood_frame(headers_kind, ends_headers | ends_stream, nth_stream(number), get_fields) +

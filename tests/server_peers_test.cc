@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "support/certificates.h"
+#include "support/node_packages.h"
 #include "support/process.h"
 #include "support/serving.h"
 
@@ -35,26 +36,6 @@ Outcome run_peer(std::vector<std::string> command) {
 
 bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-// The packages of tests/node/package-lock.json, installed beside this program unless they are there already.
-fs::path installed_packages() {
-  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path() / "node";
-  const fs::path lock = folder / "package-lock.json";
-  const fs::path wanted = node_folder / "package-lock.json";
-  if (!fs::exists(folder / "node_modules" / "ws") || read_file(lock) != read_file(wanted)) {
-    fs::create_directories(folder);
-    for (const char* name : {"package.json", "package-lock.json"}) {
-      fs::copy_file(node_folder / name, folder / name, fs::copy_options::overwrite_existing);
-    }
-    const Outcome run =
-        run_peer({"npm", "ci", "--prefix", folder.string(), "--no-audit", "--no-fund", "--ignore-scripts"});
-    if (run.code != 0) throw std::runtime_error("npm ci failed: " + run.output);
-  }
-  for (const char* name : {"undici_peer.js", "ws_peer.js"}) {
-    fs::copy_file(node_folder / name, folder / name, fs::copy_options::overwrite_existing);
-  }
-  return folder;
-}
-
 class ServerPeersTest : public ServingTest {
  protected:
   void start(bool tls) {
@@ -73,7 +54,7 @@ class ServerPeersTest : public ServingTest {
 
  private:
   void handle(Request request, Exchange exchange) {
-    if (request.wants_websocket) return accept(std::move(exchange));
+    if (request.wants_websocket) return accept(request.path, std::move(exchange));
     if (request.path == "/hello") return exchange.respond({200, "text/plain", "hello"});
     if (request.path == "/page") return exchange.respond({200, "text/html", read_file(node_folder / "page.html")});
     if (request.path == "/stream") return stream(std::move(exchange));
@@ -87,7 +68,7 @@ class ServerPeersTest : public ServingTest {
     });
   }
 
-  static void accept(Exchange exchange) {
+  static void accept(std::string_view path, Exchange exchange) {
     server::WebSocketEvents events;
     events.on_message = [](server::WebSocket& socket, std::string_view message, bool is_text) {
       if (message == "close me") {
@@ -98,7 +79,11 @@ class ServerPeersTest : public ServingTest {
         socket.send_binary(message);
       }
     };
-    exchange.accept_websocket({.send_queue_bytes = 4 * 1024 * 1024}, std::move(events));
+    server::WebSocketSettings settings;
+    settings.send_queue_bytes = 4 * 1024 * 1024;
+    settings.deflate = path == "/deflate" || path == "/windows";
+    settings.keep_windows = path == "/windows";
+    exchange.accept_websocket(std::move(settings), std::move(events));
   }
 
   // 4 MiB, no faster than the client takes them.
@@ -187,10 +172,9 @@ TEST_F(ServerPeersTest, serves_load_generators_without_an_error) {
 }
 
 TEST_F(ServerPeersTest, serves_undici) {
-  const fs::path packages = installed_packages();
   for (const bool tls : {false, true}) {
     start(tls);
-    const Outcome run = run_peer(with_authority({"node", (packages / "undici_peer.js").string(), origin()}, tls));
+    const Outcome run = run_peer(with_authority({"node", node_program("undici_peer.js"), origin()}, tls));
     EXPECT_TRUE(contains(run.output, "undici is content")) << run.output;
     EXPECT_EQ(run.code, 0);
     EXPECT_TRUE(at_rest());
@@ -198,11 +182,16 @@ TEST_F(ServerPeersTest, serves_undici) {
   }
 }
 
-TEST_F(ServerPeersTest, serves_the_package_ws) {
-  const fs::path packages = installed_packages();
-  for (const bool tls : {false, true}) {
-    start(tls);
-    const Outcome run = run_peer(with_authority({"node", (packages / "ws_peer.js").string(), websocket_origin()}, tls));
+TEST_F(ServerPeersTest, serves_the_package_ws_plainly_and_compressed) {
+  struct Way {
+    bool tls;
+    const char* path;
+  };
+  for (const Way way : {Way{false, "/plain"}, Way{false, "/deflate"}, Way{false, "/windows"}, Way{true, "/plain"}}) {
+    SCOPED_TRACE(way.path);
+    start(way.tls);
+    const std::string url = websocket_origin() + way.path;
+    const Outcome run = run_peer(with_authority({"node", node_program("ws_peer.js"), url}, way.tls));
     EXPECT_TRUE(contains(run.output, "ws is content")) << run.output;
     EXPECT_EQ(run.code, 0);
     EXPECT_TRUE(eventually([this] { return gauges().websockets == 0; })) << gauges().describe();

@@ -283,6 +283,37 @@ TEST_F(ServerProtocolsTest, echoes_over_websockets_and_counts_them) {
   }
 }
 
+TEST_F(ServerProtocolsTest, compresses_websockets_where_both_want_it) {
+  for (const bool serves : {false, true}) {
+    serve([serves](Request, Exchange exchange) {
+      server::WebSocketEvents events;
+      events.on_message = [](server::WebSocket& socket, std::string_view message, bool) { socket.send_text(message); };
+      server::WebSocketSettings settings;
+      settings.deflate = serves;
+      settings.keep_windows = true;
+      exchange.accept_websocket(std::move(settings), std::move(events));
+    });
+    for (const bool offers : {false, true}) {
+      WebSocketOptions options;
+      options.deflate = offers;
+      options.keep_windows = true;
+      const Client dialler = client(test_options());
+      auto socket = dialler.connect_websocket(url(), options);
+      ASSERT_GOOD(socket);
+      EXPECT_EQ(socket->compressed(), serves && offers);
+      for (const std::size_t size : {0, 5, 200, 100'000, 100'000}) {
+        ASSERT_GOOD(socket->send_text(std::string(size, 'x')));
+        const auto echo_of = socket->receive(seconds(20));
+        ASSERT_GOOD(echo_of);
+        EXPECT_EQ(echo_of->data, std::string(size, 'x'));
+      }
+      EXPECT_GOOD(socket->close());
+    }
+    EXPECT_TRUE(at_rest());
+    ServerProtocolsTest::TearDown();
+  }
+}
+
 TEST_F(ServerProtocolsTest, closes_websockets_with_the_code_that_the_handler_gives) {
   serve(accept_echo);
   const Client dialler = client(test_options());

@@ -145,7 +145,10 @@ void Http2Connection::read_some() {
     const bool sound = session_.receive(result.bytes, last_heard_);
     finish_streams();
     busy_ = false;
-    if (session_.pings_unanswered() == 0) ping_deadline_ = never;
+    if (ping_deadline_ != never && session_.pings_unanswered() == 0) {
+      ping_deadline_ = never;
+      if (leases_ > 0) watch_over(last_heard_);
+    }
     if (shut_wanted_) {
       shut();
       return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/sha256.h"
@@ -62,14 +63,56 @@ bool any_element(const Headers& headers, std::string_view name, Action action) {
   return false;
 }
 
-bool accepts_gzip(const Headers& headers) {
-  return any_element(headers, "accept-encoding", [](std::string_view element) {
-    const std::string_view coding = trimmed(element.substr(0, element.find(';')));
-    const std::size_t q = element.find("q=");
-    const bool refused =
-        q != std::string_view::npos && element.substr(q + 2).find_first_not_of("0.") == std::string_view::npos;
-    return equals_ignore_case(coding, "gzip") && !refused;
+constexpr int most_wanted = 1000;
+
+// A qvalue (RFC 9110 section 12.4.2) in thousandths; what is none wants nothing.
+int thousandths(std::string_view q) {
+  if (q.empty() || q.size() > 5 || (q[0] != '0' && q[0] != '1') || (q.size() > 1 && q[1] != '.')) return 0;
+  int value = (q[0] - '0') * most_wanted;
+  int unit = most_wanted / 10;
+  for (const char digit : q.substr(std::min<std::size_t>(2, q.size()))) {
+    if (digit < '0' || digit > '9') return 0;
+    value += (digit - '0') * unit;
+    unit /= 10;
+  }
+  return std::min(value, most_wanted);
+}
+
+// How much the client wants a coding by its Accept-Encoding: by name, or by "*". Nothing: it says neither.
+std::optional<int> wish_for(const Headers& headers, std::string_view coding) {
+  std::optional<int> by_name;
+  std::optional<int> by_star;
+  any_element(headers, "accept-encoding", [&](std::string_view element) {
+    const std::string_view name = trimmed(element.substr(0, element.find(';')));
+    const std::string_view parameter = trimmed(element.substr(std::min(name.size(), element.size())));
+    const std::size_t equals = parameter.find('=');
+    const int wish =
+        equals == std::string_view::npos ? most_wanted : thousandths(trimmed(parameter.substr(equals + 1)));
+    if (equals_ignore_case(name, coding)) by_name = wish;
+    if (name == "*") by_star = wish;
+    return false;
   });
+  return by_name ? by_name : by_star;
+}
+
+struct Form {
+  std::string_view coding;  // empty: as it is
+  std::string_view bytes;
+};
+
+// What the client wants most of what there is; brotli, the smaller one, where both are as welcome. As it is only where
+// nothing else is wanted, or it is wanted more.
+Form best_form(const AssetFile& file, const Headers& headers) {
+  Form best{{}, file.bytes};
+  int most = 0;
+  for (const Form& form : {Form{"br", file.brotli}, Form{"gzip", file.gzip}}) {
+    const int wish = form.bytes.empty() ? 0 : wish_for(headers, form.coding).value_or(0);
+    if (wish <= most) continue;
+    most = wish;
+    best = form;
+  }
+  if (most < most_wanted && wish_for(headers, "identity").value_or(0) > most) return {{}, file.bytes};
+  return best;
 }
 
 // RFC 9110 section 13.1.2: compared weakly, because a coding makes no difference here.
@@ -108,19 +151,19 @@ Response Assets::answer(std::string_view path, const Headers& request) const {
   Response response;
   response.headers.set("ETag", found->etag);
   response.headers.set("Cache-Control", found->immutable ? settings_.immutable_control : settings_.control);
-  if (!found->file.gzip.empty()) response.headers.set("Vary", "Accept-Encoding");
+  if (!found->file.gzip.empty() || !found->file.brotli.empty()) response.headers.set("Vary", "Accept-Encoding");
   if (knows(request, found->etag)) {
     response.status = 304;
     return response;
   }
   response.headers.set("Content-Type", content_type_of(whole));
   response.headers.set("X-Content-Type-Options", "nosniff");
-  response.lasting_body = found->file.bytes;
-  if (!found->file.gzip.empty() && accepts_gzip(request)) {
-    // Another representation, and so another strong tag; what it is compared with is the plain one's in both cases.
+  const Form form = best_form(found->file, request);
+  response.lasting_body = form.bytes;
+  if (!form.coding.empty()) {
+    // Another representation, and so another strong tag; what it is compared with is the plain one's in all cases.
     response.headers.set("ETag", "W/" + found->etag);
-    response.headers.set("Content-Encoding", "gzip");
-    response.lasting_body = found->file.gzip;
+    response.headers.set("Content-Encoding", form.coding);
   }
   return response;
 }

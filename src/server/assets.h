@@ -14,7 +14,8 @@ namespace trunkline::server {
 struct AssetFile {
   std::string_view path;  // "css/main.css"
   std::string_view bytes;
-  std::string_view gzip;  // the same compressed, or empty
+  std::string_view gzip;    // the same compressed, or empty
+  std::string_view brotli;  // likewise
 };
 
 struct AssetSettings {

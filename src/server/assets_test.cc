@@ -1,5 +1,6 @@
 #include "server/assets.h"
 
+#include <brotli/decode.h>
 #include <gtest/gtest.h>
 
 #include "embedded/test_assets.h"
@@ -49,12 +50,53 @@ TEST(Assets, answers_304_to_whoever_has_it_already) {
 
 TEST(Assets, gives_what_was_compressed_at_build_to_whoever_takes_it) {
   const Response plain = assets().answer("index.html", {});
-  const Response gzip = assets().answer("index.html", {{"Accept-Encoding", "br, gzip;q=0.5"}});
+  const Response gzip = assets().answer("index.html", {{"Accept-Encoding", "gzip"}});
   EXPECT_EQ(header(gzip, "Content-Encoding"), "gzip");
   EXPECT_EQ(gzip.content().substr(0, 2), "\x1f\x8b");
   EXPECT_LT(gzip.content().size(), plain.content().size());
   EXPECT_EQ(header(plain, "Vary"), "Accept-Encoding");
-  EXPECT_EQ(header(assets().answer("index.html", {{"Accept-Encoding", "gzip;q=0"}}), "Content-Encoding"), "");
+  const Response brotli = assets().answer("index.html", {{"Accept-Encoding", "gzip, deflate, br, zstd"}});
+  EXPECT_EQ(header(brotli, "Content-Encoding"), "br");
+  EXPECT_LT(brotli.content().size(), gzip.content().size());
+  std::string decoded(plain.content().size(), '\0');
+  std::size_t size = decoded.size();
+  const std::string packed(brotli.content());
+  EXPECT_EQ(BrotliDecoderDecompress(packed.size(), reinterpret_cast<const std::uint8_t*>(packed.data()), &size,
+                                    reinterpret_cast<std::uint8_t*>(decoded.data())),
+            BROTLI_DECODER_RESULT_SUCCESS);
+  EXPECT_EQ(decoded.substr(0, size), plain.content());
+}
+
+TEST(Assets, chooses_the_coding_that_is_wanted_most) {
+  const struct {
+    const char* accepted;
+    const char* chosen;
+  } rows[] = {{"br, gzip", "br"},
+              {"gzip, br", "br"},
+              {"GZIP", "gzip"},
+              {"br;q=0.5, gzip", "gzip"},
+              {"br;q=0.500, gzip;q=0.499", "br"},
+              {"br ; q=0 , gzip ; q=0.001", "gzip"},
+              {"br;q=0, gzip;q=0.000", ""},
+              {"gzip;q=0", ""},
+              {"*", "br"},
+              {"br;q=0, *", "gzip"},
+              {"*;q=0", ""},
+              {"*;q=0, gzip;q=0.1", "gzip"},
+              {"identity, gzip;q=0.5", ""},
+              {"identity;q=0.1, gzip;q=0.5", "gzip"},
+              {"identity", ""},
+              {"", ""},
+              {"zstd, deflate", ""},
+              {"brotli, gzipped", ""},
+              {"gzip;q=2, br;q=high", ""},
+              {"gzip;q=", ""},
+              {"gzip;q=1.000", "gzip"}};
+  for (const auto& row : rows) {
+    EXPECT_EQ(header(assets().answer("index.html", {{"Accept-Encoding", row.accepted}}), "Content-Encoding"),
+              row.chosen)
+        << row.accepted;
+  }
 }
 
 TEST(Assets, lets_files_with_a_hash_in_their_name_be_kept_for_ever) {

@@ -211,7 +211,7 @@ void Http1::accept_websocket(const std::shared_ptr<WebSocketState>& websocket) {
     return;
   }
   const websocket::HandshakeAnswer answer =
-      websocket::answer_handshake(websocket->choice(), "GET", minor_ ? 1 : 0, *upgrade_);
+      websocket::answer_handshake(websocket->take_choice(), "GET", minor_ ? 1 : 0, *upgrade_);
   std::string& head = head_buffer();
   if (answer.status != 101 || !http1::encode_switch("websocket", answer.headers, connection_.worker().date(), head)) {
     websocket->refused();
@@ -221,6 +221,7 @@ void Http1::accept_websocket(const std::shared_ptr<WebSocketState>& websocket) {
     return;
   }
   connection_.send({head});
+  websocket->agreed(answer.deflate);
   answering_ = answered_ = true;
   active_->answered(101);
   websocket_ = websocket;

@@ -20,6 +20,13 @@ websocket::Settings protocol_settings(const WebSocketSettings& settings) {
   return made;
 }
 
+// Nothing, as most servers want it, takes no room.
+std::unique_ptr<websocket::ServerChoice> unusual_choice(WebSocketSettings& settings) {
+  if (settings.subprotocols.empty() && !settings.deflate) return nullptr;
+  return std::make_unique<websocket::ServerChoice>(
+      websocket::ServerChoice{std::move(settings.subprotocols), settings.deflate, settings.keep_windows});
+}
+
 template <class Signature>
 std::unique_ptr<Callback<Signature>> if_set(Callback<Signature>&& callback) {
   return callback ? std::make_unique<Callback<Signature>>(std::move(callback)) : nullptr;
@@ -38,15 +45,12 @@ WebSocketState::WebSocketState(net::Loop* loop, net::Loop::Mailbox mailbox, WebS
     : loop_(loop),
       mailbox_(std::move(mailbox)),
       events_(std::move(events)),
-      subprotocols_(settings.subprotocols.empty()
-                        ? nullptr
-                        : std::make_unique<std::vector<std::string>>(std::move(settings.subprotocols))),
+      choice_(unusual_choice(settings)),
       protocol_(websocket::Role::server, protocol_settings(settings), {}, Clock::now()) {}
 
-websocket::ServerChoice WebSocketState::choice() {
-  websocket::ServerChoice choice;
-  if (const auto subprotocols = std::exchange(subprotocols_, nullptr)) choice.subprotocols = std::move(*subprotocols);
-  return choice;
+websocket::ServerChoice WebSocketState::take_choice() {
+  const auto choice = std::exchange(choice_, nullptr);
+  return choice ? std::move(*choice) : websocket::ServerChoice();
 }
 
 template <class Action>
@@ -68,6 +72,12 @@ void WebSocketState::guarded(Call call) {
   } catch (...) {
     if (driver_ != nullptr) driver_->handler_failed("a WebSocket's callback threw what is no std::exception");
   }
+}
+
+void WebSocketState::agreed(const std::optional<websocket::DeflateParameters>& deflate) {
+  if (!deflate) return;
+  const Guard guard(lock_);
+  protocol_.agree(*deflate);
 }
 
 void WebSocketState::opened(Driver& driver) {

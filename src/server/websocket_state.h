@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,7 +37,8 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
 
   // --- on the loop's thread
 
-  websocket::ServerChoice choice();
+  websocket::ServerChoice take_choice();                                    // for the handshake
+  void agreed(const std::optional<websocket::DeflateParameters>& deflate);  // in it
   void opened(Driver& driver);
   void refused() { ended(1006, {}); }                       // it was never opened
   void ended(std::uint16_t code, std::string_view reason);  // on_closed, once
@@ -75,7 +77,7 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   const net::Loop::Mailbox mailbox_;
   Driver* driver_ = nullptr;
   Events events_;
-  std::unique_ptr<std::vector<std::string>> subprotocols_;  // until it is opened
+  std::unique_ptr<websocket::ServerChoice> choice_;  // until the handshake
   bool paused_ = false;
   bool ended_ = false;
 

@@ -29,6 +29,11 @@ Connection::Connection(Role role, const Settings& settings, const std::optional<
       last_received_(now),
       role_(role) {}
 
+void Connection::agree(const DeflateParameters& deflate) {
+  decoder_.agree(deflate);
+  deflater_ = std::make_unique<Deflater>(deflate);
+}
+
 // --- receiving
 
 Connection::Event Connection::next(std::string_view& input, TimePoint now) {

@@ -43,6 +43,9 @@ class Connection {
   };
 
   Connection(Role role, const Settings& settings, const std::optional<DeflateParameters>& deflate, TimePoint now);
+  // For a server, which is made before its handshake: what that has agreed on. Before the first byte is received; what
+  // was sent until then stays as it is, which permessage-deflate permits for every message.
+  void agree(const DeflateParameters& deflate);
 
   // As MessageDecoder::next; PINGs are answered and PONGs noted inside.
   Event next(std::string_view& input, TimePoint now);

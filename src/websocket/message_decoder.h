@@ -43,6 +43,8 @@ class MessageDecoder {
 
   MessageDecoder(Role role, const DecoderLimits& limits, const std::optional<DeflateParameters>& deflate = {});
   ~MessageDecoder();
+  // For a server, which is made before its handshake: what that has agreed on. Before the first byte.
+  void agree(const DeflateParameters& deflate) { inflater_ = std::make_unique<Inflater>(deflate); }
 
   // Takes bytes from the front of `input` (removing what it took) and returns the next event. Call again while it
   // returns something other than need_more, close or error.

@@ -1,5 +1,7 @@
 // The package ws against the server: sizes, fragments, compression, pings, closing. ws_peer.js URL [CA_FILE]
+// The URL's path says what the server agrees on: /plain, /deflate, or /windows, which are kept then.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import WebSocket from "ws";
@@ -21,8 +23,22 @@ async function echo(socket, message) {
   assert.ok(Buffer.from(message).equals(data), `an echo of ${message.length}`);
 }
 
+// What it costs to say the same again, there and back: nearly nothing where windows are kept.
+async function echoTwice(socket, keeps) {
+  const noise = randomBytes(3000).toString("base64");
+  await echo(socket, noise);
+  const { bytesRead, bytesWritten } = socket._socket;
+  await echo(socket, noise);
+  const costs = [socket._socket.bytesRead - bytesRead, socket._socket.bytesWritten - bytesWritten];
+  assert.ok(costs.every((cost) => (keeps ? cost < 300 : cost > 3000)), `${costs} bytes`);
+}
+
+const path = new URL(url).pathname;
 for (const perMessageDeflate of [false, { threshold: 0 }]) {
   const socket = await open({ perMessageDeflate });
+  const agreed = perMessageDeflate && path !== "/plain";
+  assert.equal(socket.extensions.includes("permessage-deflate"), agreed);
+  if (agreed) await echoTwice(socket, path === "/windows");
   for (const size of [0, 1, 125, 126, 65535, 65536, 1024 * 1024]) {
     await echo(socket, "x".repeat(size));
     await echo(socket, Buffer.alloc(size, 7));

@@ -17,6 +17,8 @@ namespace {
 constexpr const char* tinyproxy = "/usr/bin/tinyproxy";
 constexpr const char* squid = "/usr/sbin/squid";
 constexpr const char* squid_login_helper = "/usr/lib/squid/basic_ncsa_auth";
+constexpr const char* haproxy = "/usr/sbin/haproxy";
+constexpr const char* danted = "/usr/sbin/danted";
 constexpr const char* microsocks = "/usr/bin/microsocks";
 
 bool can_run(const char* program) { return access(program, X_OK) == 0; }
@@ -26,6 +28,21 @@ int occurrences(const std::string& file, std::string_view words) {
   int count = 0;
   for (std::size_t at = text.find(words); at != std::string::npos; at = text.find(words, at + 1)) ++count;
   return count;
+}
+
+// Of lines that end with the client's port: how many clients those were.
+int different_ports(const std::vector<std::string>& lines) {
+  std::set<std::string> ports;
+  for (const std::string& line : lines) ports.insert(line.substr(line.rfind(' ') + 1));
+  return static_cast<int>(ports.size());
+}
+
+// A command with mounts of its own. All that it starts dies with it.
+std::vector<std::string> apart(const std::string& command) {
+  std::vector<std::string> words{"unshare", "--mount", "--pid", "--fork", "--kill-child"};
+  if (geteuid() != 0) words.emplace_back("--map-root-user");
+  words.insert(words.end(), {"sh", "-c", command});
+  return words;
 }
 
 }  // namespace
@@ -59,8 +76,8 @@ int Tinyproxy::connections() const { return occurrences(path("log"), "): CONNECT
 
 bool Squid::installed() { return can_run(squid); }
 
-Squid::Squid(const Certificate& certificate, bool with_login)
-    : certificate_(certificate), with_login_(with_login), tls_port_(free_port()) {
+Squid::Squid(const Certificate& certificate, bool with_login) : certificate_(certificate), with_login_(with_login) {
+  tls_port_ = free_port();
   start();
 }
 
@@ -95,11 +112,7 @@ Squid::~Squid() {
   process_->wait();
 }
 
-int Squid::connections() const {
-  std::set<std::string> ports;
-  for (const std::string& line : log(0)) ports.insert(line.substr(line.rfind(' ') + 1));
-  return static_cast<int>(ports.size());
-}
+int Squid::connections() const { return different_ports(log(0)); }
 
 std::vector<std::string> Squid::log(std::size_t at_least) const {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -113,6 +126,44 @@ std::vector<std::string> Squid::log(std::size_t at_least) const {
     if (lines.size() >= at_least || std::chrono::steady_clock::now() > deadline) return lines;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+}
+
+bool Haproxy::installed() { return can_run(haproxy) && Tinyproxy::installed(); }
+
+Haproxy::Haproxy(const Certificate& certificate, bool with_login) : certificate_(certificate), with_login_(with_login) {
+  tls_port_ = free_port();
+  start();
+}
+
+void Haproxy::start() {
+  const std::string pem = directory_.write("both.pem", certificate_.certificate + certificate_.key);
+  std::ostringstream text;
+  text << "global\n  log stdout format raw local0\n"
+       << "defaults\n  mode http\n  log global\n  log-format \"%HM %ST %cp\"\n  option dontlognull\n"
+       << "  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n  timeout tunnel 60s\n"
+       << "userlist known\n  user user insecure-password pass\n"
+       << "frontend clients\n  bind 127.0.0.1:" << port_ << "\n  bind 127.0.0.1:" << tls_port_ << " ssl crt " << pem
+       << "\n  option http-use-proxy-header\n";
+  // With that option it looks for Proxy-Authorization, and says 407.
+  if (with_login_) text << "  http-request auth realm test unless { http_auth(known) }\n";
+  text << "  http-request del-header Proxy-Authorization\n  use_backend tunnels if METH_CONNECT\n"
+       << "  default_backend origins\n"
+       << "backend tunnels\n  server behind 127.0.0.1:" << behind_.port() << "\n"
+       << "backend origins\n  http-request set-dst str(127.0.0.1)\n  http-request set-dst-port hdr(host),field(2,:)\n"
+       << "  http-request set-uri %[pathq]\n  server origin 0.0.0.0:0\n";
+  const std::string file = directory_.write("haproxy.cfg", text.str());
+  process_ = std::make_unique<Process>(std::vector<std::string>{
+      "/bin/sh", "-c", std::string("exec ") + haproxy + " -db -f " + file + " >>" + path("log")});
+  if (!wait_for_port(port_) || !wait_for_port(tls_port_)) throw std::runtime_error("haproxy does not start");
+}
+
+int Haproxy::connections() const {
+  std::vector<std::string> lines;
+  std::istringstream text(read_file(directory_.path() / "log"));
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with("<BADREQ>")) lines.push_back(line);
+  }
+  return different_ports(lines);
 }
 
 bool Microsocks::installed() { return can_run(microsocks); }
@@ -130,5 +181,36 @@ void Microsocks::start() {
 
 // "client[5] 127.0.0.1: connected to localhost:8443".
 int Microsocks::connections() const { return occurrences(path("log"), ": connected to "); }
+
+bool Dante::installed() {
+  static const bool permitted = Process(apart("mount --bind /etc/hosts /etc/passwd")).wait() == 0;
+  return can_run(danted) && permitted;
+}
+
+Dante::Dante(bool with_login) : with_login_(with_login) { start(); }
+
+void Dante::start() {
+  const std::string passwd = directory_.write("passwd", "root:x:0:0::/root:/bin/sh\nuser:x:64000:0::/:/bin/false\n");
+  const std::string shadow = directory_.write(
+      "shadow",
+      "root:*:19000::::::\n"
+      "user:$6$trunkline$mj.dL1eaz/"
+      "2hFf8thg0MlJRYqrNeONJRwWflpo4ggBSTRjJpBcdav1Fvt7wrPri6yf8WB4vG93XxKgBmwcbja0:19000::::::\n");  // "pass"
+  std::ostringstream text;
+  text << "logoutput: " << path("log") << "\ninternal: 127.0.0.1 port = " << port_ << "\nexternal: 127.0.0.1\n"
+       << "clientmethod: none\nsocksmethod: " << (with_login_ ? "username" : "none")
+       << "\nuser.privileged: root\nuser.unprivileged: root\n"
+       << "client pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }\n"
+       << "socks pass { from: 127.0.0.0/8 to: 0.0.0.0/0 log: connect }\n";
+  const std::string file = directory_.write("danted.conf", text.str());
+  std::ostringstream command;
+  command << "mount --bind " << passwd << " /etc/passwd && mount --bind " << shadow << " /etc/shadow && exec " << danted
+          << " -f " << file << " -p " << path("pid");
+  process_ = std::make_unique<Process>(apart(command.str()));
+  if (!wait_for_port(port_)) throw std::runtime_error("dante does not start:\n" + read_file(path("log")));
+}
+
+// "pass(1): tcp/connect [: username%user@127.0.0.1.41422 ...": a session has begun.
+int Dante::connections() const { return occurrences(path("log"), ": tcp/connect ["); }
 
 }  // namespace trunkline::test

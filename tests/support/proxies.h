@@ -18,8 +18,10 @@ class RealProxy {
   // By SIGKILL, with all its connections; and back again, on the same port.
   void kill() const;
   void restart();
-  // Connections that clients have made to it, as far as its log tells: tinyproxy's and microsocks' are all tunnels,
-  // squid's are known once a request or a tunnel on them is over.
+  // Where it is spoken to in TLS; 0: nowhere.
+  int tls_port() const { return tls_port_; }
+  // Connections that clients have made to it, as far as its log tells: of tinyproxy, microsocks and dante all are
+  // tunnels; of squid and HAProxy they are known once a request or a tunnel on them is over.
   virtual int connections() const = 0;
 
  protected:
@@ -29,6 +31,7 @@ class RealProxy {
 
   TempDir directory_;
   int port_;
+  int tls_port_ = 0;
   std::unique_ptr<Process> process_;
 };
 
@@ -49,7 +52,6 @@ class Squid : public RealProxy {
   explicit Squid(const Certificate& certificate, bool with_login = true);
   ~Squid() override;
   static bool installed();
-  int tls_port() const { return tls_port_; }
   int connections() const override;
 
   // "CONNECT host:port 200 CLIENTS_PORT": what it did, once it was over; waits until there are that many lines.
@@ -59,12 +61,39 @@ class Squid : public RealProxy {
   void start() override;
   const Certificate certificate_;
   const bool with_login_;
-  const int tls_port_;
+};
+
+// HAProxy is no proxy for clients, but it stands in front of some: it ends their TLS, asks for the login and hands
+// CONNECT on, here to a tinyproxy. Requests in absolute form it carries itself, to 127.0.0.1 whatever the name.
+class Haproxy : public RealProxy {
+ public:
+  explicit Haproxy(const Certificate& certificate, bool with_login = true);
+  static bool installed();
+  int connections() const override;
+
+ private:
+  void start() override;
+  const Certificate certificate_;
+  const bool with_login_;
+  const Tinyproxy behind_{false};
 };
 
 class Microsocks : public RealProxy {
  public:
   explicit Microsocks(bool with_login = true);
+  static bool installed();
+  int connections() const override;
+
+ private:
+  void start() override;
+  const bool with_login_;
+};
+
+// Its users are those of the machine, and so it runs where other files lie over /etc/passwd and /etc/shadow, for it
+// alone: in namespaces of its own, which not every machine permits.
+class Dante : public RealProxy {
+ public:
+  explicit Dante(bool with_login = true);
   static bool installed();
   int connections() const override;
 
