@@ -84,6 +84,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
  private:
   void call_ended();
   void make_room_for_targets();
+  std::shared_ptr<const Target>& slot_of(std::size_t hash) { return targets_[hash & (targets_.size() - 1)]; }
   Result<std::shared_ptr<pool::Route>> route_for(const Url& url, bool http1_only);
   Protocol protocol_for(const Url& url) const;
   std::shared_ptr<const net::DialProxy> dial_proxy() const;
@@ -104,7 +105,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
 
   mutable Lock mutex_;  // targets_, routes_, sweep_at_, reborn_
   // Programs send to the same URLs again and again: what a text led to stands in the slot of its hash, until another
-  // text wants the slot. It saves parsing and looking up.
+  // text wants the slot. It saves parsing and looking up. As many as a power of two.
   std::vector<std::shared_ptr<const Target>> targets_;
   std::unordered_map<std::string, std::shared_ptr<pool::Route>> routes_;
   std::size_t sweep_at_ = 4096;            // when so many routes are known, those that are quiet are forgotten

@@ -39,7 +39,7 @@ void TransportImpl::make_room_for_targets() {
   std::vector<std::shared_ptr<const Target>> before(wanted);
   before.swap(targets_);
   for (std::shared_ptr<const Target>& target : before) {
-    if (target) targets_[quick_hash(target->text) % targets_.size()] = std::move(target);
+    if (target) slot_of(quick_hash(target->text)) = std::move(target);
   }
 }
 
@@ -47,8 +47,9 @@ Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string
   const std::size_t hash = quick_hash(url);
   {
     std::lock_guard lock(mutex_);
-    make_room_for_targets();
-    if (const auto& known = targets_[hash % targets_.size()]; known && known->text == url) return known;
+    if (!targets_.empty()) {
+      if (const auto& known = slot_of(hash); known && known->text == url) return known;
+    }
   }
   Result<Url> parsed = Url::parse(url);
   if (!parsed) return std::move(parsed).error();
@@ -70,7 +71,8 @@ Result<std::shared_ptr<const Target>> TransportImpl::target_of(const std::string
   target->usual_start = http1::usual_start(target->request_target, target->url.authority(), options_.user_agent,
                                            options_.decompress ? accepted_codings : std::string_view());
   std::lock_guard lock(mutex_);
-  targets_[hash % targets_.size()] = target;
+  make_room_for_targets();
+  slot_of(hash) = target;
   return std::shared_ptr<const Target>(std::move(target));
 }
 
