@@ -21,11 +21,11 @@ TimePoint time_here() {
 
 Call::Call(std::shared_ptr<TransportImpl> transport, Request&& request, Kind kind)
     : transport_(std::move(transport)),
+      result_(std::in_place),
       kind_(kind),
       traced_(request.tracer() != nullptr),
       response_(*result_),
       started_(time_here()),
-      result_(std::in_place),
       request_(std::move(request)) {}
 
 Call::~Call() = default;

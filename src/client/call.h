@@ -150,6 +150,7 @@ class Call final : public pool::Waiter,
 
   // What a response on its way needs stands together: of hundreds of calls under way, each line that is touched must be
   // fetched again.
+  Result<Response> result_;  // its response grows while it comes
   Kind kind_;
   bool blocking_ = false;
   bool starting_ = false;  // inside the caller's start(): callbacks must wait
@@ -180,7 +181,6 @@ class Call final : public pool::Waiter,
   std::uint64_t announced_ = 0;  // the body's length by the head
   std::shared_ptr<Call> self_;   // while a callback is owed
   std::unique_ptr<Error> error_;
-  Result<Response> result_;  // its response grows while it comes
 
   Request request_;
   std::shared_ptr<const Target> target_;      // where it goes
