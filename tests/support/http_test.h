@@ -32,8 +32,8 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// How much of the long forms to run: fewer rounds where every instruction is watched, all with TRUNKLINE_FULL=1, and the
-// very long ones then where no sanitizer watches.
+// How much of the long forms to run: fewer rounds where every instruction is watched, all with TRUNKLINE_FULL=1, and
+// the very long ones then where no sanitizer watches.
 bool full_run();
 bool sanitized();
 // `usual`, or less under sanitizers.
