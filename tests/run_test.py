@@ -7,6 +7,7 @@ import os
 import pathlib
 import queue
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -174,6 +175,18 @@ class RunTest(unittest.TestCase):
         self.assertEqual(process.ended(), 0)
         process.until("ended")
         self.assertEqual([entry["event"] for entry in process.seen], ["listening", "ready", "draining", "ended"])
+
+    def test_a_low_soft_limit_of_descriptors_is_raised(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))  # as the child will find it
+        try:
+            _, place = self.exporter()
+            self.write(f"{{jobs: [{{name: web, targets: ['{place}']}}]}}")
+            process = self.run_it()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        most = 2**20 if hard == resource.RLIM_INFINITY else min(hard, 2**20)
+        self.assertEqual(process.metric("process_max_fds"), most)
 
     def test_the_metrics_page_is_what_prometheus_wants(self):
         _, place = self.exporter()
