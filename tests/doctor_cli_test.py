@@ -203,7 +203,7 @@ class DoctorTest(unittest.TestCase):
         self.assertIn(f"Trunkline at http://{self.place}\n  http://backend:80 http/1.1, 2 open\n"
                       "    dials:  expired 7 first 1\n    closes: idle_timeout 7\n    misses: idle_expired 7\n"
                       "    advice: raise \\x1b[1mit\n", done.stdout)
-        lines = self.doctor("--json", "--interval", "100ms", "--url", f"http://{self.place}").stdout
+        lines = self.doctor("--pid", os.getpid(), "--json", "--interval", "100ms", "--url", f"http://{self.place}").stdout
         self.assertEqual(json.loads(lines)["trunkline"]["transport"], json.loads(self.server.transport))
         self.server.transport = b"[]"
         self.assertIn("not the JSON of a transport", self.doctor("--url", f"http://{self.place}", code=15).stderr)
@@ -225,7 +225,7 @@ class DoctorTest(unittest.TestCase):
             "proxy is unset and http://p:1 with credentials; tls.ca_file is /a\\x1b.pem and /b.pem",
             "  http://backend:80 is dialled by two pools that share nothing, 0a1b and 4e5f; why is not known: "
             "/api/v1/pools/differences was answered with status 404"])
-        lines = self.doctor("--json", "--interval", "100ms", "--url", f"http://{self.place}").stdout
+        lines = self.doctor("--pid", os.getpid(), "--json", "--interval", "100ms", "--url", f"http://{self.place}").stdout
         splits = json.loads(lines)["trunkline"]["splits"]
         self.assertEqual([(split["a"], split["b"], len(split["options"])) for split in splits],
                          [("0a1b", "2c3d", 2), ("0a1b", "4e5f", 0)])

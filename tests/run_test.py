@@ -579,9 +579,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual(curl("/healthz"), (200, "alive\n"))
         self.assertEqual(curl("/readyz"), (200, '{"ready":true,"services":[]}\n'))
         self.assertIn('"scrape"', curl("/readyz", "-u", "ann:s3cret password")[1])
+        stream = subprocess.Popen(["curl", "-sN", "--cacert", self.folder / "cert.pem", "-H", "Authorization: Bearer t0ken",
+                                   url + "/api/v1/events"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(stream.stdout.close)
+        self.addCleanup(stream.kill)
+        self.assertIn("retry", stream.stdout.readline())
         (self.folder / "token").write_text("another")
         process.signal(signal.SIGHUP)
         process.until("reloaded")
+        stream.communicate(timeout=WAIT)  # who has the old token hears nothing more
         self.assertEqual(curl("/metrics", "-H", "Authorization: Bearer t0ken")[0], 401)
         self.assertEqual(curl("/metrics", "-H", "Authorization: Bearer another")[0], 200)
         self.assertNotIn("s3cret", json.dumps(process.seen))

@@ -22,7 +22,11 @@ Decision decide(State& state, const Snapshot& snapshot, const Policy& policy, Ti
     decide_as_hpa(state.hpa, snapshot, *hpa, policy.pause, now, decision);
   } else if (const auto* kthena = std::get_if<KthenaPolicy>(&policy.rules)) {
     decide_as_kthena(state.kthena, snapshot, *kthena, now, decision);
-    hold_if_paused(policy.pause, now, decision);
+    if (decision.targets.empty()) {
+      hold_if_paused(policy.pause, now, decision);
+    } else {
+      hold_targets_if_paused(policy.pause, snapshot.targets, now, decision);
+    }
   } else {
     decide_natively(state, snapshot, std::get<NativePolicy>(policy.rules), policy.pause, now, decision);
   }

@@ -299,6 +299,32 @@ TEST(KthenaEngine, two_backends_share_a_load_by_cost) {
   EXPECT_EQ(decision.targets, (std::vector<TargetReplicas>{{"a", 5}, {"b", 4}}));
 }
 
+TEST(KthenaEngine, a_pause_holds_each_target_and_each_role) {
+  const KthenaPolicy targets{.metrics = {{.name = "load", .target = 1}},
+                             .targets = {{"a", 10, 1, 5}, {"b", 20, 2, 4}},
+                             .cost_expansion_percent = 100};
+  Snapshot snapshot = with_load(3, {50, 50});
+  snapshot.pods[0].target = "a";
+  snapshot.pods[1].target = "b";
+  snapshot.targets = {{"a", 1}, {"b", 2}};
+  const Pause up{.up = true, .down = false, .until = noon + std::chrono::seconds(60)};
+  State state;
+  const Decision held = decide(state, snapshot, {.rules = targets, .pause = up}, noon);
+  EXPECT_EQ(held.targets, snapshot.targets);
+  EXPECT_EQ(held.desired, 3);
+  EXPECT_EQ(held.action, Action::hold);
+  EXPECT_EQ(held.reason, "scaling up is paused");
+  State later;
+  EXPECT_EQ(decide(later, snapshot, {.rules = targets, .pause = up}, noon + std::chrono::seconds(60)).desired, 9);
+
+  // One up and one down, at a total that stays: the pause is of one direction.
+  const KthenaPolicy roles{.metrics = {{.name = "load", .target = 1}}, .roles = {{"a", 3, 3}, {"b", 1, 1}}};
+  snapshot.targets = {{"a", 2}, {"b", 2}};
+  State apart;
+  EXPECT_EQ(decide(apart, snapshot, {.rules = roles, .pause = up}, noon).targets,
+            (std::vector<TargetReplicas>{{"a", 2}, {"b", 1}}));
+}
+
 TEST(KthenaEngine, a_tolerance_of_a_hundred_percent_never_goes_down) {
   KthenaPolicy policy{.tolerance_percent = 100,
                       .metrics = {{.name = "load", .target = 10}},

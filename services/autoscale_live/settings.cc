@@ -235,6 +235,9 @@ Result<void> check_split(const FleetSettings& fleet, const std::string& shown) {
     if (target.name.empty() || target.name.find('/') != std::string::npos) {
       return wrong_settings(shown + ": processes and files are named for its targets, so each has a name, without /");
     }
+    if (std::ranges::count(wanted, target.name, &TargetCost::name) > 1) {
+      return wrong_settings(shown + ": two of its targets have the name " + printable(target.name, 60));
+    }
     if (std::ranges::count(split->parts, target.name, &SplitPart::target) == 1) continue;
     return wrong_settings(shown + ": its target " + printable(target.name, 60) + " needs processes of its own, once");
   }

@@ -161,6 +161,15 @@ TEST(AutoscalerSettings, mistakes_are_told_by_place_and_field) {
   }
 }
 
+TEST(AutoscalerSettings, two_targets_of_a_policy_do_not_share_a_name) {
+  const KthenaPolicy policy{.targets = {{"a", 1, 1, 2}, {"a", 1, 1, 2}}};
+  const SplitSettings processes{.parts = {{.target = "a", .process = {.command = {"x"}, .ports = {1, 9}}},
+                                          {.target = "b", .process = {.command = {"x"}, .ports = {10, 19}}}}};
+  const auto checked = check({.fleets = {{.policy = {.name = "f", .rules = policy}, .target = processes}}});
+  ASSERT_FALSE(checked);
+  EXPECT_NE(checked.error().message.find("two of its targets have the name a"), std::string::npos);
+}
+
 TEST(AutoscalerSettings, two_fleets_share_neither_name_nor_port) {
   const auto fleet = [](std::string name, PortRange ports) {
     return FleetSettings{.policy = {.name = std::move(name)},

@@ -67,6 +67,11 @@ void Events::beat() {
   write_all(": still here\n\n");
 }
 
+void Events::disconnect() {
+  const std::lock_guard lock(mutex_);
+  sinks_.clear();
+}
+
 void Events::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;

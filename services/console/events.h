@@ -42,7 +42,8 @@ class Events {
   void publish(std::string_view event, std::string_view json);
   // A comment, so that proxies and watchers see life, and watchers that have left are noticed.
   void beat();
-  void close();  // ends all streams; none is added afterwards
+  void disconnect();  // ends all streams; who may still read comes again
+  void close();       // the same; none is added afterwards
 
   std::size_t watchers() const;
   bool room() const;  // for one more; add() has the last word

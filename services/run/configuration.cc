@@ -6,6 +6,7 @@
 #include <sstream>
 #include <variant>
 
+#include "base/characters.h"
 #include "base/nearest.h"
 #include "base/text.h"
 #include "server/server.h"
@@ -28,6 +29,10 @@ void check_admin(config::Reader& io, const AdminSettings& admin) {
 void check_protection(config::Reader& io, const AdminSettings& admin) {
   io.require(admin.user.empty() == admin.password.empty(), "", "user and password belong together");
   io.require(admin.user.find(':') == std::string::npos, "user", "a user's name has no colon: a password begins there");
+  io.require(std::ranges::all_of(admin.bearer_token, [](char c) { return c > ' ' && c < 0x7F && c != ':'; }),
+             "bearer_token", "a token is of visible ASCII characters without a colon: no request could bring this one");
+  io.require(std::ranges::none_of(admin.password, is_control), "password",
+             "a password has no control characters, such as a line's end: no request could bring this one");
   io.require(admin.certificate_file.empty() ? admin.key_file.empty() : true, "tls",
              "key_file is the key of certificate_file, which is not given");
   const bool asks = !admin.password.empty() || !admin.bearer_token.empty();

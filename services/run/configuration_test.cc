@@ -78,6 +78,8 @@ TEST(Configuration, lets_other_machines_read_where_they_are_asked_or_nobody_mind
     EXPECT_TRUE(all) << all.error().message;
   }
   EXPECT_TRUE(parsed("admin: {listen: \"unix:/run/t.socket\"}"));
+  EXPECT_NE(problems_of("admin: {bearer_token: \"a:b\"}").find("no request could bring this one"), std::string::npos);
+  EXPECT_NE(problems_of("admin: {user: a, password: \"b\\n\"}").find("no request could bring"), std::string::npos);
   EXPECT_EQ(parsed("admin: {tls: {certificate_file: c.pem}}").value().admin.certificate_file, "/etc/trunkline/c.pem");
 }
 

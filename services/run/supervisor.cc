@@ -130,12 +130,20 @@ Result<void> Supervisor::apply(Configuration next) {
   const bool moves = next.admin.listen != configuration_.admin.listen;
   // Short, as everything waits for it: what is cut here are streams, whose clients come again.
   const Duration limit = std::min<Duration>(next.drain, std::chrono::seconds(2));
+  // Both addresses serve for a moment: where the new one asks for something both do, and otherwise neither stops asking.
+  const bool asks = !next.admin.password.empty() || !next.admin.bearer_token.empty();
+  if (asks) gate_->set(next.admin);
   if (Result<void> listening = admin_.listen(next.admin.listen, certificate_of(next.admin), limit); !listening) {
+    gate_->set(configuration_.admin);
     if (front && front->console) front->console->stop();
     return listening;
   }
   if (front) show(std::move(*front));
   gate_->set(next.admin);
+  const bool others_may_read = next.admin.user != configuration_.admin.user ||
+                               next.admin.password != configuration_.admin.password ||
+                               next.admin.bearer_token != configuration_.admin.bearer_token;
+  if (others_may_read && console_) console_->events().disconnect();
   configuration_ = std::move(next);
   if (moves) tell_addresses();
   for (const auto& service : services_) service->reload(configuration_);

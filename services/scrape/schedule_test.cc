@@ -108,7 +108,8 @@ TEST(ScrapeSchedule, tells_ahead_of_the_turns_of_those_who_want_it) {
   ASSERT_EQ(told.size(), 50U) << "in the second cycle, as in the first nothing was known of it";
   for (const auto& [id, at] : told) {
     EXPECT_LE(id, 50U);
-    EXPECT_EQ(at, std::max(started.at(id) - milliseconds(500), origin + seconds(15))) << id;
+    const Duration offset = started.at(id) - (origin + seconds(15));
+    EXPECT_EQ(at, started.at(id) - std::min<Duration>(milliseconds(500), offset / 2)) << id;
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <utility>
 
 #include "base/per_thread.h"
 #include "base/text.h"
@@ -34,6 +36,27 @@ net::Scratch& read_buffer() {
   struct Http2Reads;
   return per_thread<net::Scratch, Http2Reads>();
 }
+
+// Where a session's frames are made before they are written. Callbacks that run meanwhile may end another connection of
+// this thread, which says goodbye at once: it has room of its own.
+struct Outgoing {
+  std::array<char, write_size> bytes;
+  bool in_use = false;
+
+  class Use {
+   public:
+    Use() : nested_(std::exchange(outgoing_.in_use, true)) {}
+    ~Use() { outgoing_.in_use = nested_; }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    std::span<char> room() { return nested_ ? std::span<char>(own_) : std::span<char>(outgoing_.bytes); }
+
+   private:
+    Outgoing& outgoing_ = per_thread<Outgoing, Outgoing>();
+    const bool nested_;
+    std::array<char, 1024> own_;
+  };
+};
 
 }  // namespace
 
@@ -181,8 +204,8 @@ void Http2Connection::want_flush() {
 }
 
 void Http2Connection::flush() {
-  struct Outgoing;
-  auto& buffer = per_thread<std::array<char, write_size>, Outgoing>();
+  Outgoing::Use use;
+  const std::span<char> buffer = use.room();
   for (;;) {
     std::string_view bytes(out_);
     bytes.remove_prefix(out_offset_);

@@ -18,7 +18,7 @@ class Latency {
  public:
   // A shift, two additions and a store: it is done for every request.
   void add(std::chrono::nanoseconds took, TimePoint now) {
-    if (const std::int64_t epoch = epoch_of(now); epoch != epoch_) age(epoch);
+    if (const std::int64_t epoch = epoch_of(now); epoch > epoch_) age(epoch);
     ++counts_[bucket_of(took)];
   }
 

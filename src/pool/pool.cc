@@ -102,6 +102,7 @@ bool Pool::cancel(Route& route, Waiter& waiter, TimePoint now) {
 }
 
 bool Pool::dial_ahead(Route& route, const PoolLimits& limits, const Timeouts& timeouts, TimePoint now) {
+  if (idle() >= limits.idle_total) return false;  // it would be idle, and cost another one its place
   bool dials = false;
   decide(route, now, [&](Actions& actions) { dials = route.dial_ahead(limits, timeouts, now, actions); });
   return dials;

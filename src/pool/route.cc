@@ -201,7 +201,8 @@ void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimit
     --counters_.active;
   }
   // Where it is kept, or closed because both sides had agreed on that, a whole answer has come.
-  if (entry.state == State::active && (keep || reason == CloseReason::connection_close)) {
+  if (entry.state == State::active &&
+      (keep ? reason != CloseReason::cancelled : reason == CloseReason::connection_close)) {
     latency_.add(now - entry.granted, now);
   }
   if (keep && (closing_ || entry.generation != generation_)) {

@@ -45,6 +45,11 @@ std::vector<std::string> apart(const std::string& command) {
   return words;
 }
 
+bool may_mount() {
+  static const bool permitted = Process(apart("mount --bind /etc/hosts /etc/passwd")).wait() == 0;
+  return permitted;
+}
+
 }  // namespace
 
 RealProxy::RealProxy() : port_(free_port()) {}
@@ -55,6 +60,12 @@ void RealProxy::kill() const {
 }
 
 void RealProxy::restart() { start(); }
+
+void RealProxy::run(const std::string& command) {
+  const std::string hosts = directory_.write("hosts", "127.0.0.1 localhost\n");
+  process_ = std::make_unique<Process>(may_mount() ? apart("mount --bind " + hosts + " /etc/hosts && exec " + command)
+                                                   : std::vector<std::string>{"/bin/sh", "-c", "exec " + command});
+}
 
 bool Tinyproxy::installed() { return can_run(tinyproxy); }
 
@@ -67,7 +78,7 @@ void Tinyproxy::start() {
        << path("log") << "\"\nLogLevel Connect\n";
   if (with_login_) text << "BasicAuth user pass\n";
   const std::string file = directory_.write("tinyproxy.conf", text.str());
-  process_ = std::make_unique<Process>(std::vector<std::string>{tinyproxy, "-d", "-c", file});
+  run(std::string(tinyproxy) + " -d -c " + file);
   if (!wait_for_port(port_)) throw std::runtime_error("tinyproxy does not start");
 }
 
@@ -101,14 +112,14 @@ void Squid::start() {
     text << "http_access allow all\n";
   }
   const std::string file = directory_.write("squid.conf", text.str());
-  process_ = std::make_unique<Process>(std::vector<std::string>{squid, "-N", "-f", file});
+  run(std::string(squid) + " -N -f " + file);
   if (!wait_for_port(port_) || !wait_for_port(tls_port_)) {
     throw std::runtime_error("squid does not start:\n" + read_file(directory + "/cache.log"));
   }
 }
 
 Squid::~Squid() {
-  process_->send_signal(SIGTERM);  // it ends its helpers
+  process_->send_signal(may_mount() ? SIGKILL : SIGTERM);  // its helpers end with it
   process_->wait();
 }
 
@@ -152,8 +163,7 @@ void Haproxy::start() {
        << "backend origins\n  http-request set-dst str(127.0.0.1)\n  http-request set-dst-port hdr(host),field(2,:)\n"
        << "  http-request set-uri %[pathq]\n  server origin 0.0.0.0:0\n";
   const std::string file = directory_.write("haproxy.cfg", text.str());
-  process_ = std::make_unique<Process>(std::vector<std::string>{
-      "/bin/sh", "-c", std::string("exec ") + haproxy + " -db -f " + file + " >>" + path("log")});
+  run(std::string(haproxy) + " -db -f " + file + " >>" + path("log"));
   if (!wait_for_port(port_) || !wait_for_port(tls_port_)) throw std::runtime_error("haproxy does not start");
 }
 
@@ -173,19 +183,16 @@ Microsocks::Microsocks(bool with_login) : with_login_(with_login) { start(); }
 void Microsocks::start() {
   // It writes a line on standard error for every connection.
   std::ostringstream command;
-  command << "exec " << microsocks << " -i 127.0.0.1 -p " << port_ << (with_login_ ? " -u user -P pass" : "") << " 2>>"
+  command << microsocks << " -i 127.0.0.1 -p " << port_ << (with_login_ ? " -u user -P pass" : "") << " 2>>"
           << path("log");
-  process_ = std::make_unique<Process>(std::vector<std::string>{"/bin/sh", "-c", command.str()});
+  run(command.str());
   if (!wait_for_port(port_)) throw std::runtime_error("microsocks does not start");
 }
 
 // "client[5] 127.0.0.1: connected to localhost:8443".
 int Microsocks::connections() const { return occurrences(path("log"), ": connected to "); }
 
-bool Dante::installed() {
-  static const bool permitted = Process(apart("mount --bind /etc/hosts /etc/passwd")).wait() == 0;
-  return can_run(danted) && permitted;
-}
+bool Dante::installed() { return can_run(danted) && may_mount(); }
 
 Dante::Dante(bool with_login) : with_login_(with_login) { start(); }
 
@@ -204,9 +211,9 @@ void Dante::start() {
        << "socks pass { from: 127.0.0.0/8 to: 0.0.0.0/0 log: connect }\n";
   const std::string file = directory_.write("danted.conf", text.str());
   std::ostringstream command;
-  command << "mount --bind " << passwd << " /etc/passwd && mount --bind " << shadow << " /etc/shadow && exec " << danted
-          << " -f " << file << " -p " << path("pid");
-  process_ = std::make_unique<Process>(apart(command.str()));
+  command << "true && mount --bind " << passwd << " /etc/passwd && mount --bind " << shadow << " /etc/shadow && exec "
+          << danted << " -f " << file << " -p " << path("pid");
+  run(command.str());
   if (!wait_for_port(port_)) throw std::runtime_error("dante does not start:\n" + read_file(path("log")));
 }
 

@@ -27,6 +27,9 @@ class RealProxy {
  protected:
   RealProxy();
   virtual void start() = 0;
+  // A shell command, as the process. Where mounts are permitted, localhost is 127.0.0.1 for it and nothing else: on most
+  // machines it is ::1 as well, where no test's server listens, and not every proxy tries a second address.
+  void run(const std::string& command);
   std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
 
   TempDir directory_;
