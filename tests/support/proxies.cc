@@ -61,9 +61,11 @@ void RealProxy::kill() const {
 
 void RealProxy::restart() { start(); }
 
+std::string RealProxy::hosts() { return directory_.write("hosts", "127.0.0.1 localhost\n"); }
+
 void RealProxy::run(const std::string& command) {
-  const std::string hosts = directory_.write("hosts", "127.0.0.1 localhost\n");
-  process_ = std::make_unique<Process>(may_mount() ? apart("mount --bind " + hosts + " /etc/hosts && exec " + command)
+  const std::string mount = "mount --bind " + hosts() + " /etc/hosts && exec ";
+  process_ = std::make_unique<Process>(may_mount() ? apart(mount + command)
                                                    : std::vector<std::string>{"/bin/sh", "-c", "exec " + command});
 }
 
@@ -100,7 +102,7 @@ void Squid::start() {
   std::ostringstream text;
   text << "http_port 127.0.0.1:" << port_ << "\nhttps_port 127.0.0.1:" << tls_port_
        << " tls-cert=" << directory_.write("cert.pem", certificate_.certificate)
-       << " tls-key=" << directory_.write("key.pem", certificate_.key)
+       << " tls-key=" << directory_.write("key.pem", certificate_.key) << "\nhosts_file " << hosts()
        << "\nvisible_hostname localhost\npid_filename none\npinger_enable off\ncache deny all\ncoredump_dir none\n"
        << "shutdown_lifetime 0 seconds\nbuffered_logs off\ncache_log " << directory << "/cache.log\n"
        << "logformat oracle %rm %ru %>Hs %>p\naccess_log stdio:" << directory << "/access.log logformat=oracle\n";
@@ -112,14 +114,14 @@ void Squid::start() {
     text << "http_access allow all\n";
   }
   const std::string file = directory_.write("squid.conf", text.str());
-  run(std::string(squid) + " -N -f " + file);
+  process_ = std::make_unique<Process>(std::vector<std::string>{squid, "-N", "-f", file});
   if (!wait_for_port(port_) || !wait_for_port(tls_port_)) {
     throw std::runtime_error("squid does not start:\n" + read_file(directory + "/cache.log"));
   }
 }
 
 Squid::~Squid() {
-  process_->send_signal(may_mount() ? SIGKILL : SIGTERM);  // its helpers end with it
+  process_->send_signal(SIGTERM);  // it ends its helpers
   process_->wait();
 }
 
@@ -211,9 +213,9 @@ void Dante::start() {
        << "socks pass { from: 127.0.0.0/8 to: 0.0.0.0/0 log: connect }\n";
   const std::string file = directory_.write("danted.conf", text.str());
   std::ostringstream command;
-  command << "true && mount --bind " << passwd << " /etc/passwd && mount --bind " << shadow << " /etc/shadow && exec "
-          << danted << " -f " << file << " -p " << path("pid");
-  run(command.str());
+  command << "mount --bind " << hosts() << " /etc/hosts && mount --bind " << passwd << " /etc/passwd && mount --bind "
+          << shadow << " /etc/shadow && exec " << danted << " -f " << file << " -p " << path("pid");
+  process_ = std::make_unique<Process>(apart(command.str()));
   if (!wait_for_port(port_)) throw std::runtime_error("dante does not start:\n" + read_file(path("log")));
 }
 

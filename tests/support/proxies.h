@@ -27,8 +27,10 @@ class RealProxy {
  protected:
   RealProxy();
   virtual void start() = 0;
-  // A shell command, as the process. Where mounts are permitted, localhost is 127.0.0.1 for it and nothing else: on most
-  // machines it is ::1 as well, where no test's server listens, and not every proxy tries a second address.
+  // A file in which localhost is 127.0.0.1 and nothing else: on most machines it is ::1 as well, where no test's server
+  // listens, and not every proxy tries a second address.
+  std::string hosts();
+  // A shell command, as the process; that file is its /etc/hosts, where mounts are permitted.
   void run(const std::string& command);
   std::string path(const std::string& name) const { return (directory_.path() / name).string(); }
 
