@@ -187,6 +187,8 @@ void Http2Connection::read_some() {
   if (session_.wants_write()) want_flush();
 }
 
+// Reading, ending calls and sending each fit the instruction cache; in turn for every call they do not: that was 280
+// misses a request instead of 70.
 void Http2Connection::finish_later(Http2Stream& stream) { finished_.push_back(&stream); }
 
 void Http2Connection::finish_streams() {
