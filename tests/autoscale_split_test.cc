@@ -70,7 +70,8 @@ TEST_F(AutoscaleSplit, the_total_goes_where_it_costs_least_and_the_dear_ones_lea
   folder_.write("load", "50");
   ASSERT_TRUE(comes_to(autoscaler, 3, 4)) << "each pod brings five times what it can bear";
   std::set<int> all;
-  for (const auto& pod : autoscaler.fleets().at(0).pods) all.insert(pod.process);
+  const auto fleets = autoscaler.fleets();
+  for (const auto& pod : fleets.at(0).pods) all.insert(pod.process);
   metrics::ExpositionWriter writer(metrics::Format::text);
   autoscaler.write_metrics(writer);
   const std::string page = writer.take();

@@ -1,5 +1,6 @@
 #include "http1/response_encoder.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <utility>
@@ -152,8 +153,7 @@ class Pen {
   ~Pen() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
 
   Pen& text(std::string_view text) {
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    at_ = std::copy(text.begin(), text.end(), at_);  // memcpy may not be given an empty one without memory
     return *this;
   }
   Pen& number(std::uint64_t value) {
