@@ -130,7 +130,7 @@ Result<void> Supervisor::apply(Configuration next) {
   const bool moves = next.admin.listen != configuration_.admin.listen;
   // Short, as everything waits for it: what is cut here are streams, whose clients come again.
   const Duration limit = std::min<Duration>(next.drain, std::chrono::seconds(2));
-  // Both addresses serve for a moment: where the new one asks for something both do, and otherwise neither stops asking.
+  // Both addresses serve for a moment: where the new one asks for something both do, otherwise neither stops asking.
   const bool asks = !next.admin.password.empty() || !next.admin.bearer_token.empty();
   if (asks) gate_->set(next.admin);
   if (Result<void> listening = admin_.listen(next.admin.listen, certificate_of(next.admin), limit); !listening) {

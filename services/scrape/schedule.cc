@@ -64,8 +64,8 @@ void Schedule::begin_cycle(std::uint64_t cycle) {
     if (turn.removed) continue;
     const Duration offset = offset_of(turn.hash, settings_);
     due_.push({begins_ + offset, id});
-    // The first ones of a cycle are told half of their way into it: late, but no cycle reaches into another, and however
-    // long before its turn each is to be told, they are not told all at once.
+    // The first ones of a cycle are told half of their way into it: late, but no cycle reaches into another, and
+    // however long before its turn each is to be told, they are not told all at once.
     if (turn.ahead > Duration::zero()) due_.push({begins_ + offset - std::min(turn.ahead, offset / 2), id, true});
   }
 }
