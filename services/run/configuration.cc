@@ -35,7 +35,7 @@ void check_protection(config::Reader& io, const AdminSettings& admin) {
              "a password has no control characters, such as a line's end: no request could bring this one");
   io.require(admin.certificate_file.empty() ? admin.key_file.empty() : true, "tls",
              "key_file is the key of certificate_file, which is not given");
-  const bool asks = !admin.password.empty() || !admin.bearer_token.empty();
+  const bool asks = asks_for_login(admin);
   const bool is_address = server::check_address(admin.listen).has_value();  // otherwise that is what is wrong with it
   io.require(
       !is_address || asks || admin.unprotected || is_of_this_machine(admin.listen), "listen",

@@ -29,6 +29,8 @@ bool is_probe(std::string_view path) { return path == "/healthz" || path == "/re
 
 }  // namespace
 
+bool asks_for_login(const AdminSettings& admin) { return !admin.password.empty() || !admin.bearer_token.empty(); }
+
 void Gate::set(const AdminSettings& admin) {
   const std::lock_guard lock(mutex_);
   basic_.reset();

@@ -33,6 +33,8 @@ class Gate {
   std::optional<Sha256::Digest> bearer_;
 };
 
+// Whether these settings ask for anything.
+bool asks_for_login(const AdminSettings& admin);
 // Nobody but this machine can connect there.
 bool is_of_this_machine(std::string_view address);
 

@@ -87,8 +87,7 @@ Result<void> Supervisor::start(Configuration configuration) {
 void Supervisor::tell_addresses() const {
   for (const std::string& address : admin_.addresses()) {
     log_.write(LogLevel::info, "listening", "the admin listener is open", {{"address", address}});
-    const bool asks = !configuration_.admin.password.empty() || !configuration_.admin.bearer_token.empty();
-    if (asks || is_of_this_machine(address)) continue;
+    if (asks_for_login(configuration_.admin) || is_of_this_machine(address)) continue;
     log_.write(LogLevel::warning, "exposed", "other machines can reach the admin listener, which asks for no password",
                {{"address", address}});
   }
@@ -131,8 +130,7 @@ Result<void> Supervisor::apply(Configuration next) {
   // Short, as everything waits for it: what is cut here are streams, whose clients come again.
   const Duration limit = std::min<Duration>(next.drain, std::chrono::seconds(2));
   // Both addresses serve for a moment: where the new one asks for something both do, otherwise neither stops asking.
-  const bool asks = !next.admin.password.empty() || !next.admin.bearer_token.empty();
-  if (asks) gate_->set(next.admin);
+  if (asks_for_login(next.admin)) gate_->set(next.admin);
   if (Result<void> listening = admin_.listen(next.admin.listen, certificate_of(next.admin), limit); !listening) {
     gate_->set(configuration_.admin);
     if (front && front->console) front->console->stop();

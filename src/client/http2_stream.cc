@@ -37,7 +37,6 @@ void Http2Stream::begin(Call& call) {
   const http1::RequestHead from = call.head();
   http2::RequestHead head;
   head.method = from.method;
-  to_head_ = from.method == "HEAD";
   head.scheme = connection_.secure() ? "https" : "http";
   head.authority = from.host;
   head.path = from.target;
@@ -171,7 +170,7 @@ void Http2Stream::on_response(int status, Headers&& fields, std::optional<std::u
   if (!std::exchange(started_, true)) call.on_first_byte();
   has_head_ = true;
   awaiting_continue_ = false;
-  const bool no_body = is_end || to_head_;
+  const bool no_body = is_end || to_head();
   if (length && *length > call.body_limit() && !no_body) {
     fail(failure(ErrorCode::limit_exceeded, "the response's body of " + std::to_string(*length) +
                                                 " bytes is longer than the limit of " +

@@ -69,7 +69,6 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   ErrorCode deadline_code_ = ErrorCode::timeout_total;
   bool counted_length_ = false;
   bool reused_ = false;
-  bool to_head_ = false;    // the response to HEAD has no body
   bool started_ = false;    // any byte of the response came
   bool has_head_ = false;   // its final head came
   bool ended_ = false;      // all of the response came

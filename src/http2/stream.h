@@ -61,6 +61,7 @@ class Stream {
 
   std::int32_t stream_id() const { return id_; }
   bool any_byte_sent() const { return sent_; }  // of the request
+  bool to_head() const { return to_head_; }     // the request was HEAD
 
  protected:
   Stream() = default;
