@@ -344,7 +344,7 @@ TEST_F(HostileServer, a_close_without_a_word_fails_what_may_have_been_processed)
   for (const std::string how : {"", "rst=1"}) {
     const Result<Response> reply = client.post(server.attack("close", how), "body");
     ASSERT_FALSE(reply);
-    EXPECT_EQ(reply.error().kind, ErrorKind::disconnected);
+    EXPECT_EQ(reply.error().kind, ErrorKind::disconnected) << how << ": " << describe(reply);
     EXPECT_EQ(reply.error().maybe_processed, MaybeProcessed::unknown);
   }
 }

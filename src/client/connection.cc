@@ -50,7 +50,7 @@ bool Connection::read_result(const net::ReadResult& result) {
       if (result.drained && !peer_closed_) may_be_readable_ = false;
       return feed(result.bytes);
     case Io::again:
-      may_be_readable_ = peer_closed_ = false;
+      may_be_readable_ = std::exchange(peer_closed_, false);  // behind half a TLS record it may still be unread
       return false;
     case Io::closed:
     case Io::cut:
@@ -206,7 +206,7 @@ bool Connection::read_discarded() {
   if (bytes.empty()) {
     const net::ReadResult result = stream().read(net::Scratch::of_this_thread());
     if (result.io == Io::again) {
-      may_be_readable_ = peer_closed_ = false;
+      may_be_readable_ = std::exchange(peer_closed_, false);  // behind half a TLS record it may still be unread
       return false;
     }
     if (result.io != Io::ok) {

@@ -141,6 +141,7 @@ Error Http2Connection::loss(Phase phase, bool response_began) const {
 
 void Http2Connection::on_events(std::uint32_t events) {
   if (dialled_.stream == nullptr) return;  // shut, earlier in this turn
+  if ((events & net::hung_up) != 0) hung_up_ = true;
   if ((events & net::writable) != 0 && !out_.empty()) flush();
   if ((events & (net::readable | net::hung_up)) != 0 && dialled_.stream != nullptr) read_some();
 }
@@ -155,7 +156,10 @@ void Http2Connection::read_some() {
       break;
     }
     const net::ReadResult result = stream().read(read_buffer());
-    if (result.io == Io::again) break;
+    if (result.io == Io::again) {
+      if (!std::exchange(hung_up_, false)) break;
+      continue;
+    }
     if (result.io != Io::ok) {
       const std::string why = result.io == Io::failed ? ": " + result.error.message() : std::string();
       lose(result.io == Io::failed ? ErrorCode::connection_reset : ErrorCode::connection_closed,
@@ -182,7 +186,7 @@ void Http2Connection::read_some() {
            CloseReason::protocol_error);
       return;
     }
-    if (result.drained) break;
+    if (result.drained && !hung_up_) break;
   }
   if (session_.wants_write()) want_flush();
 }

@@ -81,6 +81,7 @@ class Http2Connection final : public PooledConnection, private http2::Session::O
   std::shared_ptr<Http2Connection*> self_;  // for a task that may come late; null in it once the connection is gone
   bool flush_queued_ = false;
   bool waits_for_room_ = false;
+  bool hung_up_ = false;      // the end has come, perhaps behind bytes: no further event tells of it
   bool busy_ = false;         // inside the session
   bool shut_wanted_ = false;  // meanwhile
   bool shutting_ = false;

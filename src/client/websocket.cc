@@ -182,7 +182,7 @@ void WebSocket::Impl::read_some() {
       take_input(result.bytes);
       return;
     case Io::again:
-      may_be_readable_ = peer_closed_ = false;
+      may_be_readable_ = std::exchange(peer_closed_, false);  // behind half a TLS record it may still be unread
       return;
     case Io::closed:
     case Io::cut:

@@ -18,6 +18,9 @@ constexpr auto growth_patience = milliseconds(5);
 constexpr auto settings_patience = std::chrono::seconds(1);
 // A peer that permits no request at present may permit some in a moment; another connection would hear the same.
 constexpr auto pause_patience = std::chrono::seconds(1);
+// While others serve, a dial that takes long, perhaps because this machine is busy, is not hedged before its SYN is sent
+// again.
+constexpr auto relief_patience = std::chrono::seconds(1);
 // As long after its last use a server's limit is taken for granted: too high a guess costs refused requests, none costs
 // a round trip.
 constexpr auto limit_memory = std::chrono::minutes(10);
@@ -227,8 +230,9 @@ Route::Outlook Route::outlook(std::uint64_t avoid) const {
 // many dials would be for nothing. None for those whom an open connection will serve in a moment, either.
 void Route::grow(TimePoint now, Actions& actions) {
   while (waiting_ > dialing_ + examining_ && dialing_ < 2) {
-    const TimePoint earliest = dialing_ == 0 ? shut_until_ : std::max(shut_until_, last_dial_ + hedge_delay());
     const Outlook common = outlook(0);
+    const Duration hedge = common.usable ? std::max<Duration>(relief_patience, hedge_delay()) : hedge_delay();
+    const TimePoint earliest = dialing_ == 0 ? shut_until_ : std::max(shut_until_, last_dial_ + hedge);
     const Waiter* cause = nullptr;
     const Waiter* blocked = nullptr;
     TimePoint next = never;
