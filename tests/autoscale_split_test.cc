@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "services/autoscale_live/autoscaler.h"
@@ -53,6 +54,14 @@ class AutoscaleSplit : public ::testing::Test {
     });
   }
 
+  static std::map<std::string, int> processes_of(const Autoscaler& autoscaler) {
+    std::map<std::string, int> all;
+    for (const FleetStatus& fleet : autoscaler.fleets()) {
+      for (const auto& pod : fleet.pods) all[pod.name] = pod.process;
+    }
+    return all;
+  }
+
   TempDir folder_;
   // Of this test process alone, below the ports that the kernel gives away.
   const int first_port_ = 5000 + static_cast<int>(getpid() % 300) * 20;
@@ -98,6 +107,60 @@ TEST_F(AutoscaleSplit, a_reload_keeps_the_processes_of_every_part) {
   ASSERT_TRUE(comes_to(autoscaler, 1, 1));
   EXPECT_EQ(autoscaler.fleets().at(0).pods.at(0).process, before);
   autoscaler.drain(20s);
+}
+
+// The part that stays is not touched, and the one that comes has the ports of the one that goes.
+TEST_F(AutoscaleSplit, a_reload_that_renames_a_part_drains_it_alone_and_takes_its_ports_only_when_they_are_free) {
+  folder_.write("load", "10");
+  AutoscalerSettings now = settings();
+  auto& rules = std::get<NativePolicy>(now.fleets[0].policy.rules);
+  auto& parts = std::get<SplitSettings>(now.fleets[0].target).parts;
+  rules.targets = {{.name = "cheap", .cost = 1, .min = 2, .max = 2}, {.name = "dear", .cost = 5, .min = 1, .max = 1}};
+  parts[1].process.ports = {first_port_ + 10, first_port_ + 10};
+  // It does not go when it is told to.
+  parts[1].process.command = {"/bin/sh", "-c", "trap '' TERM; exec \"$0\" \"$@\"", TRUNKLINE_POD_PROGRAM, "${port}",
+                              folder_.path().string()};
+  auto made = Autoscaler::create(now);
+  ASSERT_TRUE(made) << describe(made.error());
+  Autoscaler& autoscaler = **made;
+  ASSERT_TRUE(autoscaler.start());
+  ASSERT_TRUE(comes_to(autoscaler, 2, 1));
+  const std::map<std::string, int> before = processes_of(autoscaler);
+
+  rules.targets[1].name = parts[1].target = "other";
+  ASSERT_TRUE(autoscaler.reload(now));
+  ASSERT_TRUE(eventually([&] {
+    return autoscaler.fleets().at(0).trouble.find("no port of " + std::to_string(first_port_ + 10)) !=
+           std::string::npos;
+  })) << "the one that goes still has it";
+  EXPECT_EQ(autoscaler.fleets().at(0).current, 3);
+  std::map<std::string, int> during = processes_of(autoscaler);
+  EXPECT_EQ(during.at("web-cheap-1"), before.at("web-cheap-1"));
+  EXPECT_EQ(during.at("web-cheap-2"), before.at("web-cheap-2"));
+  EXPECT_EQ(during.at("web-dear-1"), before.at("web-dear-1")) << "it drains, and is shown";
+  EXPECT_EQ(during.at("web-other-1"), 0);
+
+  ASSERT_EQ(kill(before.at("web-dear-1"), SIGKILL), 0);
+  ASSERT_TRUE(eventually([&] {
+    during = processes_of(autoscaler);
+    return !during.contains("web-dear-1") && autoscaler.fleets().at(0).ready == 3;
+  }));
+  EXPECT_EQ(during.at("web-cheap-1"), before.at("web-cheap-1"));
+  for (const auto& entry : autoscaler.decisions("web", 0, 1000)) {
+    EXPECT_EQ(entry->decision.desired, 3);
+    EXPECT_TRUE(std::ranges::none_of(entry->decision.conditions, [](const auto& one) {
+      return one.type == "ExternallyChanged";
+    })) << "nobody else has changed anything";
+  }
+
+  // It comes back, on ports of its own, under numbers that nobody had.
+  rules.targets.push_back({.name = "dear", .cost = 5, .min = 1, .max = 1});
+  parts.push_back({.target = "dear", .process = processes(first_port_ + 11)});
+  ASSERT_TRUE(autoscaler.reload(now));
+  ASSERT_TRUE(eventually([&] { return autoscaler.fleets().at(0).ready == 4; }));
+  EXPECT_TRUE(processes_of(autoscaler).contains("web-dear-2"));
+  EXPECT_EQ(processes_of(autoscaler).at("web-other-1"), during.at("web-other-1"));
+  autoscaler.drain(1s);
 }
 
 }  // namespace

@@ -70,6 +70,7 @@ class Course {
       parts.push_back({.name = target.name,
                        .present = present == snapshot_.targets.end() ? 0 : present->replicas,
                        .wanted = split[i].replicas,
+                       .cost = target.cost,
                        .least = target.min,
                        .most = target.max});
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include "services/autoscale/victims.h"
@@ -80,9 +82,12 @@ class Sharing {
     }
   }
 
-  // The last part first: a policy lists its cheapest first, as a rule.
   void grow_less() {
-    for (std::size_t i = parts_.size(); i-- > 0 && too_many_ > 0;) {
+    std::vector<std::size_t> dearest_first(parts_.size());
+    std::iota(dearest_first.begin(), dearest_first.end(), std::size_t{0});
+    std::ranges::stable_sort(dearest_first, std::greater{}, [&](std::size_t i) { return parts_[i].cost; });
+    for (const std::size_t i : dearest_first) {
+      if (too_many_ <= 0) return;
       int& replicas = share_.targets[i].replicas;
       const int kept = std::max(parts_[i].present, parts_[i].least);
       const auto less = std::clamp<std::int64_t>(replicas - kept, 0, too_many_);

@@ -15,6 +15,7 @@ struct Part {
   std::string name;
   int present = 0;  // replicas asked for now
   int wanted = 0;   // as the total is to be split
+  double cost = 0;  // of one replica: the dearest is the first to grow less
   int least = 0;    // up to this it grows in any case
   int most = 0;     // above this replicas leave whatever they hold, as those of a whole fleet above its maximum do
 };

@@ -74,7 +74,8 @@ TEST(Parts, the_limit_on_streams_is_kept_for_those_that_leave) {
 }
 
 TEST(Parts, the_limit_is_one_for_all_parts_together) {
-  std::vector<Part> parts = {{"a", 3, 1, 0, 9}, {"b", 3, 1, 0, 9}};
+  std::vector<Part> parts = {{.name = "a", .present = 3, .wanted = 1, .most = 9},
+                             {.name = "b", .present = 3, .wanted = 1, .most = 9}};
   TwoParts fleet({}, {});
   for (const char* target : {"a", "b"}) {
     for (int i = 0; i < 3; ++i) {
@@ -139,10 +140,22 @@ TEST(Parts, nobody_leaves_a_part_while_the_victims_of_the_last_step_are_leaving)
 }
 
 TEST(Parts, a_part_comes_to_its_minimum_though_nobody_may_leave_another) {
-  const std::vector<Part> parts = {{"a", 4, 2, 0, 9}, {"b", 1, 3, 3, 9}};
+  const std::vector<Part> parts = {{.name = "a", .present = 4, .wanted = 2, .most = 9},
+                                   {.name = "b", .present = 1, .wanted = 3, .least = 3, .most = 9}};
   const Share share = share_out(parts, 5, {.may_shrink = false}, {}, nullptr);
   EXPECT_EQ(share.targets, (Split{{"a", 4}, {"b", 3}}));
   EXPECT_EQ(share.total, 7);
+}
+
+TEST(Parts, where_few_may_leave_the_dearest_grows_less) {
+  const std::vector<Part> parts = {{.name = "dear", .wanted = 2, .cost = 9, .most = 9},
+                                   {.name = "cheap", .wanted = 2, .cost = 1, .most = 9},
+                                   {.name = "old", .present = 4, .cost = 5, .most = 9}};
+  EXPECT_EQ(share_out(parts, 4, {.max_disrupted = 0}, {}, nullptr).targets,
+            (Split{{"dear", 2}, {"cheap", 2}, {"old", 0}}))
+      << "nobody has streams";
+  EXPECT_EQ(share_out(parts, 5, {.may_shrink = false}, {}, nullptr).targets,
+            (Split{{"dear", 0}, {"cheap", 1}, {"old", 4}}));
 }
 
 TEST(Parts, a_recording_without_its_split_is_decided_as_one_fleet) {
