@@ -30,6 +30,10 @@ class Exporter(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def setup(self):
+        self.timeout = self.server.keep_alive
+        super().setup()
+
     def log_message(self, *_):
         pass
 
@@ -38,7 +42,7 @@ class ScrapeTest(unittest.TestCase):
     def setUp(self):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Exporter)
         self.server.daemon_threads = True
-        self.server.seen = []
+        self.server.seen, self.server.keep_alive = [], None
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.place = f"127.0.0.1:{self.server.server_port}"
         folder = tempfile.TemporaryDirectory()
@@ -85,10 +89,22 @@ class ScrapeTest(unittest.TestCase):
         self.assertEqual(self.server.seen[0]["Authorization"], "Basic bWU6aHVzaA==")
         self.assertNotIn("hush", done.stdout + done.stderr)
 
+    def test_a_lost_connection_is_opened_ahead_of_the_scrape(self):
+        self.server.keep_alive = 0.7  # seconds, so that each scrape but the first finds its connection closed
+        arguments = (self.place, "--interval", "2s", "--cycles", 3, "--json")
+
+        def connections(*more):
+            lines = self.scrape(*arguments, *more).stdout.split("\n")[1:3]
+            return [json.loads(line)["targets"][0]["connection"] for line in lines]
+
+        self.assertTrue(all(one.startswith("new") for one in connections()))
+        warmed = connections("--prewarm", "300ms")
+        self.assertTrue(any(one.startswith("warmed") for one in warmed), warmed)
+
     def test_mistakes_are_told_before_anything_is_sent(self):
         self.assertIn("name targets", self.scrape(code=2).stderr)
         for arguments in (["--interval", "soon"], ["--cycles", "0"], ["--targets", "none.json"], ["--concurrency", "0"],
-                          ["http://me:hush@host/"]):
+                          ["--prewarm", "soon"], ["http://me:hush@host/"]):
             done = self.scrape(self.place, *arguments, code=2)
             self.assertIn("trunkline scrape", done.stderr)
             self.assertNotIn("hush", done.stderr)
