@@ -2,6 +2,7 @@
 """`trunkline scrape` from outside, and the examples of docs/scrape.md: scrape_cli_test.py PATH_TO_TRUNKLINE [test...]"""
 import http.server
 import json
+import os
 import pathlib
 import re
 import shlex
@@ -53,9 +54,10 @@ class ScrapeTest(unittest.TestCase):
         self.server.shutdown()
         self.server.server_close()
 
-    def scrape(self, *arguments, code=0):
+    def scrape(self, *arguments, code=0, **environment):
         command = [TRUNKLINE, "scrape", *map(str, arguments)]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60,
+                              env=os.environ | environment)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done
 
@@ -100,6 +102,13 @@ class ScrapeTest(unittest.TestCase):
         self.assertTrue(all(one.startswith("new") for one in connections()))
         warmed = connections("--prewarm", "300ms")
         self.assertTrue(any(one.startswith("warmed") for one in warmed), warmed)
+
+    def test_targets_that_do_not_fit_are_told_with_the_arithmetic(self):
+        arguments = (self.place, "127.0.0.2:1", "127.0.0.3:1", "--interval", "2s", "--cycles", 1)
+        self.assertEqual(self.scrape(*arguments, code=1, TRUNKLINE_SOCKETS="3").stderr, "")
+        said = self.scrape(*arguments, code=1, TRUNKLINE_SOCKETS="2").stderr
+        self.assertIn("3 targets need a connection each, and there is room for 2", said)
+        self.assertIn("set TRUNKLINE_SOCKETS=3", said)
 
     def test_mistakes_are_told_before_anything_is_sent(self):
         self.assertIn("name targets", self.scrape(code=2).stderr)
