@@ -138,6 +138,33 @@ TEST_F(HerdTest, F10_settings_that_come_late_are_waited_for) {
   EXPECT_LE(server.most_streams(), 8);
 }
 
+// The pool has a patience of its own for a server that has not said yet how many requests it takes.
+TEST_F(HerdTest, F10_whoever_waits_for_settings_fails_when_his_own_time_is_up) {
+  H2Server& server = serve_h2({.settings_on_word = true});
+  const Client client = make_client(h2c_options().derive([](Options& o) {
+    o.timeouts.connect = milliseconds(50);
+    o.timeouts.queue = milliseconds(100);
+  }));
+  H2Call first = start(client, get(server.url("/first")));
+  ASSERT_TRUE(eventually([&] { return server.streams() == 1; }));
+  for (const bool blocking : {true, false}) {
+    const auto send = [&](Request request) {
+      return blocking ? client.send(std::move(request)) : start(client, std::move(request)).reply.get();
+    };
+    const Result<Response> queued = send(get(server.url("/queued")));
+    ASSERT_TRUE(fails_as(queued, "timeout_queue")) << blocking;
+    EXPECT_EQ(queued.error().phase, Phase::queue);
+    EXPECT_EQ(queued.error().maybe_processed, MaybeProcessed::no);
+    const Result<Response> hurried = send(get(server.url("/hurried")).total_timeout(milliseconds(50)));
+    ASSERT_TRUE(fails_as(hurried, "timeout_total")) << blocking;
+    EXPECT_EQ(hurried.error().maybe_processed, MaybeProcessed::no);
+  }
+  EXPECT_EQ(server.accepts(), 1) << "after a second somebody would have dialled once more";
+  server.send_settings();
+  EXPECT_STATUS(first.reply.get(), 200);
+  EXPECT_EQ(server.requests(), 1) << "whoever has failed is not sent later";
+}
+
 TEST_F(HerdTest, the_limit_of_a_server_is_remembered_when_its_connection_is_gone) {
   H2Server& server = serve_h2({.limit = 50, .delay = milliseconds(5)});
   const Client client = make_client(h2c_options());
