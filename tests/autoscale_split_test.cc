@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <vector>
 
 #include "services/autoscale_live/autoscaler.h"
 #include "support/http_test.h"
@@ -109,6 +110,45 @@ TEST_F(AutoscaleSplit, a_reload_keeps_the_processes_of_every_part) {
   autoscaler.drain(20s);
 }
 
+// The pod with the least of all is of the part that does not shrink.
+TEST_F(AutoscaleSplit, those_that_are_stopped_are_those_that_the_record_names) {
+  folder_.write("load", "10");
+  AutoscalerSettings made_of = settings();
+  auto& rules = std::get<NativePolicy>(made_of.fleets[0].policy.rules);
+  rules.targets = {{.name = "cheap", .cost = 1, .min = 2, .max = 2}, {.name = "dear", .cost = 5, .min = 0, .max = 3}};
+  rules.drain.rank_by = "load";
+  auto made = Autoscaler::create(made_of);
+  ASSERT_TRUE(made) << describe(made.error());
+  Autoscaler& autoscaler = **made;
+  ASSERT_TRUE(autoscaler.start());
+  folder_.write("load", "30");
+  ASSERT_TRUE(comes_to(autoscaler, 2, 3));
+  folder_.write("load", "10");
+  const auto set_load = [&](const std::string& pod, int load, double then_in_all) {
+    const auto fleets = autoscaler.fleets();
+    const auto of = std::ranges::find(fleets.at(0).pods, pod, &autoscale::PodStatus::name);
+    if (of == fleets.at(0).pods.end()) return false;
+    const std::string port = std::to_string(std::stoi(of->url.substr(of->url.rfind(':') + 1)));
+    folder_.write("load-" + port, std::to_string(load));
+    return eventually(
+        [&] { return autoscaler.decisions("web", 0, 1).at(0)->decision.metrics.at(0).best == then_in_all; });
+  };
+  // One after the other, so that no cycle sees half of it.
+  ASSERT_TRUE(set_load("web-cheap-2", 20, 60));
+  ASSERT_TRUE(set_load("web-cheap-1", 0, 50));
+  ASSERT_TRUE(set_load("web-dear-1", 3, 43));
+  ASSERT_TRUE(set_load("web-dear-2", 5, 38));
+  ASSERT_TRUE(comes_to(autoscaler, 2, 2));
+  const std::map<std::string, int> left = processes_of(autoscaler);
+  EXPECT_FALSE(left.contains("web-dear-1"));
+  std::vector<autoscale::Victim> named;
+  for (const auto& entry : autoscaler.decisions("web", 0, 1000)) {
+    named.insert(named.end(), entry->decision.victims.begin(), entry->decision.victims.end());
+  }
+  EXPECT_EQ(named, (std::vector<autoscale::Victim>{{"web-dear-1", 3}}));
+  autoscaler.drain(20s);
+}
+
 // The part that stays is not touched, and the one that comes has the ports of the one that goes.
 TEST_F(AutoscaleSplit, a_reload_that_renames_a_part_drains_it_alone_and_takes_its_ports_only_when_they_are_free) {
   folder_.write("load", "10");
@@ -118,8 +158,8 @@ TEST_F(AutoscaleSplit, a_reload_that_renames_a_part_drains_it_alone_and_takes_it
   rules.targets = {{.name = "cheap", .cost = 1, .min = 2, .max = 2}, {.name = "dear", .cost = 5, .min = 1, .max = 1}};
   parts[1].process.ports = {first_port_ + 10, first_port_ + 10};
   // It does not go when it is told to.
-  parts[1].process.command = {"/bin/sh", "-c", "trap '' TERM; exec \"$0\" \"$@\"", TRUNKLINE_POD_PROGRAM, "${port}",
-                              folder_.path().string()};
+  parts[1].process.command = {
+      "/bin/sh", "-c", "trap '' TERM; exec \"$0\" \"$@\"", TRUNKLINE_POD_PROGRAM, "${port}", folder_.path().string()};
   auto made = Autoscaler::create(now);
   ASSERT_TRUE(made) << describe(made.error());
   Autoscaler& autoscaler = **made;

@@ -22,9 +22,9 @@ struct Part {
 
 struct ShareRules {
   bool may_grow = true;
-  bool may_shrink = true;       // otherwise only what is above a target's maximum leaves
-  bool may_leave_most = true;   // otherwise not even that
-  double max_disrupted = -1;    // streams that may be cut in all targets together; below 0: any number
+  bool may_shrink = true;      // otherwise only what is above a target's maximum leaves
+  bool may_leave_most = true;  // otherwise not even that
+  double max_disrupted = -1;   // streams that may be cut in all targets together; below 0: any number
 };
 
 struct Share {

@@ -130,9 +130,8 @@ TEST(Parts, nobody_leaves_a_part_while_the_victims_of_the_last_step_are_leaving)
   fleet.snapshot.pods[0].state = fleet.snapshot.pods[1].state = PodState::terminating;
   fleet.snapshot.pods[0].samples[0].value = fleet.snapshot.pods[1].samples[0].value = 0;
   for (int i = 0; i < 2; ++i) {
-    fleet.snapshot.pods.push_back({.name = "cheap-" + std::to_string(i),
-                                   .target = "cheap",
-                                   .samples = {{.metric = "streams", .value = 10}}});
+    fleet.snapshot.pods.push_back(
+        {.name = "cheap-" + std::to_string(i), .target = "cheap", .samples = {{.metric = "streams", .value = 10}}});
   }
   EXPECT_EQ(fleet.decide().targets, (Split{{"cheap", 2}, {"dear", 3}}));
   fleet.policy.drain.wait_for_victims = false;

@@ -19,8 +19,7 @@ struct Candidate {
 
 }  // namespace
 
-std::vector<Victim> rank_victims(const PodSet& pods, const MetricRecord* record,
-                                 std::optional<std::string_view> part) {
+std::vector<Victim> rank_victims(const PodSet& pods, const MetricRecord* record, std::optional<std::string_view> part) {
   double most = 0;
   if (record) {
     for (const PodInput& input : record->pods) most = std::max(most, input.value);

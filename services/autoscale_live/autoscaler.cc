@@ -95,12 +95,13 @@ std::shared_ptr<Recorder> Autoscaler::recorder_of(const std::string& fleet) cons
 std::shared_ptr<ScaleTarget> Autoscaler::make_target(const FleetSettings& settings, const State& state) {
   const int replicas = remembered_replicas(state, settings.policy);
   if (const auto* process = std::get_if<ProcessTargetSettings>(&settings.target)) {
-    return std::make_shared<ProcessTarget>(settings.policy.name, *process, replicas,
-                                           [inbox = inbox_] { inbox->wake(); }, ports_);
+    return std::make_shared<ProcessTarget>(
+        settings.policy.name, *process, replicas, [inbox = inbox_] { inbox->wake(); }, ports_);
   }
   if (const auto* split = std::get_if<SplitSettings>(&settings.target)) {
-    return std::make_shared<SplitTarget>(settings.policy.name, *split, remembered_split(state, settings.policy),
-                                         [inbox = inbox_] { inbox->wake(); }, ports_);
+    return std::make_shared<SplitTarget>(
+        settings.policy.name, *split, remembered_split(state, settings.policy), [inbox = inbox_] { inbox->wake(); },
+        ports_);
   }
   if (const auto* webhook = std::get_if<WebhookSettings>(&settings.target)) {
     return std::make_shared<WebhookTarget>(*webhook);

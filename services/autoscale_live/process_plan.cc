@@ -75,7 +75,8 @@ void ProcessPlan::set_desired(int replicas, const std::vector<Victim>& victims, 
     std::ranges::sort(staying, {}, rank);
     for (std::ptrdiff_t i = 0; i < too_many; ++i) leave(*staying[static_cast<std::size_t>(i)], now, now + rules_.drain);
     // Who waits for its start has nothing to end.
-    std::erase_if(members_, [](const Member& member) { return member.phase == Phase::leaving && member.port.port() == 0; });
+    std::erase_if(members_,
+                  [](const Member& member) { return member.phase == Phase::leaving && member.port.port() == 0; });
   }
   for (auto more = -too_many; more > 0; --more) {
     members_.push_back({.number = next_number_++, .since = now, .start_at = now});

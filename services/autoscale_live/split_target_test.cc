@@ -29,7 +29,8 @@ TEST(SplitTarget, others_take_over_what_a_part_had_that_is_gone) {
   EXPECT_EQ(first_split(cheap_and_dear(), 6, {{"dear", 1}, {"cheap", 1}, {"spot", 4}}),
             (Counts{{"dear", 2}, {"cheap", 4}}))
       << "nothing is lost until the next decision";
-  EXPECT_EQ(first_split(cheap_and_dear(), 99, {{"dear", 1}}), (Counts{{"dear", 8}, {"cheap", 4}})) << "within the bounds";
+  EXPECT_EQ(first_split(cheap_and_dear(), 99, {{"dear", 1}}), (Counts{{"dear", 8}, {"cheap", 4}}))
+      << "within the bounds";
 }
 
 TEST(SplitTarget, a_part_that_is_new_waits_for_a_decision_where_nothing_is_missing) {

@@ -84,7 +84,7 @@ class Collector {
   CollectorCounters counters() const;
   // One sentence each: of sources, and of connections that have no room.
   std::vector<std::string> troubles() const;
-  std::string to_prometheus() const;          // all of the above, in the text format
+  std::string to_prometheus() const;  // all of the above, in the text format
 
  private:
   struct Inbox;

@@ -41,9 +41,9 @@ std::string trouble_with_room(std::size_t connections, const SocketRoom& room) {
   const auto wanted = static_cast<std::int64_t>(connections);
   if (wanted <= room.sockets) return "";
   const bool by_files = room.files > 0 && room.sockets == std::max(room.files / part_of_files, least_sockets);
-  const std::string share =
-      by_files ? "a quarter of the " + std::to_string(room.files) + " files that this process may open"
-               : "half of the ephemeral ports, or what TRUNKLINE_SOCKETS says";
+  const std::string share = by_files
+                                ? "a quarter of the " + std::to_string(room.files) + " files that this process may open"
+                                : "half of the ephemeral ports, or what TRUNKLINE_SOCKETS says";
   const std::string remedy =
       by_files ? "raise the limit of open files to " + std::to_string(wanted * part_of_files) +
                      " or more (ulimit -n, systemd's LimitNOFILE=)"

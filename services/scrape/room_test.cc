@@ -15,8 +15,7 @@ TEST(ScrapeRoom, gives_the_arithmetic_and_the_limit_that_would_do) {
             "300 targets need a connection each, and there is room for 256 (a quarter of the 1024 files that this "
             "process may open): at least 44 of them are dialled anew in each cycle; raise the limit of open files to "
             "1200 or more (ulimit -n, systemd's LimitNOFILE=), or scrape fewer from one process");
-  EXPECT_NE(trouble_with_room(65, {.sockets = 64, .files = 100}).find("limit of open files to 260"),
-            std::string::npos)
+  EXPECT_NE(trouble_with_room(65, {.sockets = 64, .files = 100}).find("limit of open files to 260"), std::string::npos)
       << "sixty-four at least, however few files there are";
 }
 
