@@ -1,5 +1,8 @@
 // How many connections many calls cost: cold herds (F8), limits told late (F10), limits that change (F9), servers that
 // say GOAWAY (F14). The server's accepts decide.
+#include <chrono>
+#include <thread>
+
 #include "support/h2_test.h"
 
 namespace trunkline::test {
@@ -154,6 +157,7 @@ TEST_F(HerdTest, F10_whoever_waits_for_settings_fails_when_his_own_time_is_up) {
     const Result<Response> queued = send(get(server.url("/queued")));
     ASSERT_TRUE(fails_as(queued, "timeout_queue")) << blocking;
     EXPECT_EQ(queued.error().phase, Phase::queue);
+    EXPECT_NE(queued.error().message.find("SETTINGS"), std::string::npos) << describe(queued);
     EXPECT_EQ(queued.error().maybe_processed, MaybeProcessed::no);
     const Result<Response> hurried = send(get(server.url("/hurried")).total_timeout(milliseconds(50)));
     ASSERT_TRUE(fails_as(hurried, "timeout_total")) << blocking;
@@ -163,6 +167,28 @@ TEST_F(HerdTest, F10_whoever_waits_for_settings_fails_when_his_own_time_is_up) {
   server.send_settings();
   EXPECT_STATUS(first.reply.get(), 200);
   EXPECT_EQ(server.requests(), 1) << "whoever has failed is not sent later";
+}
+
+// Others may find first that its time is up: its own timer is due, and the loop has not come to it.
+TEST_F(HerdTest, F10_whose_total_time_is_up_is_told_so_by_the_pool_too) {
+  H2Server& server = serve_h2({.settings_on_word = true});
+  H2Server& other_server = serve_h2();
+  const Client other = make_client(h2c_options());
+  const Client client = make_client(h2c_options());
+  H2Call first = start(client, get(server.url("/first")));
+  ASSERT_TRUE(eventually([&] { return server.streams() == 1; }));
+  H2Call queued = start(client, get(server.url("/queued")).total_timeout(milliseconds(100)));
+  const auto until = std::chrono::steady_clock::now() + milliseconds(100);
+  std::promise<H2Call> third;
+  other.start(get(other_server.url()), [&](const Result<Response>&) {  // on the loop of both
+    std::this_thread::sleep_until(until);
+    third.set_value(start(client, get(server.url("/third"))));
+  });
+  EXPECT_TRUE(fails_as(queued.reply.get(), "timeout_total"));
+  H2Call behind = third.get_future().get();
+  server.send_settings();
+  EXPECT_STATUS(first.reply.get(), 200);
+  EXPECT_STATUS(behind.reply.get(), 200);
 }
 
 TEST_F(HerdTest, the_limit_of_a_server_is_remembered_when_its_connection_is_gone) {
