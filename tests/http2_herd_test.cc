@@ -177,18 +177,25 @@ TEST_F(HerdTest, F10_whose_total_time_is_up_is_told_so_by_the_pool_too) {
   const Client client = make_client(h2c_options());
   H2Call first = start(client, get(server.url("/first")));
   ASSERT_TRUE(eventually([&] { return server.streams() == 1; }));
-  H2Call queued = start(client, get(server.url("/queued")).total_timeout(milliseconds(100)));
-  const auto until = std::chrono::steady_clock::now() + milliseconds(100);
-  std::promise<H2Call> third;
-  other.start(get(other_server.url()), [&](const Result<Response>&) {  // on the loop of both
-    std::this_thread::sleep_until(until);
-    third.set_value(start(client, get(server.url("/third"))));
+  H2Call queued = start(client, get(server.url("/queued")).total_timeout(milliseconds(500)));
+  const auto until = std::chrono::steady_clock::now() + milliseconds(500);
+  EXPECT_TRUE(eventually([&] { return stats().pool.queued >= 1; }));
+  std::promise<void> begun;
+  std::promise<void> end;
+  other.start(get(other_server.url()), [&, ended = end.get_future().share()](const Result<Response>&) {
+    begun.set_value();
+    ended.wait();  // on the loop of both
   });
+  begun.get_future().wait();
+  std::this_thread::sleep_until(until);
+  const std::uint64_t waited = stats().pool.queued;
+  auto behind = in_background([&] { return client.get(server.url("/behind")); });
+  EXPECT_TRUE(eventually([&] { return stats().pool.queued == waited + 1; }));
+  end.set_value();
   EXPECT_TRUE(fails_as(queued.reply.get(), "timeout_total"));
-  H2Call behind = third.get_future().get();
   server.send_settings();
   EXPECT_STATUS(first.reply.get(), 200);
-  EXPECT_STATUS(behind.reply.get(), 200);
+  EXPECT_STATUS(behind.get(), 200);
 }
 
 TEST_F(HerdTest, the_limit_of_a_server_is_remembered_when_its_connection_is_gone) {
