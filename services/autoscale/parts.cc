@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <numeric>
 #include <utility>
 
@@ -85,7 +84,7 @@ class Sharing {
   void grow_less() {
     std::vector<std::size_t> dearest_first(parts_.size());
     std::iota(dearest_first.begin(), dearest_first.end(), std::size_t{0});
-    std::ranges::stable_sort(dearest_first, std::greater{}, [&](std::size_t i) { return parts_[i].cost; });
+    std::ranges::sort(dearest_first, {}, [&](std::size_t i) { return std::pair(-parts_[i].cost, i); });
     for (const std::size_t i : dearest_first) {
       if (too_many_ <= 0) return;
       int& replicas = share_.targets[i].replicas;

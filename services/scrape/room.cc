@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t part_of_files = 4;
 constexpr std::int64_t least_sockets = 64;
 
-std::string_view origin_of(std::string_view url) {
+std::string_view place_of(std::string_view url) {
   const std::size_t scheme = url.find("://");
   return url.substr(0, url.find('/', scheme == std::string_view::npos ? 0 : scheme + 3));
 }
@@ -33,7 +33,7 @@ SocketRoom room_of_this_process() {
 
 std::size_t connections_for(const std::vector<TargetPtr>& targets) {
   std::unordered_set<std::string_view> origins;
-  for (const TargetPtr& target : targets) origins.insert(origin_of(target->url));
+  for (const TargetPtr& target : targets) origins.insert(place_of(target->url));
   return origins.size();
 }
 
