@@ -14,7 +14,7 @@ const TimePoint shared_at{std::chrono::hours(12)};
 // Two targets whose pods hold so many streams each, under a policy of ten streams for a pod. Read this first.
 class TwoParts {
  public:
-  TwoParts(std::vector<double> cheap, std::vector<double> dear) {
+  TwoParts(const std::vector<double>& cheap, const std::vector<double>& dear) {
     policy.bounds = {0, 100};
     policy.metrics = {{.name = "streams", .target = {.value = 10}}};
     policy.up = {};
