@@ -179,6 +179,7 @@ CLI::App* add_scrape(CLI::App& app, ScrapeFlags& flags) {
             group);
   add_value(*scrape, "--interval", flags.interval, "of a cycle, default 15s", "TIME", group);
   add_value(*scrape, "--timeout-scrape", flags.timeout, "of one scrape, default 10s or the interval", "TIME", group);
+  add_value(*scrape, "--prewarm", flags.prewarm, "open a lost connection so long before its scrape", "TIME", group);
   add_value(*scrape, "--cycles", flags.cycles, "end after so many; otherwise at Ctrl-C", "N", group);
   add_value(*scrape, "--concurrency", flags.concurrency, "scrapes under way at once, default 256", "N", group);
   add_list(*scrape, "--want", flags.wanted, "show samples whose names begin so", "PREFIX", group);

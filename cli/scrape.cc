@@ -43,6 +43,11 @@ Result<scrape::Job> job_from(const ScrapeFlags& flags, const Options& options) {
     job.basic_user = flags.user.substr(0, colon);
     if (colon != std::string::npos) job.basic_password = flags.user.substr(colon + 1);
   }
+  if (!flags.prewarm.empty()) {
+    const auto prewarm = parse_duration(flags.prewarm);
+    if (!prewarm) return misuse("--prewarm: " + prewarm.error().message);
+    job.prewarm = *prewarm;
+  }
   if (Result<void> good = check(job); !good) return std::move(good).error();
   return job;
 }

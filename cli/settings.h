@@ -111,6 +111,7 @@ struct ScrapeFlags {
   std::string targets;            // a file of Prometheus's file_sd
   std::string interval = "15s";
   std::string timeout;
+  std::string prewarm;        // so long before each scrape a connection is opened; empty: never
   std::optional<int> cycles;  // none: until Ctrl-C
   int concurrency = 256;
   std::vector<std::string> wanted;  // prefixes of names

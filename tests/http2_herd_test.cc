@@ -1,5 +1,8 @@
 // How many connections many calls cost: cold herds (F8), limits told late (F10), limits that change (F9), servers that
 // say GOAWAY (F14). The server's accepts decide.
+#include <chrono>
+#include <thread>
+
 #include "support/h2_test.h"
 
 namespace trunkline::test {
@@ -136,6 +139,63 @@ TEST_F(HerdTest, F10_settings_that_come_late_are_waited_for) {
   for (H2Call& call : calls) EXPECT_STATUS(call.reply.get(), 200);
   EXPECT_EQ(server.overshoots(), 0);
   EXPECT_LE(server.most_streams(), 8);
+}
+
+// The pool has a patience of its own for a server that has not said yet how many requests it takes.
+TEST_F(HerdTest, F10_whoever_waits_for_settings_fails_when_his_own_time_is_up) {
+  H2Server& server = serve_h2({.settings_on_word = true});
+  const Client client = make_client(h2c_options().derive([](Options& o) {
+    o.timeouts.connect = milliseconds(50);
+    o.timeouts.queue = milliseconds(100);
+  }));
+  H2Call first = start(client, get(server.url("/first")));
+  ASSERT_TRUE(eventually([&] { return server.streams() == 1; }));
+  for (const bool blocking : {true, false}) {
+    const auto send = [&](Request request) {
+      return blocking ? client.send(std::move(request)) : start(client, std::move(request)).reply.get();
+    };
+    const Result<Response> queued = send(get(server.url("/queued")));
+    ASSERT_TRUE(fails_as(queued, "timeout_queue")) << blocking;
+    EXPECT_EQ(queued.error().phase, Phase::queue);
+    EXPECT_NE(queued.error().message.find("SETTINGS"), std::string::npos) << describe(queued);
+    EXPECT_EQ(queued.error().maybe_processed, MaybeProcessed::no);
+    const Result<Response> hurried = send(get(server.url("/hurried")).total_timeout(milliseconds(50)));
+    ASSERT_TRUE(fails_as(hurried, "timeout_total")) << blocking;
+    EXPECT_EQ(hurried.error().maybe_processed, MaybeProcessed::no);
+  }
+  EXPECT_EQ(server.accepts(), 1) << "after a second somebody would have dialled once more";
+  server.send_settings();
+  EXPECT_STATUS(first.reply.get(), 200);
+  EXPECT_EQ(server.requests(), 1) << "whoever has failed is not sent later";
+}
+
+// Others may find first that its time is up: its own timer is due, and the loop has not come to it.
+TEST_F(HerdTest, F10_whose_total_time_is_up_is_told_so_by_the_pool_too) {
+  H2Server& server = serve_h2({.settings_on_word = true});
+  H2Server& other_server = serve_h2();
+  const Client other = make_client(h2c_options());
+  const Client client = make_client(h2c_options());
+  H2Call first = start(client, get(server.url("/first")));
+  ASSERT_TRUE(eventually([&] { return server.streams() == 1; }));
+  H2Call queued = start(client, get(server.url("/queued")).total_timeout(milliseconds(500)));
+  const auto until = std::chrono::steady_clock::now() + milliseconds(500);
+  EXPECT_TRUE(eventually([&] { return stats().pool.queued >= 1; }));
+  std::promise<void> begun;
+  std::promise<void> end;
+  other.start(get(other_server.url()), [&, ended = end.get_future().share()](const Result<Response>&) {
+    begun.set_value();
+    ended.wait();  // on the loop of both
+  });
+  begun.get_future().wait();
+  std::this_thread::sleep_until(until);
+  const std::uint64_t waited = stats().pool.queued;
+  auto behind = in_background([&] { return client.get(server.url("/behind")); });
+  EXPECT_TRUE(eventually([&] { return stats().pool.queued == waited + 1; }));
+  end.set_value();
+  EXPECT_TRUE(fails_as(queued.reply.get(), "timeout_total"));
+  server.send_settings();
+  EXPECT_STATUS(first.reply.get(), 200);
+  EXPECT_STATUS(behind.get(), 200);
 }
 
 TEST_F(HerdTest, the_limit_of_a_server_is_remembered_when_its_connection_is_gone) {

@@ -6,6 +6,10 @@
 #include <boost/asio/use_future.hpp>
 #include <trunkline/asio.hpp>
 
+#include <algorithm>
+#include <span>
+#include <utility>
+
 #include "support/h2_test.h"
 
 namespace trunkline::test {
@@ -67,6 +71,41 @@ TEST_F(Http2Test, sends_the_fields_of_a_request_in_small_letters_and_none_of_the
     EXPECT_EQ(request.field("host"), "(none)");
     EXPECT_EQ(request.field("user-agent"), "trunkline/0.1");
   });
+}
+
+// While frames of one connection are being made its body source runs, and may end another connection of the same loop,
+// which says goodbye at once: in room of its own.
+TEST_F(Http2Test, a_connection_that_ends_while_another_makes_its_frames_spoils_none_of_them) {
+  class EndsAnother : public BodySource {
+   public:
+    explicit EndsAnother(std::shared_ptr<Transport> other) : other_(std::move(other)) {}
+    Pull pull(std::span<char> into, Callback<void()>) override {
+      if (std::exchange(pulled_, true)) return {.kind = Pull::end};
+      other_->invalidate();
+      std::ranges::fill(into.first(10), 'x');
+      return {.kind = Pull::bytes, .size = 10};
+    }
+
+   private:
+    const std::shared_ptr<Transport> other_;
+    bool pulled_ = false;
+  };
+  H2Server& server = serve_h2();
+  const Client client = make_client(h2c_options());
+  ASSERT_STATUS(client.get(server.url("/first")), 200);
+  H2Server& other_server = serve_h2();
+  const Client other = make_client(h2c_options());
+  ASSERT_STATUS(other.get(other_server.url()), 200);
+
+  Request upload("POST", server.url("/count"));
+  upload.header("x-id", std::string(300, 'i')).body(std::make_shared<EndsAnother>(transport()));
+  const Result<Response> reply = client.send(std::move(upload));
+  ASSERT_STATUS(reply, 200);
+  EXPECT_EQ(reply->body, "10");
+  EXPECT_EQ(server.log().at(1).id, std::string(300, 'i'));
+  EXPECT_EQ(server.log().at(1).body, std::string(10, 'x'));
+  ASSERT_TRUE(eventually([&] { return other_server.open() == 0; }));
+  EXPECT_EQ(other_server.connections().at(0).goaway_code, 0) << "its goodbye is whole";
 }
 
 TEST_F(Http2Test, the_callers_host_becomes_the_authority) {

@@ -394,6 +394,22 @@ class RunTest(unittest.TestCase):
         self.assertEqual(process.until("trouble_over")["service"], "scrape")
         self.assertEqual(process.metric('trunkline_service_troubled{service="scrape"}'), 0)
 
+    def test_targets_that_do_not_fit_are_told_at_a_reload_and_in_the_status(self):
+        (_, one), (_, other) = self.exporter(), self.exporter()
+        job = "{{interval: 200ms, jobs: [{{name: web, targets: [{}]}}]}}"
+        self.write(job.format(f"'{one}'"))
+        process = self.run_it({"TRUNKLINE_SOCKETS": "1"})
+        self.assertEqual(process.metric('trunkline_service_troubled{service="scrape"}'), 0)
+        self.write(job.format(f"'{one}', '{other}'"))
+        process.signal(signal.SIGHUP)
+        said = process.until("trouble")
+        self.assertEqual((said["service"], said["level"]), ("scrape", "warning"))
+        self.assertIn("2 targets need a connection each, and there is room for 1", said["message"])
+        self.assertIn("room for 1", self.command("status", "--url", process.address).stdout)
+        self.write(job.format(f"'{one}'"))
+        process.signal(signal.SIGHUP)
+        process.until("trouble_over")
+
     # --- fleets
 
     def fleet(self, per_pod=10, more=""):

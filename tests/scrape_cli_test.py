@@ -2,6 +2,7 @@
 """`trunkline scrape` from outside, and the examples of docs/scrape.md: scrape_cli_test.py PATH_TO_TRUNKLINE [test...]"""
 import http.server
 import json
+import os
 import pathlib
 import re
 import shlex
@@ -30,6 +31,10 @@ class Exporter(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def setup(self):
+        self.timeout = self.server.keep_alive
+        super().setup()
+
     def log_message(self, *_):
         pass
 
@@ -38,7 +43,7 @@ class ScrapeTest(unittest.TestCase):
     def setUp(self):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Exporter)
         self.server.daemon_threads = True
-        self.server.seen = []
+        self.server.seen, self.server.keep_alive = [], None
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.place = f"127.0.0.1:{self.server.server_port}"
         folder = tempfile.TemporaryDirectory()
@@ -49,9 +54,10 @@ class ScrapeTest(unittest.TestCase):
         self.server.shutdown()
         self.server.server_close()
 
-    def scrape(self, *arguments, code=0):
+    def scrape(self, *arguments, code=0, **environment):
         command = [TRUNKLINE, "scrape", *map(str, arguments)]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60,
+                              env=os.environ | environment)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done
 
@@ -85,10 +91,29 @@ class ScrapeTest(unittest.TestCase):
         self.assertEqual(self.server.seen[0]["Authorization"], "Basic bWU6aHVzaA==")
         self.assertNotIn("hush", done.stdout + done.stderr)
 
+    def test_a_lost_connection_is_opened_ahead_of_the_scrape(self):
+        self.server.keep_alive = 0.7  # seconds, so that each scrape but the first finds its connection closed
+        arguments = (self.place, "--interval", "2s", "--cycles", 3, "--json")
+
+        def connections(*more):
+            lines = self.scrape(*arguments, *more).stdout.split("\n")[1:3]
+            return [json.loads(line)["targets"][0]["connection"] for line in lines]
+
+        self.assertFalse(any(one.startswith("warmed") for one in connections()))
+        warmed = connections("--prewarm", "300ms")
+        self.assertTrue(any(one.startswith("warmed") for one in warmed), warmed)
+
+    def test_targets_that_do_not_fit_are_told_with_the_arithmetic(self):
+        arguments = (self.place, "127.0.0.2:1", "127.0.0.3:1", "--interval", "2s", "--cycles", 1)
+        self.assertEqual(self.scrape(*arguments, code=1, TRUNKLINE_SOCKETS="3").stderr, "")
+        said = self.scrape(*arguments, code=1, TRUNKLINE_SOCKETS="2").stderr
+        self.assertIn("3 targets need a connection each, and there is room for 2", said)
+        self.assertIn("set TRUNKLINE_SOCKETS=3", said)
+
     def test_mistakes_are_told_before_anything_is_sent(self):
         self.assertIn("name targets", self.scrape(code=2).stderr)
         for arguments in (["--interval", "soon"], ["--cycles", "0"], ["--targets", "none.json"], ["--concurrency", "0"],
-                          ["http://me:hush@host/"]):
+                          ["--prewarm", "soon"], ["http://me:hush@host/"]):
             done = self.scrape(self.place, *arguments, code=2)
             self.assertIn("trunkline scrape", done.stderr)
             self.assertNotIn("hush", done.stderr)

@@ -5,6 +5,7 @@
 #include "services/autoscale/hpa.h"
 #include "services/autoscale/kthena.h"
 #include "services/autoscale/native.h"
+#include "services/autoscale/parts.h"
 #include "services/autoscale/pause.h"
 
 namespace trunkline::autoscale {
@@ -26,6 +27,7 @@ Decision decide(State& state, const Snapshot& snapshot, const Policy& policy, Ti
       hold_if_paused(policy.pause, now, decision);
     } else {
       hold_targets_if_paused(policy.pause, snapshot.targets, now, decision);
+      decision.victims = name_leaving(snapshot.targets, decision.targets, freeze(snapshot, {}, now));
     }
   } else {
     decide_natively(state, snapshot, std::get<NativePolicy>(policy.rules), policy.pause, now, decision);

@@ -8,6 +8,7 @@
 #include "services/autoscale/demand.h"
 #include "services/autoscale/limits.h"
 #include "services/autoscale/numbers.h"
+#include "services/autoscale/parts.h"
 #include "services/autoscale/pause.h"
 #include "services/autoscale/placement.h"
 #include "services/autoscale/victims.h"
@@ -48,22 +49,54 @@ class Course {
     decision_.desired = value_;
   }
 
+  // Over several targets a pause holds each of them, and the limit on streams is that of all that leave.
+  void share_out(const std::optional<Pause>& pause) {
+    if (policy_.targets.empty()) return choose_who_leaves();
+    const auto split = split_by_cost(policy_.targets, policy_.cost_expansion_percent, decision_.desired);
+    if (snapshot_.targets.empty()) {  // how the present ones are split is not known
+      decision_.targets = split;
+      return choose_who_leaves();
+    }
+    const bool paused = pause && now_ < pause->until;
+    const ShareRules rules{.may_grow = !(paused && pause->up),
+                           .may_shrink = !(paused && pause->down) && !waits_for_victims(),
+                           .may_leave_most = !(paused && pause->down),
+                           .max_disrupted = policy_.drain.max_disrupted};
+    std::vector<Part> parts;
+    parts.reserve(split.size());
+    for (std::size_t i = 0; i < split.size(); ++i) {
+      const TargetCost& target = policy_.targets[i];
+      const auto present = std::ranges::find(snapshot_.targets, target.name, &TargetReplicas::target);
+      parts.push_back({.name = target.name,
+                       .present = present == snapshot_.targets.end() ? 0 : present->replicas,
+                       .wanted = split[i].replicas,
+                       .cost = target.cost,
+                       .least = target.min,
+                       .most = target.max});
+    }
+    Share share = autoscale::share_out(parts, decision_.desired, rules, pods_, streams());
+    decision_.targets = std::move(share.targets);
+    decision_.victims = std::move(share.victims);
+    decision_.disrupted = share.disrupted;
+    if (share.total == decision_.desired) return;
+    value_ = decision_.desired;
+    step("drain", share.total, "more would cut too many streams at once");
+    decision_.desired = value_;
+  }
+
   // Called once the decision is final.
   void remember_outcome() {
     const int desired = decision_.desired;
-    choose_who_leaves();
     if (desired != current_ && !decision_.dry_run) {
       const int direction = desired > current_ ? 1 : -1;
       if (state_.last_direction == -direction) state_.reversals.push_back(now_);
       std::erase_if(state_.reversals, [&](TimePoint at) { return at <= now_ - policy_.flaps.window; });
       if (state_.reversals.size() > most_history) state_.reversals.erase(state_.reversals.begin());
       state_.last_direction = direction;
-      if (direction < 0) state_.last_down = now_;
     }
-    if (!decision_.dry_run) in_force(desired);
-    if (!policy_.targets.empty()) {
-      decision_.targets = split_by_cost(policy_.targets, policy_.cost_expansion_percent, desired);
-    }
+    if (decision_.dry_run) return;
+    if (desired < current_ || !decision_.victims.empty()) state_.last_down = now_;
+    in_force(desired);
   }
 
  private:
@@ -230,22 +263,30 @@ class Course {
 
   void drain() {
     if (value_ >= current_) return;
-    const bool leaving = pods_.terminating > 0 && state_.last_down && now_ < *state_.last_down + policy_.drain.deadline;
-    if (policy_.drain.wait_for_victims && leaving) {
+    if (waits_for_victims()) {
       return step("drain", current_, std::to_string(pods_.terminating) + " pods are still leaving");
     }
-    if (policy_.drain.max_disrupted < 0) return;
+    const bool is_split = !policy_.targets.empty() && !snapshot_.targets.empty();
+    if (policy_.drain.max_disrupted < 0 || is_split) return;  // share_out() knows who leaves which target
     const auto chosen = choose_victims(ranking(), current_ - value_, policy_.drain.max_disrupted);
     const int allowed = current_ - static_cast<int>(chosen.size());
     if (allowed > value_) step("drain", allowed, "more would cut too many streams at once");
   }
 
-  std::vector<Victim> ranking() const {
+  bool waits_for_victims() const {
+    const bool leaving = pods_.terminating > 0 && state_.last_down && now_ < *state_.last_down + policy_.drain.deadline;
+    return policy_.drain.wait_for_victims && leaving;
+  }
+
+  // Who holds how many streams, as far as the policy names a metric for that.
+  const MetricRecord* streams() const {
     const auto record = std::ranges::find_if(decision_.metrics, [&](const MetricRecord& metric) {
       return metric.metric == policy_.drain.rank_by && !metric.pods.empty();
     });
-    return rank_victims(pods_, record == decision_.metrics.end() ? nullptr : &*record);
+    return record == decision_.metrics.end() ? nullptr : &*record;
   }
+
+  std::vector<Victim> ranking() const { return rank_victims(pods_, streams()); }
 
   void choose_who_leaves() {
     if (decision_.desired >= current_) return;
@@ -272,6 +313,7 @@ void decide_natively(State& state, const Snapshot& snapshot, const NativePolicy&
   Course course(state, snapshot, policy, now, decision);
   course.run();
   hold_if_paused(pause, now, decision);
+  course.share_out(pause);
   course.remember_outcome();
 }
 

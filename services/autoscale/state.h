@@ -97,6 +97,7 @@ struct State {
   std::optional<TimePoint> last_decision = {};
   std::vector<ReplicasAt> recommendations = {};  // what the metrics asked for
   std::vector<ReplicasAt> replicas = {};         // what was in force from then on
+  std::vector<TargetReplicas> targets = {};      // how the last of them were split, where they are
   std::optional<TimePoint> panic_until = {};
   int panic_floor = 0;
   std::optional<TimePoint> no_data_since = {};

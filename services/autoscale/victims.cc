@@ -19,7 +19,7 @@ struct Candidate {
 
 }  // namespace
 
-std::vector<Victim> rank_victims(const PodSet& pods, const MetricRecord* record) {
+std::vector<Victim> rank_victims(const PodSet& pods, const MetricRecord* record, std::optional<std::string_view> part) {
   double most = 0;
   if (record) {
     for (const PodInput& input : record->pods) most = std::max(most, input.value);
@@ -29,6 +29,7 @@ std::vector<Victim> rank_victims(const PodSet& pods, const MetricRecord* record)
     const Pod& pod = *pods.pods[i];
     if (pod.state == PodState::terminating || pod.state == PodState::finished || pod.state == PodState::excluded)
       continue;
+    if (part && pod.target != *part) continue;
     // The record lists the pods of the same set in the same order.
     const PodInput* input = record && i < record->pods.size() ? &record->pods[i] : nullptr;
     const bool unheard = input && input->state == InputState::missing && input->value == 0;

@@ -105,6 +105,10 @@ void state_fields(Io& io, State& state) {
   io.time("lastDecision", state.last_decision);
   io.list("recommendations", state.recommendations, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
   io.list("replicas", state.replicas, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
+  io.list("targets", state.targets, [](auto& in, TargetReplicas& entry) {
+    in.text("target", entry.target);
+    in.integer("replicas", entry.replicas, 0, any_count);
+  });
   io.time("panicUntil", state.panic_until);
   io.integer("panicFloor", state.panic_floor, 0, any_count);
   io.time("noDataSince", state.no_data_since);

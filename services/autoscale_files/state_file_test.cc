@@ -21,6 +21,7 @@ State full() {
   state.last_decision = t;
   state.recommendations = {{t, 4}, {t + Duration(1), 5}};
   state.replicas = {{t, 3}};
+  state.targets = {{"prefill", 1}, {"decode", 2}};
   state.panic_until = now + std::chrono::seconds(60);
   state.panic_floor = 7;
   state.no_data_since = t;

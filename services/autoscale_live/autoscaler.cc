@@ -10,17 +10,18 @@ namespace {
 
 constexpr Duration look_again = std::chrono::seconds(1);  // at targets that tell nobody of their changes
 constexpr Duration between_saves = std::chrono::seconds(5);
-constexpr Duration as_long_as_it_takes = std::chrono::hours(24 * 366);  // the target's own limit is shorter
+
 // Processes stay as they are, and those that start from now on are of the new settings. False: it takes another target.
-bool goes_on(ScaleTarget& running, const TargetSettings& settings) {
-  if (const auto* process = std::get_if<ProcessTargetSettings>(&settings)) {
+bool goes_on(ScaleTarget& running, const FleetSettings& settings) {
+  if (const auto* process = std::get_if<ProcessTargetSettings>(&settings.target)) {
     auto* const same = dynamic_cast<ProcessTarget*>(&running);
     if (same) same->change(*process);
     return same != nullptr;
   }
-  const auto* split = std::get_if<SplitSettings>(&settings);
+  const auto* split = std::get_if<SplitSettings>(&settings.target);
   auto* const parts = dynamic_cast<SplitTarget*>(&running);
-  return split && parts && parts->change(*split);
+  if (split && parts) parts->change(*split, settings.policy);
+  return split && parts;
 }
 
 constexpr std::size_t most_remembered = 1000;  // fleets that are gone
@@ -91,14 +92,16 @@ std::shared_ptr<Recorder> Autoscaler::recorder_of(const std::string& fleet) cons
   return std::make_shared<Recorder>(std::move(path), settings_.record_bytes);
 }
 
-std::shared_ptr<ScaleTarget> Autoscaler::make_target(const FleetSettings& settings, int replicas) {
+std::shared_ptr<ScaleTarget> Autoscaler::make_target(const FleetSettings& settings, const State& state) {
+  const int replicas = remembered_replicas(state, settings.policy);
   if (const auto* process = std::get_if<ProcessTargetSettings>(&settings.target)) {
-    return std::make_shared<ProcessTarget>(settings.policy.name, *process, replicas,
-                                           [inbox = inbox_] { inbox->wake(); });
+    return std::make_shared<ProcessTarget>(
+        settings.policy.name, *process, replicas, [inbox = inbox_] { inbox->wake(); }, ports_);
   }
   if (const auto* split = std::get_if<SplitSettings>(&settings.target)) {
-    return std::make_shared<SplitTarget>(settings.policy.name, *split, initial_split(settings.policy, replicas),
-                                         [inbox = inbox_] { inbox->wake(); });
+    return std::make_shared<SplitTarget>(
+        settings.policy.name, *split, remembered_split(state, settings.policy), [inbox = inbox_] { inbox->wake(); },
+        ports_);
   }
   if (const auto* webhook = std::get_if<WebhookSettings>(&settings.target)) {
     return std::make_shared<WebhookTarget>(*webhook);
@@ -123,12 +126,11 @@ void Autoscaler::adopt(const FleetSettings& settings) {
     state = std::move(known->second);
     remembered_.erase(known);
   }
-  const int replicas = remembered_replicas(state, settings.policy);
+  member->target = make_target(settings, state);
   const auto number = numbers_.find(name);
   member->settings = settings;
   member->fleet = std::make_shared<LiveFleet>(settings, std::move(state), number == numbers_.end() ? 1 : number->second,
                                               settings_.history);
-  member->target = make_target(settings, replicas);
   member->recorder = recorder_of(name);
   if (starts_processes(settings.target)) {
     member->job = std::make_shared<scrape::Job>(scrape::Job{.name = name});
@@ -207,11 +209,10 @@ void Autoscaler::retire(Member& member) {
 }
 
 void Autoscaler::adapt(Member& member, const FleetSettings& settings) {
-  if (!goes_on(*member.target, settings.target) && settings.target != member.settings.target) {
+  if (!goes_on(*member.target, settings) && settings.target != member.settings.target) {
     member.target->begin_stop(as_long_as_it_takes);
     retired_.push_back(member.target);
-    const int replicas = remembered_replicas(member.fleet->state(), settings.policy);
-    const std::shared_ptr<ScaleTarget> target = make_target(settings, replicas);
+    const std::shared_ptr<ScaleTarget> target = make_target(settings, member.fleet->state());
     const std::lock_guard lock(mutex_);
     member.target = target;
   }

@@ -94,11 +94,13 @@ class Autoscaler : public FleetView {
   void subscribe(Member& member);
   void unsubscribe(Member& member);
   void make_groups();
-  std::shared_ptr<ScaleTarget> make_target(const FleetSettings& settings, int replicas);
+  std::shared_ptr<ScaleTarget> make_target(const FleetSettings& settings, const State& state);
   Duration interval_of(const FleetSettings& settings) const;
   std::shared_ptr<Recorder> recorder_of(const std::string& fleet) const;
 
   std::shared_ptr<Inbox> inbox_;  // shared with collectors and targets
+  // Of all targets, also of those that are gone and still drain.
+  const std::shared_ptr<PortLedger> ports_ = std::make_shared<PortLedger>();
   const EngineTime time_ = EngineTime::of_this_process();
   std::thread thread_;
   std::atomic<bool> running_{false};

@@ -64,10 +64,15 @@ std::optional<Policy> Autoscaler::policy(std::string_view fleet) const {
 
 std::vector<std::string> Autoscaler::troubles() const {
   std::vector<std::string> all;
+  std::map<Duration, std::shared_ptr<scrape::Collector>> collectors;
   {
     const std::lock_guard lock(mutex_);
+    collectors = collectors_;
     if (!memory_trouble_.empty()) all.push_back(memory_trouble_);
     if (!save_trouble_.empty()) all.push_back(save_trouble_);
+  }
+  for (const auto& [interval, collector] : collectors) {
+    for (std::string& one : collector->troubles()) all.push_back(std::move(one));
   }
   for (const FleetStatus& fleet : fleets()) {
     if (!fleet.trouble.empty()) all.push_back("the fleet " + printable(fleet.name, 60) + ": " + fleet.trouble);

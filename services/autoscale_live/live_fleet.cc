@@ -97,6 +97,16 @@ int remembered_replicas(const State& state, const Policy& policy) {
   return std::clamp(state.replicas.back().replicas, bounds.min, std::max(bounds.min, bounds.max));
 }
 
+std::vector<TargetReplicas> remembered_split(const State& state, const Policy& policy) {
+  std::vector<TargetReplicas> known;
+  for (const TargetCost& part : parts_of(policy)) {
+    const auto was = std::ranges::find(state.targets, part.name, &TargetReplicas::target);
+    if (was != state.targets.end())
+      known.push_back({part.name, std::clamp(was->replicas, part.min, std::max(part.min, part.max))});
+  }
+  return first_split(policy, remembered_replicas(state, policy), known);
+}
+
 LiveFleet::LiveFleet(const FleetSettings& settings, State state, std::uint64_t first_number, int history)
     : state_(std::move(state)), next_number_(first_number) {
   change(settings, history);
@@ -128,6 +138,7 @@ DecisionPtr LiveFleet::decide(const TargetView& view, const scrape::Snapshot* cy
   entry->number = next_number_++;
   entry->seen = observe(view, cycle, metrics_, std::move(external), time);
   entry->decision = autoscale::decide(state_, entry->seen, policy, time.of(now));
+  if (!policy.dry_run) state_.targets = entry->decision.targets;
   // The native rules remember this by themselves; whoever starts processes again after a restart asks it of all.
   if (!policy.dry_run && !std::holds_alternative<NativePolicy>(policy.rules)) {
     state_.replicas = {{entry->decision.at, entry->decision.desired}};

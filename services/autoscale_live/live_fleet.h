@@ -82,5 +82,7 @@ ReplicaBounds bounds_of(const Policy& policy);
 
 // The number that was in force when the memory was saved, within what the policy allows now; without one its minimum.
 int remembered_replicas(const State& state, const Policy& policy);
+// The same of a policy that splits it: how many of each target or role there were.
+std::vector<TargetReplicas> remembered_split(const State& state, const Policy& policy);
 
 }  // namespace trunkline::autoscale

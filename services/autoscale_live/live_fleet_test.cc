@@ -152,6 +152,55 @@ TEST(LiveFleet, decides_after_a_restart_as_it_would_have_without) {
   }
 }
 
+TEST(LiveFleet, roles_decide_after_a_restart_as_they_would_have_without) {
+  FleetSettings settings = settings_of({.rules = KthenaPolicy{.metrics = {{.name = "load", .target = 10}},
+                                                              .roles = {{"prefill", 1, 9}, {"decode", 2, 9}}}});
+  settings.target = SplitSettings{};
+  // Each role has one pod for each replica, and all pods of a role the same load.
+  TimePoint now{10h};
+  const auto decide = [&](LiveFleet& fleet, const std::vector<TargetReplicas>& there, double prefill, double decode) {
+    TargetView view{.replicas = 0, .targets = there};
+    std::vector<ScrapedPod> scraped;
+    for (const TargetReplicas& role : there) {
+      *view.replicas += role.replicas;
+      for (int i = 0; i < role.replicas; ++i) {
+        const std::string name = role.target + "-" + std::to_string(i);
+        view.pods.push_back({.name = name,
+                             .target = role.target,
+                             .url = "http://" + name + "/metrics",
+                             .state = PodState::ready,
+                             .started = TimePoint(1h)});
+        const double load = role.target == "prefill" ? prefill : decode;
+        scraped.push_back({.url = view.pods.back().url, .body = "load " + std::to_string(load) + "\n"});
+      }
+    }
+    return fleet.decide(view, cycle_of(now, scraped).get(), {}, wall, now)->decision;
+  };
+  LiveFleet first(settings, {}, 1, 100);
+  std::vector<TargetReplicas> there = remembered_split({}, settings.policy);
+  EXPECT_EQ(there, (std::vector<TargetReplicas>{{"prefill", 1}, {"decode", 2}})) << "without a memory their minima";
+  for (int i = 0; i < 4; ++i, now += 15s) there = decide(first, there, 15, 12).targets;
+  ASSERT_GT(there[0].replicas, 1);
+  const TimePoint saved_at = wall.of(now);
+  const auto states = read_states(print_states({{"web", first.state()}}, saved_at), "state.json", saved_at + 5s);
+  ASSERT_TRUE(states) << states.error().message;
+  std::vector<TargetReplicas> again = remembered_split(states->at("web"), settings.policy);
+  EXPECT_EQ(again, there);
+  LiveFleet second(settings, states->at("web"), first.next_number(), 100);
+  for (const double load : {9.0, 2.0, 30.0}) {
+    now += 15s;
+    const Decision uninterrupted = decide(first, there, load, 10);
+    EXPECT_EQ(decide(second, again, load, 10), uninterrupted);
+    there = again = uninterrupted.targets;
+  }
+  std::get<KthenaPolicy>(settings.policy.rules).roles = {{"prefill", 1, 2}, {"other", 1, 9}};
+  State more;
+  more.replicas = {{.replicas = 8}};
+  more.targets = {{"prefill", 5}, {"decode", 3}};
+  EXPECT_EQ(remembered_split(more, settings.policy), (std::vector<TargetReplicas>{{"prefill", 2}, {"other", 1}}))
+      << "within the bounds of now, and of those that there are";
+}
+
 TEST(LiveFleet, other_dialects_remember_their_number_too) {
   const FleetSettings settings =
       settings_of({.rules = HpaPolicy{.min = 2,

@@ -9,11 +9,12 @@ namespace {
 
 constexpr Duration first_probe_pause = std::chrono::milliseconds(100);
 constexpr Duration longest_probe_pause = std::chrono::seconds(1);
+constexpr Duration look_for_ports = std::chrono::milliseconds(100);  // that others hold
 
 }  // namespace
 
 bool ProcessPlan::is_used(int port) const {
-  return std::ranges::any_of(members_, [&](const Member& member) { return member.port == port; });
+  return std::ranges::any_of(members_, [&](const Member& member) { return member.port.port() == port; });
 }
 
 void ProcessPlan::set_rules(const ProcessRules& rules) {
@@ -31,9 +32,20 @@ ProcessPlan::Member* ProcessPlan::find(int replica) {
   return found == members_.end() ? nullptr : &*found;
 }
 
+bool ProcessPlan::take_port(Member& member) {
+  for (auto port = free_ports_.begin(); port != free_ports_.end(); ++port) {
+    member.port = ledger_->take(*port);
+    if (member.port.port() == 0) continue;
+    free_ports_.erase(port);
+    return true;
+  }
+  return false;
+}
+
 void ProcessPlan::give_back(Member& member) {
-  if (member.port >= rules_.ports.first && member.port <= rules_.ports.last) free_ports_.push_back(member.port);
-  member.port = 0;
+  const int port = member.port.port();
+  if (port >= rules_.ports.first && port <= rules_.ports.last) free_ports_.push_back(port);
+  member.port = {};
   member.process = 0;
 }
 
@@ -63,7 +75,8 @@ void ProcessPlan::set_desired(int replicas, const std::vector<Victim>& victims, 
     std::ranges::sort(staying, {}, rank);
     for (std::ptrdiff_t i = 0; i < too_many; ++i) leave(*staying[static_cast<std::size_t>(i)], now, now + rules_.drain);
     // Who waits for its start has nothing to end.
-    std::erase_if(members_, [](const Member& member) { return member.phase == Phase::leaving && member.port == 0; });
+    std::erase_if(members_,
+                  [](const Member& member) { return member.phase == Phase::leaving && member.port.port() == 0; });
   }
   for (auto more = -too_many; more > 0; --more) {
     members_.push_back({.number = next_number_++, .since = now, .start_at = now});
@@ -73,28 +86,33 @@ void ProcessPlan::set_desired(int replicas, const std::vector<Victim>& victims, 
 void ProcessPlan::stop(TimePoint now, TimePoint by) {
   desired_ = 0;
   for (Member& member : members_) leave(member, now, std::min(by, now + rules_.drain));
-  std::erase_if(members_, [](const Member& member) { return member.port == 0; });
+  std::erase_if(members_, [](const Member& member) { return member.port.port() == 0; });
 }
 
 ProcessOrders ProcessPlan::due(TimePoint now) {
   ProcessOrders orders;
+  bool none_left = false;
   for (Member& member : members_) {
     switch (member.phase) {
       case Phase::waiting:
         if (now < member.start_at || free_ports_.empty()) break;
-        member.port = free_ports_.front();
-        free_ports_.pop_front();
+        none_left = none_left || !take_port(member);
+        held_elsewhere_ = none_left;
+        if (none_left) {
+          member.start_at = now + look_for_ports;
+          break;
+        }
         member.phase = Phase::starting;
         member.attempt = next_attempt_++;
         member.probe_at = now;
         member.probe_pause = first_probe_pause;
         member.probing = false;
-        orders.starts.push_back({member.number, member.port});
+        orders.starts.push_back({member.number, member.port.port()});
         break;
       case Phase::starting:
         if (member.process == 0 || member.probing || now < member.probe_at) break;
         member.probing = true;
-        orders.probes.push_back({member.number, member.attempt, member.port});
+        orders.probes.push_back({member.number, member.attempt, member.port.port()});
         break;
       case Phase::ready:
         break;
@@ -169,7 +187,7 @@ std::vector<ProcessPlan::Replica> ProcessPlan::replicas() const {
                            : member.phase == Phase::leaving ? PodState::terminating
                                                             : PodState::starting;
     all.push_back({.number = member.number,
-                   .port = member.port,
+                   .port = member.port.port(),
                    .process = member.process,
                    .state = state,
                    .since = member.since,
@@ -181,7 +199,7 @@ std::vector<ProcessPlan::Replica> ProcessPlan::replicas() const {
 
 std::string ProcessPlan::trouble() const {
   const auto waits = [](const Member& member) { return member.phase == Phase::waiting; };
-  if (free_ports_.empty() && std::ranges::any_of(members_, waits)) {
+  if ((free_ports_.empty() || held_elsewhere_) && std::ranges::any_of(members_, waits)) {
     return "no port of " + std::to_string(rules_.ports.first) + "-" + std::to_string(rules_.ports.last) + " is free";
   }
   const auto failing = std::ranges::find_if(

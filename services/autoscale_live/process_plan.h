@@ -8,10 +8,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "services/autoscale_live/port_ledger.h"
 #include "services/autoscale_live/scale_target.h"
 
 namespace trunkline::autoscale {
@@ -52,7 +55,12 @@ struct ProcessOrders {
 
 class ProcessPlan {
  public:
-  ProcessPlan(std::string fleet, const ProcessRules& rules) : fleet_(std::move(fleet)) { set_rules(rules); }
+  // Numbers count from `first_number`. The ledger is shared by all whose ports may ever be the same.
+  ProcessPlan(std::string fleet, const ProcessRules& rules,
+              std::shared_ptr<PortLedger> ledger = std::make_shared<PortLedger>(), int first_number = 1)
+      : fleet_(std::move(fleet)), ledger_(std::move(ledger)), next_number_(first_number) {
+    set_rules(rules);
+  }
 
   // What runs stays as it is, also on a port that is no longer in the range.
   void set_rules(const ProcessRules& rules);
@@ -70,7 +78,7 @@ class ProcessPlan {
   // Its process is gone, or never came to be; `how` is a phrase such as "ended with code 1".
   void ended(int replica, std::string how, TimePoint now);
 
-  // By number. Names are "FLEET-NUMBER"; numbers count from 1 and are not given again.
+  // By number. Names are "FLEET-NUMBER"; numbers are not given again.
   struct Replica {
     int number = 0;
     int port = 0;
@@ -84,6 +92,7 @@ class ProcessPlan {
   std::string name_of(int number) const { return fleet_ + "-" + std::to_string(number); }
   std::string trouble() const;  // what keeps all of it from going on, or empty
   bool empty() const { return members_.empty(); }
+  int next_number() const { return next_number_; }
   std::uint64_t failures() const { return failures_; }  // processes that ended unasked, ever
 
  private:
@@ -91,7 +100,7 @@ class ProcessPlan {
   struct Member {
     int number = 0;
     Phase phase = Phase::waiting;
-    int port = 0;
+    PortLedger::Hold port = {};
     int process = 0;
     std::uint64_t attempt = 0;
     TimePoint since{};
@@ -109,16 +118,19 @@ class ProcessPlan {
 
   Member* find(int replica);
   void leave(Member& member, TimePoint now, TimePoint kill_at);
+  bool take_port(Member& member);
   void give_back(Member& member);
   bool is_used(int port) const;
 
   const std::string fleet_;
+  const std::shared_ptr<PortLedger> ledger_;
   ProcessRules rules_;
   int desired_ = 0;
-  int next_number_ = 1;
+  int next_number_;
   std::uint64_t next_attempt_ = 1;
   std::uint64_t failures_ = 0;
   std::vector<Member> members_;  // by number
+  bool held_elsewhere_ = false;  // all of our free ports, when one was needed last
   std::deque<int> free_ports_;   // the one that has rested longest first: whatever else holds it may be gone by then
 };
 

@@ -10,7 +10,9 @@ using namespace std::chrono_literals;
 // A plan whose orders are obeyed by hand, and whose clock moves when told. Read this first.
 class Processes {
  public:
-  explicit Processes(ProcessRules rules = {.ports = {20000, 20003}}) : plan("web", rules) {}
+  explicit Processes(ProcessRules rules = {.ports = {20000, 20003}},
+                     std::shared_ptr<PortLedger> ledger = std::make_shared<PortLedger>())
+      : plan("web", rules, std::move(ledger)) {}
 
   Processes& desire(int replicas, const std::vector<Victim>& victims = {}) {
     plan.set_desired(replicas, victims, now);
@@ -169,6 +171,21 @@ TEST(ProcessPlan, a_stop_lets_nobody_stay_longer_than_its_limit) {
   processes.run().after(5s).run();
   const Signals wanted = {{3, false}, {1, false}, {2, false}, {1, true}, {2, true}, {3, true}};
   EXPECT_EQ(processes.signals, wanted);
+}
+
+TEST(ProcessPlan, does_not_start_where_a_process_of_another_fleet_still_drains) {
+  const auto ledger = std::make_shared<PortLedger>();
+  Processes old({.ports = {20000, 20001}}, ledger);
+  old.desire(2).run().desire(0).run();
+  Processes other({.ports = {20000, 20002}}, ledger);
+  other.desire(2).run();
+  EXPECT_EQ(other.ports, (std::vector{20002}));
+  EXPECT_EQ(other.plan.trouble(), "no port of 20000-20002 is free");
+  EXPECT_EQ(other.plan.next() - other.now, 100ms) << "nobody says when";
+  old.plan.ended(2, "ended with code 0", old.now);
+  other.after(100ms).run();
+  EXPECT_EQ(other.ports, (std::vector{20002, 20001}));
+  EXPECT_EQ(other.plan.trouble(), "");
 }
 
 TEST(ProcessPlan, other_ports_are_for_those_that_start_from_then_on) {

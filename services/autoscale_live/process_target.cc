@@ -46,13 +46,14 @@ ProcessRules rules_of(const ProcessTargetSettings& settings) {
 
 class ProcessTarget::Keeper : public std::enable_shared_from_this<Keeper> {
  public:
-  Keeper(std::string fleet, ProcessTargetSettings settings, int replicas, std::function<void()> on_change)
+  Keeper(std::string fleet, ProcessTargetSettings settings, int replicas, std::function<void()> on_change,
+         std::shared_ptr<PortLedger> ports, int first_number)
       : fleet_(std::move(fleet)),
         on_change_(std::move(on_change)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         client_(std::in_place, Options::scrape()),
         settings_(std::move(settings)),
-        plan_(fleet_, rules_of(settings_)) {
+        plan_(fleet_, rules_of(settings_), std::move(ports), first_number) {
     if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
     plan_.set_desired(replicas, {}, Clock::now());
   }
@@ -96,6 +97,10 @@ class ProcessTarget::Keeper : public std::enable_shared_from_this<Keeper> {
       view.pods.push_back(std::move(pod));
     }
     return view;
+  }
+  int next_number() const {
+    const std::lock_guard lock(mutex_);
+    return plan_.next_number();
   }
   bool empty() const {
     const std::lock_guard lock(mutex_);
@@ -243,8 +248,9 @@ class ProcessTarget::Keeper : public std::enable_shared_from_this<Keeper> {
 };
 
 ProcessTarget::ProcessTarget(std::string fleet, ProcessTargetSettings settings, int replicas,
-                             std::function<void()> on_change)
-    : keeper_(std::make_shared<Keeper>(std::move(fleet), std::move(settings), replicas, std::move(on_change))) {
+                             std::function<void()> on_change, std::shared_ptr<PortLedger> ports, int first_number)
+    : keeper_(std::make_shared<Keeper>(std::move(fleet), std::move(settings), replicas, std::move(on_change),
+                                       std::move(ports), first_number)) {
   keeper_->start();
 }
 
@@ -256,6 +262,8 @@ void ProcessTarget::change(ProcessTargetSettings settings) {
     plan.set_rules(rules_of(mine));
   });
 }
+
+int ProcessTarget::next_number() const { return keeper_->next_number(); }
 
 TargetView ProcessTarget::observe(TimePoint) { return keeper_->view(); }
 

@@ -30,11 +30,14 @@ struct ProcessTargetSettings {
 class ProcessTarget : public ScaleTarget {
  public:
   // `on_change` is called on the target's thread after anything of observe() has become another; it must not wait.
-  ProcessTarget(std::string fleet, ProcessTargetSettings settings, int replicas, std::function<void()> on_change);
+  // The ledger is that of all targets whose ports may ever be the same; pods are numbered from `first_number`.
+  ProcessTarget(std::string fleet, ProcessTargetSettings settings, int replicas, std::function<void()> on_change,
+                std::shared_ptr<PortLedger> ports, int first_number = 1);
   ~ProcessTarget() override;  // kills what is left
 
   // For processes that start from now on.
   void change(ProcessTargetSettings settings);
+  int next_number() const;  // of the next pod
 
   std::string_view kind() const override { return "process"; }
   TargetView observe(TimePoint now) override;

@@ -15,6 +15,9 @@
 
 namespace trunkline::autoscale {
 
+// A stop that nobody waits for: the target's own limit is shorter.
+inline constexpr Duration as_long_as_it_takes = std::chrono::hours(24 * 366);
+
 // A pod that the target itself knows. Times are the process's (Clock), not the engine's.
 struct TargetPod {
   std::string name;

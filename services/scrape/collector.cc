@@ -5,6 +5,7 @@
 #include "base/futex.h"
 #include "services/scrape/own_metrics.h"
 #include "services/scrape/question.h"
+#include "services/scrape/room.h"
 
 namespace trunkline::scrape {
 
@@ -111,7 +112,9 @@ CollectorCounters Collector::counters() const {
 
 std::vector<std::string> Collector::troubles() const {
   const std::lock_guard lock(mutex_);
-  return troubles_;
+  std::vector<std::string> all = troubles_;
+  if (!room_trouble_.empty()) all.push_back(room_trouble_);
+  return all;
 }
 
 std::string Collector::to_prometheus() const {
@@ -167,8 +170,11 @@ void Collector::discover(TimePoint now) {
   const TargetChanges changed = fleet_->set_targets(targets, now);
   targets_ = std::move(targets);
   if (!changed.added.empty() || !changed.removed.empty()) lanes_.prepare(targets_, settings_.other_targets);
+  std::string room_trouble =
+      trouble_with_room(connections_for(targets_) + settings_.other_targets, room_of_this_process());
   const std::lock_guard lock(mutex_);
   troubles_ = std::move(troubles);
+  room_trouble_ = std::move(room_trouble);
 }
 
 void Collector::take_answers() {

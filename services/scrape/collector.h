@@ -82,8 +82,9 @@ class Collector {
 
   SnapshotPtr latest() const;  // null before the first cut-off
   CollectorCounters counters() const;
-  std::vector<std::string> troubles() const;  // of sources, one sentence each
-  std::string to_prometheus() const;          // all of the above, in the text format
+  // One sentence each: of sources, and of connections that have no room.
+  std::vector<std::string> troubles() const;
+  std::string to_prometheus() const;  // all of the above, in the text format
 
  private:
   struct Inbox;
@@ -120,7 +121,8 @@ class Collector {
   int next_subscriber_ = 1;
   SnapshotPtr latest_;
   CollectorCounters counters_;
-  std::vector<std::string> troubles_;
+  std::vector<std::string> troubles_;  // of sources
+  std::string room_trouble_;
 };
 
 }  // namespace trunkline::scrape

@@ -142,6 +142,8 @@ void Call::granted(PooledConnection& connection) {
 }
 
 void Call::wait_failed(pool::Route&, ErrorCode code, const std::shared_ptr<const Error>& cause) {
+  // The pool knows one deadline and not whose it is.
+  if (code == ErrorCode::timeout_queue && Waiter::deadline == total_deadline_) code = ErrorCode::timeout_total;
   Error error = wait_error(code, cause);
   if (cause && cause->code == ErrorCode::http1_required) error.code = ErrorCode::http1_required;
   if (blocking_) {

@@ -91,7 +91,10 @@ void Call::on_failure(Error error) {
 
 Error Call::wait_error(ErrorCode code, const std::shared_ptr<const Error>& cause) const {
   const std::string& name = route_->name();
-  const std::string why = cause ? "; the last dial failed: " + cause->message : std::string();
+  std::string why = cause ? "; the last dial failed: " + cause->message : std::string();
+  if (!cause && (code == ErrorCode::timeout_queue || code == ErrorCode::timeout_total) && route_->awaits_settings()) {
+    why = ": one is open, and its server has not said how many requests it takes at once (SETTINGS)";
+  }
   std::string message;
   switch (code) {
     case ErrorCode::queue_full:

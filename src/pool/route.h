@@ -14,6 +14,7 @@
 //   - what retires finishes what it carries and takes nothing more.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -155,6 +156,11 @@ class Route : public std::enable_shared_from_this<Route> {
   std::shared_ptr<const Error> last_error_locked() {
     std::lock_guard lock(mutex);
     return last_error_;
+  }
+  // A shared connection is open whose peer has not said yet what it permits. Takes the lock.
+  bool awaits_settings() {
+    std::lock_guard lock(mutex);
+    return std::ranges::any_of(shared_, [](const Entry* entry) { return !entry->settled; });
   }
   int heat(TimePoint now) const;                  // how much it is reused, halving every few minutes
   bool can_evict() const;                         // something is idle and not being examined
