@@ -351,6 +351,13 @@ def hold(session, stream, arguments):
     session.send(answer(stream))
 
 
+def last_words(session, stream, arguments):
+    """When the test says so: a PING and FIN in one breath, as far as a client can see that is busy."""
+    session.connection.hold()
+    session.send(frame(PING, 0, 0, b"\0" * 8))
+    session.connection.finish()
+
+
 def silence(session, stream, arguments):
     """No answer, ever; PINGs are answered."""
 
@@ -394,6 +401,7 @@ SLOW = {
     "window_goes_negative": window_goes_negative,
     "limit_flaps": limit_flaps,
     "hold": hold,
+    "last_words": last_words,
     "silence": silence,
     "close": close,
 }
