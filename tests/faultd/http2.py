@@ -352,9 +352,9 @@ def hold(session, stream, arguments):
 
 
 def last_words(session, stream, arguments):
-    """When the test says so: a PING and FIN in one breath, as far as a client can see that is busy."""
+    """When the test says so: a frame that nobody answers, and FIN, in one breath for a client that is busy."""
     session.connection.hold()
-    session.send(frame(PING, 0, 0, b"\0" * 8))
+    session.send(window(0, 1))
     session.connection.finish()
 
 
