@@ -13,6 +13,7 @@ import server
 from echo import EchoServer
 from fleet import Fleet
 from nghttpd import Nghttpd
+from own_hop import OwnHop
 
 STATES = {1: "open", 2: "opening", 3: "opening", 4: "closing", 5: "closing", 6: "time_wait", 8: "half_closed",
           9: "closing", 11: "closing"}
@@ -133,6 +134,8 @@ def server_of(run):
         return Fleet(run["port"], int(run["environment"]["BODY_BYTES"]), cpu=1)
     if run["port"] == server.ECHO:
         return EchoServer(run["port"], cpu=1)
+    if run["port"] == server.OWN_HOP:
+        return OwnHop(run["port"], cpu=1)
     return Nghttpd(run["port"], run["streams"], cpu=1) if run["streams"] else server.Server(cpu=1)
 
 

@@ -6,8 +6,8 @@ import pathlib
 import shutil
 
 import nghttpd
-from server import (CA, ECHO, FLEET, H2C, H2_TLS, HOP, HOP_H2C, IDENTITY, MUTUAL_TLS, NGHTTPD, PLAIN, ROOT, STREAMS, TLS_PORT,
-                    URL, WORK, echo_module)
+from server import (CA, ECHO, FLEET, H2C, H2_TLS, HOP, HOP_H2C, IDENTITY, MUTUAL_TLS, NGHTTPD, OWN_HOP, PLAIN, ROOT, STREAMS,
+                    TLS_PORT, URL, WORK, echo_module)
 
 RELEASE = ROOT / "build" / "release" / "bench"
 PROGRAMS = {"client_bench": RELEASE / "client_bench", "floor": RELEASE / "floor", "curl_bench": RELEASE / "curl_bench",
@@ -18,7 +18,7 @@ PROGRAMS = {"client_bench": RELEASE / "client_bench", "floor": RELEASE / "floor"
             "scrape_bench": RELEASE / "scrape_bench", "go_scrape": WORK / "peers" / "go_scrape",
             "ws_peer": WORK / "peers" / "node" / "ws_peer.js"}
 PORTS = {"plain": PLAIN, "tls": TLS_PORT, "mutual": MUTUAL_TLS, "h2c": H2C, "h2-tls": H2_TLS, "hop": HOP,
-         "hop-h2c": HOP_H2C, "nghttpd": NGHTTPD, "echo": ECHO, "fleet": FLEET}
+         "hop-h2c": HOP_H2C, "nghttpd": NGHTTPD, "echo": ECHO, "fleet": FLEET, "own-hop": OWN_HOP}
 TLS_SETTINGS = {"tls": CA, "h2-tls": CA, "mutual": IDENTITY}
 
 
@@ -228,21 +228,31 @@ def http2_tls():
     return Workload("HTTP/2 over TLS: 200 requests at once, 300 bytes from nginx", runs, targets, "h2load")
 
 
-def hop():
+def hop_over(http1, h2c, far_end):
+    """The same server on both wires: the clients are compared, and what HTTP/2 costs the server shows beside them."""
     def run(peer, program, mode, wire, **environment):
         return Run(peer, program, mode, 200, 100_000, wire, {"BODY": "300"} | environment)
-    runs = [run("floor", "floor_http2", "epoll", "hop-h2c"),
-            run("trunkline", "client_bench", "callback", "hop-h2c", H2C="1"),
-            run("h2load", "h2load", "", "hop-h2c"),
-            run("hyper", "rust_peer", "hyper-h2c", "hop-h2c"), run("go", "go_peer", "h2c", "hop-h2c"),
-            run("trunkline-http1", "client_bench", "callback", "hop"),
-            run("trunkline-http1-defaults", "client_bench", "callback", "hop", DEFAULTS="1"),
-            run("hyper-http1", "rust_peer", "hyper", "hop"), run("go-tuned-http1", "go_peer", "tuned", "hop"),
-            run("go-default-http1", "go_peer", "default", "hop"), run("curl-multi-http1", "curl_bench", "multi", "hop")]
-    targets = [Target(200, "trunkline", "p99", 1, run.peer) for run in runs if run.wire == "hop"]
+    runs = [run("floor", "floor_http2", "epoll", h2c),
+            run("trunkline", "client_bench", "callback", h2c, H2C="1"),
+            run("h2load", "h2load", "", h2c),
+            run("hyper", "rust_peer", "hyper-h2c", h2c), run("go", "go_peer", "h2c", h2c)]
+    over_http1 = [run("trunkline-http1", "client_bench", "callback", http1),
+                  run("trunkline-http1-defaults", "client_bench", "callback", http1, DEFAULTS="1"),
+                  run("hyper-http1", "rust_peer", "hyper", http1), run("go-tuned-http1", "go_peer", "tuned", http1),
+                  run("go-default-http1", "go_peer", "default", http1), run("curl-multi-http1", "curl_bench", "multi", http1)]
+    targets = [Target(200, "trunkline", "p99", 1, run.peer) for run in over_http1]
     targets += [Target(200, "trunkline", "cpu", 0.85, "hyper"), Target(200, "trunkline", "cpu", 0.5, "go"),
                 Target(200, "trunkline", "rate", 1.1, "hyper", at_least=True), Target(200, "trunkline", "dials", 1)]
-    return Workload("W2: the hop: 100,000 POSTs of 300 bytes, 200 at once, answered after 1 ms", runs, targets, "floor")
+    return Workload(f"W2: the hop to {far_end}: 100,000 POSTs of 300 bytes, 200 at once, answered after 1 ms",
+                    runs + over_http1, targets, "floor")
+
+
+def hop():
+    return hop_over("hop", "hop-h2c", "nginx")
+
+
+def hop_own():
+    return hop_over("own-hop", "own-hop", "our server")
 
 
 def unread():
@@ -325,6 +335,7 @@ def scrape_spread():
 
 
 WORKLOADS = {"w1": w1, "blocking": blocking, "tls": tls, "w4": w4, "w5": w5, "idle": idle, "http2_one": http2_one,
-             "http2_two": http2_two, "http2_tls": http2_tls, "hop": hop, "unread": unread,
+             "http2_two": http2_two, "http2_tls": http2_tls, "hop": hop, "hop_own": hop_own,
+             "unread": unread,
              "websocket_small": websocket_small, "websocket_large": websocket_large, "websocket_idle": websocket_idle,
              "scrape": scrape, "scrape_large": scrape_large, "scrape_spread": scrape_spread}

@@ -89,10 +89,9 @@ void WebSocket::Impl::on_time() {
   work(std::move(guard));
 }
 
-// Moves what can be moved, and tells those who wait for it.
-void WebSocket::Impl::work(Guard held) {
-  const std::shared_ptr<Impl> keep = shared_from_this();
-  Guard guard = std::move(held);  // gone before `keep` is
+// Moves what can be moved, and tells those who wait for it. Until it has ended, `self_` keeps it; afterwards, whoever
+// posted this.
+void WebSocket::Impl::work(Guard guard) {
   woken_ = false;
   working_ = true;
   int reads = 0;

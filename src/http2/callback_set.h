@@ -19,7 +19,7 @@ const nghttp2_session_callbacks* callback_set() {
     nghttp2_session_callbacks* set = nullptr;
     if (nghttp2_session_callbacks_new(&set) != 0) throw std::bad_alloc();
     nghttp2_session_callbacks_set_on_begin_headers_callback(set, Callbacks::on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback(set, Callbacks::on_header);
+    nghttp2_session_callbacks_set_on_header_callback2(set, Callbacks::on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(set, Callbacks::on_frame_received);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(set, Callbacks::on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(set, Callbacks::on_data);

@@ -18,12 +18,11 @@ int Session::Callbacks::on_begin_headers(nghttp2_session*, const nghttp2_frame* 
   return 0;
 }
 
-int Session::Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
-                                  std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+int Session::Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name, nghttp2_rcbuf* value,
                                   std::uint8_t, void* user) {
   auto& self = *static_cast<Session*>(user);
   if (self.block_of_ == nullptr) return 0;
-  if (self.admit(*self.block_of_, view(name, name_size), view(value, value_size))) return 0;
+  if (self.admit(*self.block_of_, name, value)) return 0;
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // no more of this block; the stream is reset already
 }
 

@@ -14,8 +14,8 @@ struct Session::Callbacks {
   static const nghttp2_option* options();
 
   static int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user);
-  static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
-                       const std::uint8_t* value, std::size_t value_size, std::uint8_t flags, void* user);
+  static int on_header(nghttp2_session*, const nghttp2_frame* frame, nghttp2_rcbuf* name, nghttp2_rcbuf* value,
+                       std::uint8_t flags, void* user);
   static int on_frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user);
   static int on_invalid_frame(nghttp2_session*, const nghttp2_frame* frame, int error, void* user);
   static int on_data(nghttp2_session*, std::uint8_t flags, std::int32_t id, const std::uint8_t* bytes, std::size_t size,

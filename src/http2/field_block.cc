@@ -14,8 +14,6 @@ constexpr std::array<bool, 256> make_name_table() {
 }
 constexpr std::array<bool, 256> name_table = make_name_table();
 
-constexpr std::string_view length_name = "content-length";
-
 constexpr std::size_t stride = 16;  // looked at in one step, so that many bytes behind a field must be readable
 
 bool is_space(char c) { return c == ' ' || c == '\t'; }
@@ -111,11 +109,29 @@ template <class Word>
 
 bool FieldBlock::add(std::string_view name, std::string_view value) {
   if (!repeats(name, value)) return add_new(name, value);
-  // Only whether this is the one length of the block is not known from the block before.
-  if (name.size() == length_name.size() && !permits(name, value)) return false;
+  if (name.size() == length_name.size() && !permits_again()) return false;
   ++count_;
   text_size_ += name.size() + value.size();
   return true;
+}
+
+void FieldBlock::hold_first(nghttp2_rcbuf* name, nghttp2_rcbuf* value) {
+  constexpr std::size_t most_held = 64;
+  if (held_.size() + 1 != count_ || count_ > most_held) return;
+  held_.emplace_back();
+  held_.back().hold(name, value, size_at(count_ - 1));
+}
+
+// The field that is there already: only whether it is the one length of the block is not known from the block before.
+bool FieldBlock::permits_again() {
+  if (count_ == length_at_) {
+    const bool is_first = !content_length_;
+    content_length_ = length_;
+    return is_first;
+  }
+  const std::string_view text = std::string_view(text_).substr(text_size_, size_at(count_));
+  const std::size_t name_size = slots_[count_].name_length;
+  return permits(text.substr(0, name_size), text.substr(name_size));
 }
 
 bool FieldBlock::repeats(std::string_view name, std::string_view value) const {
@@ -133,12 +149,15 @@ bool FieldBlock::add_new(std::string_view name, std::string_view value) {
   char* const at = text_.data() + text_size_;
   copy(at, name.data(), name.size());
   copy(at + name.size(), value.data(), value.size());
+  if (length_at_ == count_) length_at_ = nowhere;
   const bool is_sound =
       is_field_name(at, name.size()) && is_field_value(at + name.size(), value.size()) && permits(name, value);
   // Where it takes the same room as the field before it, those behind it may still repeat theirs.
   const bool fits = count_ < slots_.size() && slots_[count_].name_length == name.size() &&
                     slots_[count_].value_length == value.size();
   if (!fits || !is_sound) slots_.resize(count_);
+  while (held_.size() > slots_.size()) held_.pop_back();
+  if (count_ < held_.size()) held_[count_].drop();
   if (!is_sound) return false;
   if (!fits) {
     const auto start = static_cast<std::uint32_t>(text_size_);
@@ -157,6 +176,7 @@ void FieldBlock::shrink() {
   if (text_.size() <= usual_text && slots_.capacity() <= usual_fields) return;
   text_ = std::string();
   std::vector<Headers::Slot>().swap(slots_);  // they speak of the text
+  std::vector<HeldField>().swap(held_);
 }
 
 // The only pseudo-header of a response: the first field, once, of three digits.
@@ -182,7 +202,8 @@ bool FieldBlock::permits(std::string_view name, std::string_view value) {
       if (!matches(name, length_name) || trailers_) return true;
       std::uint64_t length = 0;
       if (content_length_ || !parse_decimal(value, length)) return false;
-      content_length_ = length;
+      content_length_ = length_ = length;
+      length_at_ = count_;
       return true;
     }
     case 16:

@@ -14,9 +14,9 @@ struct FieldCount {
   std::size_t count = 0;
 
   // False: with this one there are too many, or too long.
-  bool add(std::string_view name, std::string_view value, std::size_t most_bytes, std::size_t most_fields) {
+  bool add(std::size_t name_and_value, std::size_t most_bytes, std::size_t most_fields) {
     constexpr std::size_t field_overhead = 32;  // RFC 9113 section 6.5.2
-    bytes += name.size() + value.size() + field_overhead;
+    bytes += name_and_value + field_overhead;
     return bytes <= most_bytes && ++count <= most_fields;
   }
 };

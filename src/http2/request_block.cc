@@ -34,21 +34,57 @@ void RequestBlock::begin(bool trailers) {
   fields_.begin(trailers);
   trailers_ = trailers;
   seen_ = 0;
-  has_host_ = in_fields_ = false;
+  pseudo_at_ = trailers ? no_more : 0;
+  has_host_ = false;
 }
 
 bool RequestBlock::add(std::string_view name, std::string_view value) {
-  if (name.starts_with(':')) return !trailers_ && !in_fields_ && add_pseudo(name, value);
-  in_fields_ = true;
-  if (!trailers_ && name == "host") {
-    if (std::exchange(has_host_, true) || !is_host_value(value)) return false;
-    set(host_, value);
-  }
-  return fields_.add(name, value);
+  if (!name.starts_with(':')) return note_field(name, value) && fields_.add(name, value);
+  held_.clear();
+  return add_pseudo(name, value) != pseudo_count;
 }
 
-// Each once. ":protocol" (RFC 8441) was not offered, ":status" is a response's.
-bool RequestBlock::add_pseudo(std::string_view name, std::string_view value) {
+bool RequestBlock::add(nghttp2_rcbuf* name, nghttp2_rcbuf* value) {
+  const std::string_view name_text = view(name);
+  const std::string_view value_text = view(value);
+  if (!name_text.starts_with(':')) {
+    return note_field(name_text, value_text) && fields_.add_and_hold(name_text, value_text, name, value);
+  }
+  const Pseudo which = add_pseudo(name_text, value_text);
+  if (which == pseudo_count) return false;
+  // What is held behind it is of an older block, and what it says may have been set to something else since.
+  while (held_.size() > pseudo_at_ + 1) held_.pop_back();
+  if (held_.size() == pseudo_at_) held_.emplace_back();
+  HeldPseudo& held = held_[pseudo_at_++];
+  held.hold(name, value, name_text.size() + value_text.size());
+  held.which = which;
+  return true;
+}
+
+bool RequestBlock::add_known(const HeldField& field) {
+  if (pseudo_at_ >= held_.size() || &field != &held_[pseudo_at_]) {
+    pseudo_at_ = no_more;
+    return fields_.add_known();
+  }
+  HeldPseudo& held = held_[pseudo_at_++];
+  held.hit();
+  if (has(held.which)) return false;
+  seen_ |= 1U << held.which;
+  return true;
+}
+
+bool RequestBlock::note_field(std::string_view name, std::string_view value) {
+  pseudo_at_ = no_more;
+  if (trailers_ || name != host_name) return true;
+  if (std::exchange(has_host_, true) || !is_host_value(value)) return false;
+  set(host_, value);
+  return true;
+}
+
+// Each once, and before all others; if not, pseudo_count. ":protocol" (RFC 8441) was not offered, ":status" is a
+// response's.
+RequestBlock::Pseudo RequestBlock::add_pseudo(std::string_view name, std::string_view value) {
+  if (pseudo_at_ == no_more) return pseudo_count;
   Pseudo which = pseudo_count;
   std::string* where = nullptr;
   if (name == ":method") {
@@ -64,10 +100,10 @@ bool RequestBlock::add_pseudo(std::string_view name, std::string_view value) {
     which = path;
     where = &path_;
   }
-  if (where == nullptr || has(which)) return false;
+  if (where == nullptr || has(which)) return pseudo_count;
   seen_ |= 1U << which;
   set(*where, value);
-  return true;
+  return which;
 }
 
 void RequestBlock::set(std::string& where, std::string_view value) {
@@ -112,6 +148,7 @@ void RequestBlock::end() {
     if (text->capacity() <= usual_text) continue;
     std::string().swap(*text);
     sound_.reset();
+    held_.clear();
   }
 }
 

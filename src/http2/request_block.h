@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,6 +19,16 @@ class RequestBlock {
   void begin(bool trailers);
   // False: it breaks HTTP, and with it all of the block.
   bool add(std::string_view name, std::string_view value);
+  bool add(nghttp2_rcbuf* name, nghttp2_rcbuf* value);  // which are worth knowing again
+
+  // As FieldBlock's.
+  const HeldField* known(const nghttp2_rcbuf* name, const nghttp2_rcbuf* value) const {
+    if (pseudo_at_ < held_.size() && held_[pseudo_at_].is(name, value)) return &held_[pseudo_at_];
+    const HeldField* const field = fields_.known(name, value);
+    return field != nullptr && is_host(fields_.known_name_size()) ? nullptr : field;
+  }
+  bool add_known(const HeldField& field);
+
   // All fields are there: do they make a request?
   bool is_request();
   ReceivedRequest take_request() const;
@@ -28,7 +39,16 @@ class RequestBlock {
  private:
   enum Pseudo : unsigned char { method, scheme, authority, path, pseudo_count };
 
-  bool add_pseudo(std::string_view name, std::string_view value);
+  // A pseudo-header field of the block before.
+  struct HeldPseudo : HeldField {
+    Pseudo which = pseudo_count;
+  };
+  static constexpr std::string_view host_name = "host";
+  static constexpr std::size_t no_more = SIZE_MAX;
+
+  bool is_host(std::size_t name_size) const { return name_size == host_name.size() && !trailers_; }
+  Pseudo add_pseudo(std::string_view name, std::string_view value);
+  bool note_field(std::string_view name, std::string_view value);
   void set(std::string& where, std::string_view value);
   bool judge() const;
   unsigned kinds() const { return seen_ | (has_host_ ? 1U << pseudo_count : 0); }
@@ -39,11 +59,12 @@ class RequestBlock {
   std::string scheme_;
   std::string authority_;
   std::string path_;
-  std::string host_;  // of a Host field
+  std::string host_;              // of a Host field
+  std::vector<HeldPseudo> held_;  // at most pseudo_count, in the order in which they came
+  std::size_t pseudo_at_ = 0;     // so many of this block have come, or no_more may
   unsigned seen_ = 0;
   std::optional<unsigned> sound_;  // these texts make a request, with kinds() so
   bool has_host_ = false;
-  bool in_fields_ = false;  // an ordinary field has come
   bool trailers_ = false;
 };
 

@@ -21,10 +21,9 @@ int ServerSession::Callbacks::on_begin_headers(nghttp2_session*, const nghttp2_f
   return 0;
 }
 
-int ServerSession::Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
-                                        std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
-                                        std::uint8_t, void* user) {
-  static_cast<ServerSession*>(user)->add_field(view(name, name_size), view(value, value_size));
+int ServerSession::Callbacks::on_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name,
+                                        nghttp2_rcbuf* value, std::uint8_t, void* user) {
+  static_cast<ServerSession*>(user)->add_field(name, value);
   return 0;
 }
 

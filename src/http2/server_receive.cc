@@ -65,11 +65,13 @@ void ServerSession::begin_block(std::int32_t id, bool is_request) {
 }
 
 // What is not sound is still decoded to its end, for the sake of HPACK's table, and then answered once.
-void ServerSession::add_field(std::string_view name, std::string_view value) {
+void ServerSession::add_field(nghttp2_rcbuf* name, nghttp2_rcbuf* value) {
   if (block_state_ != BlockState::sound) return;
-  if (!block_fields_.add(name, value, limits_.header_bytes, limits_.header_count)) {
+  const HeldField* const known = block_.known(name, value);
+  const std::size_t size = known != nullptr ? known->size() : view(name).size() + view(value).size();
+  if (!block_fields_.add(size, limits_.header_bytes, limits_.header_count)) {
     block_state_ = BlockState::too_large;
-  } else if (!block_.add(name, value)) {
+  } else if (!(known != nullptr ? block_.add_known(*known) : block_.add(name, value))) {
     block_state_ = BlockState::malformed;
   }
 }

@@ -117,7 +117,7 @@ class ServerSession {
   void feed(std::string_view bytes);
   bool is_deaf() const { return intake_.is_over(session_); }
   void begin_block(std::int32_t id, bool is_request);
-  void add_field(std::string_view name, std::string_view value);
+  void add_field(nghttp2_rcbuf* name, nghttp2_rcbuf* value);
   void on_block_complete(std::int32_t id, bool end);
   void on_request_complete(std::int32_t id, bool end);
   void on_trailers_complete(ServerStream& stream, bool end);

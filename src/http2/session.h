@@ -111,7 +111,7 @@ class Session {
   void feed(std::string_view bytes);
   bool is_deaf() const { return intake_.is_over(session_); }
   void settle();
-  bool admit(Stream& stream, std::string_view name, std::string_view value);
+  bool admit(Stream& stream, nghttp2_rcbuf* name, nghttp2_rcbuf* value);
   void refuse(Stream& stream, Code code);
   void on_fields_complete(Stream& stream, bool end);
   void on_trailers_complete(Stream& stream, bool end);

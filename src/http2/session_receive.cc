@@ -60,14 +60,25 @@ void Session::settle() {
   }
 }
 
-bool Session::admit(Stream& stream, std::string_view name, std::string_view value) {
-  if (!stream.fields_.add(name, value, limits_.header_bytes, limits_.header_count)) {
-    stream.over_limit_ = true;
-    refuse(stream, Code::enhance_your_calm);
-    return false;
+bool Session::admit(Stream& stream, nghttp2_rcbuf* name, nghttp2_rcbuf* value) {
+  const auto fits = [&](std::size_t size) {
+    return stream.fields_.add(size, limits_.header_bytes, limits_.header_count);
+  };
+  bool is_sound = false;
+  bool is_too_much = false;
+  if (const HeldField* const known = block_.known(name, value)) {
+    is_too_much = !fits(known->size());
+    is_sound = block_.add_known();
+  } else {
+    const std::string_view name_text = view(name);
+    const std::string_view value_text = view(value);
+    is_too_much = !fits(name_text.size() + value_text.size());
+    is_sound = !is_too_much && block_.add_and_hold(name_text, value_text, name, value);
   }
-  if (block_.add(name, value)) return true;
-  refuse(stream, Code::protocol_error);
+  if (is_sound && !is_too_much) [[likely]]
+    return true;
+  if (is_too_much) stream.over_limit_ = true;
+  refuse(stream, is_too_much ? Code::enhance_your_calm : Code::protocol_error);
   return false;
 }
 

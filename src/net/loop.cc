@@ -166,6 +166,11 @@ void Loop::State::wake() {
 
 void Loop::State::run() {
   pthread_setname_np(pthread_self(), "trunkline-loop");
+  // glibc puts two locked instructions around each system call that pthread_cancel could interrupt, to let it; with these
+  // two it leaves them out. Nobody cancels this thread.
+  int before = 0;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
   current_loop = &loop;
   while (!stopped.load(std::memory_order_relaxed)) run_turn();
 
