@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* usual_place = "http://127.0.0.1:9600";
 // For all of its answers together: one that hangs must not hold up what the kernel's table says without it.
-constexpr Duration time_for_answers = std::chrono::seconds(2);
+constexpr std::chrono::seconds time_for_answers{2};
 
 volatile std::sig_atomic_t doctor_interrupted = 0;
 

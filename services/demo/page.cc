@@ -92,10 +92,11 @@ Result<void> check_page(const run::AdminSettings& admin) {
   if (admin.listen.empty()) return {};
   if (Result<void> address = server::check_address(admin.listen); !address) return address;
   if (!run::is_exposed(admin)) return {};
-  return Error(ErrorCode::invalid_options, Phase::prepare,
-               admin.listen + ": " + std::string(run::exposed_words) +
-                   "give --login FILE (user:password, or a token), or listen at 127.0.0.1; or say --unprotected where "
-                   "something in front of it asks");
+  std::string message = admin.listen + ": ";
+  message += run::exposed_sentence(
+      "give --login FILE (user:password, or a token), or listen at 127.0.0.1; or say --unprotected where something in "
+      "front of it asks");
+  return Error(ErrorCode::invalid_options, Phase::prepare, std::move(message));
 }
 
 Page::Page(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -82,10 +82,10 @@ void check_protection(config::Reader& io, const AdminSettings& admin) {
   io.require(admin.certificate_file.empty() ? admin.key_file.empty() : true, "tls",
              "key_file is the key of certificate_file, which is not given");
   const bool is_address = server::check_address(admin.listen).has_value();  // otherwise that is what is wrong with it
-  io.require(!is_address || !is_exposed(admin), "listen",
-             std::string(exposed_words) +
-                 "give bearer_token, or user and password (as ${file:PATH}), or listen at 127.0.0.1; or say "
-                 "`unprotected: true` where something in front of it asks");
+  io.require(
+      !is_address || !is_exposed(admin), "listen",
+      exposed_sentence("give bearer_token, or user and password (as ${file:PATH}), or listen at 127.0.0.1; or say "
+                       "`unprotected: true` where something in front of it asks"));
 }
 void check_protection(config::Writer& /*io*/, const AdminSettings& /*admin*/) {}
 void check_admin(config::Writer& /*io*/, const AdminSettings& /*admin*/) {}

@@ -109,13 +109,13 @@ TEST(Configuration, uses_secrets_and_prints_where_they_are_from) {
 
 TEST(Configuration, keeps_of_the_listener_s_secrets_what_knows_them_again_and_not_their_text) {
   const Configuration all =
-      parsed("admin: {user: ann, password: \"${env:SECRET}\", bearer_token: \"${file:/run/t}\"}").value();
-  EXPECT_EQ(all.admin.login, KeptSecret::login("ann", "hush"));
-  EXPECT_EQ(all.admin.bearer_token, KeptSecret("from /run/t"));
+      parsed("admin: {user: ann, password: \"${file:/run/t}\", bearer_token: \"${env:SECRET}\"}").value();
+  EXPECT_EQ(all.admin.login, KeptSecret::login("ann", "from /run/t"));
+  EXPECT_EQ(all.admin.bearer_token, KeptSecret("hush"));
   for (const Reference& one : all.references) EXPECT_EQ(one.value, "") << one.field;
   const std::string printed = print_configuration(all);
-  EXPECT_NE(printed.find("password: \"${env:SECRET}\""), std::string::npos) << printed;
-  EXPECT_NE(printed.find("bearer_token: \"${file:/run/t}\""), std::string::npos) << printed;
+  EXPECT_NE(printed.find("password: \"${file:/run/t}\""), std::string::npos) << printed;
+  EXPECT_NE(printed.find("bearer_token: \"${env:SECRET}\""), std::string::npos) << printed;
   EXPECT_EQ(parsed(printed).value().admin.login, all.admin.login);
 }
 

@@ -73,4 +73,9 @@ bool is_exposed(const AdminSettings& admin) {
   return !asks_for_login(admin) && !admin.unprotected && !is_of_this_machine(admin.listen);
 }
 
+std::string exposed_sentence(std::string_view remedy) {
+  std::string sentence = "other machines could read all that is shown, as nobody is asked for a password: ";
+  return sentence.append(remedy);
+}
+
 }  // namespace trunkline::run

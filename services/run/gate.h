@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 #include <trunkline/headers.hpp>
@@ -38,8 +39,7 @@ bool asks_for_login(const AdminSettings& admin);
 bool is_of_this_machine(std::string_view address);
 // Other machines can connect, nobody is asked for anything, and nobody said that this is meant: not to be listened at.
 bool is_exposed(const AdminSettings& admin);
-// What is wrong with it. What can be done about it follows, in the words of whoever was to say it.
-inline constexpr std::string_view exposed_words =
-    "other machines could read all that is shown, as nobody is asked for a password: ";
+// What is wrong with it, and what can be done, in the words of the place where it can be said.
+std::string exposed_sentence(std::string_view remedy);
 
 }  // namespace trunkline::run
