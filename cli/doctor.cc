@@ -38,9 +38,9 @@ struct AskedTrunkline {
   std::string silence = {};  // why there is none, in words; empty: because nobody is there
 };
 
-// An error is what somebody who named the place, or gave a file that cannot be used, has to know before all else. At the
-// usual place it is no secret either that somebody is there and does not answer. Nobody is told that there is none,
-// unless he asked for it.
+// An error is what somebody who named the place, or gave a file that cannot be used, has to know before all else. At
+// the usual place it is no secret either that somebody is there and does not answer. Nobody is told that there is
+// none, unless he asked for it.
 Result<AskedTrunkline> trunkline_of(const DoctorFlags& flags) {
   AskFlags ask = flags.ask;
   ask.url = flags.url.empty() ? usual_place : flags.url;

@@ -43,8 +43,8 @@ struct TransportReport {
   std::vector<Route> routes;
 };
 
-// GET /api/v1/transport, and /api/v1/pools/differences for places that several pools lead to. What has not been answered
-// by that time is trouble of its split, or the error.
+// GET /api/v1/transport, and /api/v1/pools/differences for places that several pools lead to. What has not been
+// answered by that time is trouble of its split, or the error.
 Result<TransportReport> ask_trunkline(const AskFlags& flags, TimePoint deadline);
 // The places that several of these lead to: each further pool beside the first.
 std::vector<TransportReport::Split> splits_of(const std::vector<TransportReport::Route>& routes);

@@ -30,8 +30,8 @@ class Page {
   std::unique_ptr<Impl> impl_;
 };
 
-// As `trunkline run` has it: no page is shown to other machines unless it asks for a password, or somebody has said that
-// this is meant. An empty address is none.
+// As `trunkline run` has it: no page is shown to other machines unless it asks for a password, or somebody has said
+// that this is meant. An empty address is none.
 Result<void> check_page(const run::AdminSettings& admin);
 
 }  // namespace trunkline::demo

@@ -1,5 +1,6 @@
-// A secret of which only a digest stays in memory: enough to tell whether a guess is right. It is salted with bytes that
-// this process drew for itself, so that a copy of its memory can be looked up in no table, and is of no use elsewhere.
+// A secret of which only a digest stays in memory: enough to tell whether a guess is right. It is salted with bytes
+// that this process drew for itself, so that a copy of its memory can be looked up in no table, and is of no use
+// elsewhere.
 #pragma once
 
 #include <optional>

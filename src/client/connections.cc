@@ -1,5 +1,5 @@
-// The connections of a pool as values. Under a route's lock no more is done than to copy what changes; what is made of it
-// comes afterwards.
+// The connections of a pool as values. Under a route's lock no more is done than to copy what changes; what is made of
+// it comes afterwards.
 #include <trunkline/connections.hpp>
 
 #include <algorithm>

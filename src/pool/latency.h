@@ -30,8 +30,8 @@ class Latency {
  private:
   static constexpr int steps = 3;  // 2^steps buckets a doubling
   static constexpr std::size_t buckets = 256;
-  // What one counts for at first. A lone one is still there a minute later, and the next: whoever is asked every fifteen
-  // seconds would otherwise have no times at all just after each halving.
+  // What one counts for at first. A lone one is still there a minute later, and the next: whoever is asked every
+  // fifteen seconds would otherwise have no times at all just after each halving.
   static constexpr std::uint32_t whole = 4;
   static constexpr std::int64_t most_halvings = 31;  // of 32 bits: nothing is left worth a shift
 
