@@ -16,8 +16,9 @@ namespace {
 
 constexpr config::Limits most{.bytes = 64 << 20, .depth = 64, .nodes = 5'000'000};
 
-// The value of Authorization. What holds a colon is a user with a password: no token does (RFC 6750).
-Result<std::string> authorization_of(const std::string& file) {
+}  // namespace
+
+Result<std::string> login_of(const std::string& file) {
   constexpr std::size_t most_bytes = 64 * 1024;
   std::ifstream in(file, std::ios::binary);
   std::string login(most_bytes + 1, '\0');
@@ -28,10 +29,8 @@ Result<std::string> authorization_of(const std::string& file) {
     return Error(ErrorCode::invalid_options, Phase::prepare,
                  "--login: " + printable(file) + " cannot be read, or is not one line with user:password or a token");
   }
-  return login.find(':') == std::string::npos ? "Bearer " + login : "Basic " + base64(login);
+  return login;
 }
-
-}  // namespace
 
 Options options_of(const AskFlags& flags) {
   return Options().derive([&](Options& options) {
@@ -44,9 +43,10 @@ Options options_of(const AskFlags& flags) {
 Result<Request> request_of(const AskFlags& flags, std::string_view path) {
   Request request = get(base_of(flags.url) + std::string(path));
   if (flags.login_file.empty()) return request;
-  Result<std::string> authorization = authorization_of(flags.login_file);
-  if (!authorization) return std::move(authorization).error();
-  request.header("Authorization", *std::move(authorization));
+  const Result<std::string> login = login_of(flags.login_file);
+  if (!login) return login.error();
+  const bool is_token = login->find(':') == std::string::npos;
+  request.header("Authorization", is_token ? "Bearer " + *login : "Basic " + base64(*login));
   return request;
 }
 

@@ -22,6 +22,8 @@ struct Reply {
 // The URL without a slash at its end; "127.0.0.1:9600" is http.
 std::string base_of(std::string url);
 
+// The line in a file of --login: user:password, or a token, which has no colon (RFC 6750). An error names the file.
+Result<std::string> login_of(const std::string& file);
 // Options and a request that carry what --cacert and --login say. An error names the file, and shows nothing of it.
 Options options_of(const AskFlags& flags);
 Result<Request> request_of(const AskFlags& flags, std::string_view path);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "ask.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "demo_report.h"
@@ -42,6 +43,27 @@ void wait_for_end(const sigset_t& ends, TimePoint until, const demo::Demo& runni
   }
 }
 
+// What is in that file, from whoever wants to see the console.
+Result<void> ask_for(const std::string& login_file, run::AdminSettings& admin) {
+  if (login_file.empty()) return {};
+  Result<std::string> login = login_of(login_file);
+  if (!login) return std::move(login).error();
+  const std::size_t colon = login->find(':');
+  if (colon == std::string::npos) {
+    admin.bearer_token = run::KeptSecret(*login);
+  } else {
+    admin.user = login->substr(0, colon);
+    admin.login = run::KeptSecret::login(admin.user, login->substr(colon + 1));
+    if (admin.user.empty() || admin.login.empty()) {
+      return Error(
+          ErrorCode::invalid_options, Phase::prepare,
+          "--login: " + printable(login_file) + " has a colon with no user before it, or no password behind it");
+    }
+  }
+  run::wipe(*login);
+  return {};
+}
+
 }  // namespace
 
 int run_demo(const DemoFlags& flags) {
@@ -65,7 +87,9 @@ int run_demo(const DemoFlags& flags) {
   settings.program = own_program();
   settings.shape = traffic::shape_kind_of(flags.traffic).value_or(settings.shape);
   settings.naive = flags.naive;
-  settings.listen = flags.listen;
+  settings.admin.listen = flags.listen;
+  settings.admin.unprotected = flags.unprotected;
+  if (Result<void> asked = ask_for(flags.login_file, settings.admin); !asked) return refuse(asked.error().message);
   settings.first_port = flags.first_port;
   const auto started = demo::Demo::start(settings);
   if (!started) return refuse(started.error().message);

@@ -11,6 +11,8 @@ struct DemoFlags {
   bool naive = false;
   bool json = false;
   std::string listen = "127.0.0.1:9600";
+  std::string login_file;    // what the console asks for: holds user:password, or a token
+  bool unprotected = false;  // other machines may look without
   int first_port = 21000;
 };
 

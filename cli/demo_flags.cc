@@ -40,6 +40,10 @@ CLI::App* add_demo(CLI::App& app, DemoFlags& flags) {
       ->take_last()
       ->type_name("HOST:PORT")
       ->capture_default_str();
+  demo->add_option("--login", flags.login_file, "a file with user:password, or with a token, that the console asks for")
+      ->take_last()
+      ->type_name("FILE");
+  demo->add_flag("--unprotected", flags.unprotected, "other machines may look without, where --listen lets them");
   demo->add_option("--first-port", flags.first_port, "the backends take ports from here on, of 64")
       ->take_last()
       ->type_name("PORT")

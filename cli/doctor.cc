@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "doctor_report.h"
 #include "exit_code.h"
@@ -17,6 +18,8 @@ namespace trunkline::cli {
 namespace {
 
 constexpr const char* usual_place = "http://127.0.0.1:9600";
+// For all of its answers together: one that hangs must not hold up what the kernel's table says without it.
+constexpr std::chrono::seconds time_for_answers{2};
 
 volatile std::sig_atomic_t doctor_interrupted = 0;
 
@@ -30,14 +33,24 @@ int end_with(const std::string& message, int code) {
   return code;
 }
 
-// Nobody is told that there is none, unless he asked for it.
-Result<std::optional<TransportReport>> trunkline_of(const DoctorFlags& flags) {
+struct AskedTrunkline {
+  std::optional<TransportReport> report = {};
+  std::string silence = {};  // why there is none, in words; empty: because nobody is there
+};
+
+// An error is what somebody who named the place, or gave a file that cannot be used, has to know before all else. At
+// the usual place it is no secret either that somebody is there and does not answer. Nobody is told that there is
+// none, unless he asked for it.
+Result<AskedTrunkline> trunkline_of(const DoctorFlags& flags) {
   AskFlags ask = flags.ask;
   ask.url = flags.url.empty() ? usual_place : flags.url;
-  Result<TransportReport> report = ask_trunkline(ask);
-  if (report) return std::optional(std::move(*report));
-  if (flags.url.empty()) return std::optional<TransportReport>();
-  return std::move(report).error();
+  Result<TransportReport> report = ask_trunkline(ask, Clock::now() + time_for_answers);
+  if (report) return AskedTrunkline{.report = std::move(*report)};
+  Error error = std::move(report).error();
+  if (!flags.url.empty() || error.kind == ErrorKind::rejected) return error;
+  const bool asked_for = !flags.ask.login_file.empty() || !flags.ask.ca_file.empty();
+  if (error.kind == ErrorKind::unreachable && !asked_for) return AskedTrunkline{};
+  return AskedTrunkline{.silence = "what the Trunkline at " + std::string(usual_place) + " does: " + error.message};
 }
 
 bool has_warning(const doctor::Diagnosis& diagnosis) {
@@ -66,14 +79,17 @@ int run_doctor(const DoctorFlags& flags) {
   int code = exit_ok;
   do {
     // Asked first, so that our own question is no dial of the interval.
-    const Result<std::optional<TransportReport>> asked = trunkline_of(flags);
-    if (!asked)
-      return end_with(shown_url(flags.url) + ": " + asked.error().describe(), exit_code_of(asked.error().kind));
+    const Result<AskedTrunkline> asked = trunkline_of(flags);
+    if (!asked) {
+      const std::string place = flags.url.empty() ? usual_place : shown_url(flags.url);
+      return end_with(place + ": " + asked.error().describe(), exit_code_of(asked.error().kind));
+    }
     const Result<doctor::Observation> seen = reader->observe([] { return doctor_interrupted != 0; });
     if (!seen) return end_with(seen.error().message, exit_code_of(ErrorKind::disconnected));
     if (doctor_interrupted != 0 && flags.watch) break;  // a part of an interval says little
-    const doctor::Diagnosis diagnosis = doctor::diagnose(*seen);
-    const TransportReport* const trunkline = *asked ? &**asked : nullptr;
+    doctor::Diagnosis diagnosis = doctor::diagnose(*seen);
+    if (!asked->silence.empty()) diagnosis.unseen.push_back(asked->silence);
+    const TransportReport* const trunkline = asked->report ? &*asked->report : nullptr;
     out.write(flags.json ? doctor_json(diagnosis, trunkline) : doctor_table(diagnosis, trunkline));
     code = has_warning(diagnosis) ? exit_invalid : exit_ok;
     if (flags.watch && !flags.json) out.write("\n");

@@ -79,14 +79,14 @@ Result<TransportReport> read_transport(const std::string& text) {
 
 namespace {
 
-Result<std::string> ask(const AskFlags& flags, const std::string& path) {
-  const Options options = options_of(flags).derive([](Options& o) {
-    o.timeouts.total = std::chrono::seconds(2);
-    o.limits.open_per_host = 1;
-  });
+Result<std::string> ask(const AskFlags& flags, const std::string& path, TimePoint deadline) {
+  const Duration left = deadline - Clock::now();
+  // A limit of zero would be none.
+  if (left < std::chrono::milliseconds(1)) return no_stats("the time for its answers was over");
+  const Options options = options_of(flags).derive([](Options& o) { o.limits.open_per_host = 1; });
   Result<Request> request = request_of(flags, path);
   if (!request) return std::move(request).error();
-  request->header("Accept", "application/json").body_limit(answer_limit_bytes);
+  request->header("Accept", "application/json").body_limit(answer_limit_bytes).total_timeout(left);
   Result<Response> response = Client(options).send(*std::move(request));
   if (!response) return std::move(response).error();
   if (response->status == 401) return no_stats("it asks for a password or a token: give it in a file, --login FILE");
@@ -101,8 +101,8 @@ bool is_key(const std::string& key) {
   return !key.empty() && key.size() <= 64 && key.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-void explain_split(const AskFlags& flags, TransportReport::Split& split) {
-  const Result<std::string> text = ask(flags, "/api/v1/pools/differences?a=" + split.a + "&b=" + split.b);
+void explain_split(const AskFlags& flags, TransportReport::Split& split, TimePoint deadline) {
+  const Result<std::string> text = ask(flags, "/api/v1/pools/differences?a=" + split.a + "&b=" + split.b, deadline);
   if (!text) {
     split.trouble = text.error().message;
     return;
@@ -133,14 +133,14 @@ std::vector<TransportReport::Split> splits_of(const std::vector<TransportReport:
   return splits;
 }
 
-Result<TransportReport> ask_trunkline(const AskFlags& flags) {
-  const Result<std::string> text = ask(flags, "/api/v1/transport");
+Result<TransportReport> ask_trunkline(const AskFlags& flags, TimePoint deadline) {
+  const Result<std::string> text = ask(flags, "/api/v1/transport", deadline);
   if (!text) return text.error();
   Result<TransportReport> report = read_transport(*text);
   if (!report) return report;
   report->url = shown_url(base_of(flags.url));
   report->splits = splits_of(report->routes);
-  for (TransportReport::Split& split : report->splits) explain_split(flags, split);
+  for (TransportReport::Split& split : report->splits) explain_split(flags, split, deadline);
   return report;
 }
 

@@ -7,6 +7,7 @@
 
 #include <trunkline/result.hpp>
 
+#include "base/clock.h"
 #include "run_settings.h"
 
 namespace trunkline::cli {
@@ -42,9 +43,9 @@ struct TransportReport {
   std::vector<Route> routes;
 };
 
-// GET /api/v1/transport, and /api/v1/pools/differences for places that several pools lead to. Answers within a few
-// seconds or fails.
-Result<TransportReport> ask_trunkline(const AskFlags& flags);
+// GET /api/v1/transport, and /api/v1/pools/differences for places that several pools lead to. What has not been
+// answered by that time is trouble of its split, or the error.
+Result<TransportReport> ask_trunkline(const AskFlags& flags, TimePoint deadline);
 // The places that several of these lead to: each further pool beside the first.
 std::vector<TransportReport::Split> splits_of(const std::vector<TransportReport::Route>& routes);
 // Fails where it is not that JSON.

@@ -153,7 +153,9 @@ class DemoTest(unittest.TestCase):
             taken.listen()
             place = f"127.0.0.1:{taken.getsockname()[1]}"
             for arguments, words in ((["--seconds", "soon"], "--seconds"), (["--traffic", "wave"], "--traffic"),
-                                     (["--listen", place], place)):
+                                     (["--listen", place], place),
+                                     (["--listen", "0.0.0.0:0"], "other machines could read all that is shown"),
+                                     (["--listen", "0.0.0.0:0", "--login", "/nowhere"], "/nowhere cannot be read")):
                 done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=60)
                 self.assertEqual(done.returncode, 2, done.stderr)
                 self.assertIn(words, done.stderr)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 TRUNKLINE = ""
@@ -47,9 +48,12 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, port=0):
+        super().__init__(("127.0.0.1", port), Handler)
         self.accepted = 0
+        self.password = False
+        self.may_explain = threading.Event()
+        self.may_explain.set()
         self.transport = None
         self.differences = {}
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -70,8 +74,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == "/api/v1/transport":
             body = self.server.transport or b""
         elif self.path.startswith("/api/v1/pools/differences"):
+            self.server.may_explain.wait(60)
             body = self.server.differences.get(self.path.partition("?")[2], b"")
-        self.send_response(200 if body else 404)
+        self.send_response(401 if self.server.password else 200 if body else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -229,6 +234,46 @@ class DoctorTest(unittest.TestCase):
         splits = json.loads(lines)["trunkline"]["splits"]
         self.assertEqual([(split["a"], split["b"], len(split["options"])) for split in splits],
                          [("0a1b", "2c3d", 2), ("0a1b", "4e5f", 0)])
+
+    def test_one_that_hangs_holds_nothing_up_for_long(self):
+        route = {"protocol": "http/1.1", "open": 1, "advice": "", "dials_by_reason": {}, "closed_by_reason": {}, "misses": {}}
+        self.server.transport = json.dumps({
+            "routes": [route | {"route": "http://backend:80", "key": f"{key:04x}"} for key in range(12)]}).encode()
+        self.server.may_explain.clear()
+        self.addCleanup(self.server.may_explain.set)
+        before = time.monotonic()
+        done = self.doctor("--pid", os.getpid(), "--interval", "100ms", "--url", f"http://{self.place}/")
+        self.assertLess(time.monotonic() - before, 8, "2 s for all of its answers, not for each of ten")
+        said = [line for line in done.stdout.splitlines() if "why is not known" in line]
+        self.assertEqual(len(said), 10)
+        self.assertIn("the time for its answers was over", said[-1])
+
+    def test_at_the_usual_place_it_says_why_nothing_was_told_there(self):
+        if not os.environ.get(INSIDE):
+            self.skipTest("needs a network of its own, since there is one usual place on a machine")
+        alone = self.doctor("--pid", os.getpid(), "--interval", "100ms")
+        self.assertNotIn("9600", alone.stdout + alone.stderr)
+        wanted = self.doctor("--pid", os.getpid(), "--interval", "100ms", "--login", __file__, code=10)
+        self.assertIn("is not one line with user:password or a token", wanted.stderr)
+        (self.folder / "token").write_text("t0ken")
+        login = ("--login", self.folder / "token")
+        self.assertIn("not seen: what the Trunkline at http://127.0.0.1:9600 does: ",
+                      self.doctor("--pid", os.getpid(), "--interval", "100ms", *login).stdout, "a login is for somebody")
+        with socket.create_server(("127.0.0.1", 9600)):
+            silent = self.doctor("--pid", os.getpid(), "--interval", "100ms", "--json")
+            self.assertIn("http://127.0.0.1:9600", json.loads(silent.stdout)["unseen"][-1])
+        usual = Server(9600)
+        self.addCleanup(usual.server_close)
+        self.addCleanup(usual.shutdown)
+        usual.password = True
+        refused = self.doctor("--pid", os.getpid(), "--interval", "100ms")
+        self.assertIn("not seen: what the Trunkline at http://127.0.0.1:9600 does: it asks for a password or a token: give it "
+                      "in a file, --login FILE\n", refused.stdout)
+        usual.password = False
+        usual.transport = b'{"routes": []}'
+        answered = self.doctor("--pid", os.getpid(), "--interval", "100ms")
+        self.assertIn("Trunkline at http://127.0.0.1:9600\n", answered.stdout)
+        self.assertNotIn("not seen: what", answered.stdout)
 
     def test_mistakes_are_told(self):
         for arguments, sentence in ((["--interval", "1h"], "from 100ms to 60s"), (["--pid", "2147483647"], "no process"),

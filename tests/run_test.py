@@ -8,6 +8,7 @@ import pathlib
 import queue
 import re
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -558,9 +559,7 @@ class RunTest(unittest.TestCase):
         self.file.write_text("admin: {listen: '0.0.0.0:0'}\n")
         refused = self.command("config", "check", self.file, code=10)
         self.assertIn("admin.listen: other machines could read all that is shown", refused.stdout + refused.stderr)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.folder / "key.pem",
-                        "-out", self.folder / "cert.pem"], check=True, capture_output=True)
+        self.make_certificate("cert.pem", "key.pem")
         secrets = {"password": "s3cret password", "token": "t0ken", "login": "ann:s3cret password", "wrong": "ann:guessed"}
         for name, text in secrets.items():
             (self.folder / name).write_text(text + "\n")
@@ -607,6 +606,39 @@ class RunTest(unittest.TestCase):
         self.assertEqual(curl("/metrics", "-H", "Authorization: Bearer t0ken")[0], 401)
         self.assertEqual(curl("/metrics", "-H", "Authorization: Bearer another")[0], 200)
         self.assertNotIn("s3cret", json.dumps(process.seen))
+
+    def make_certificate(self, certificate, key):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", self.folder / key,
+                        "-out", self.folder / certificate], check=True, capture_output=True)
+
+    def test_a_renewed_certificate_that_cannot_be_used_is_told_and_the_old_one_stays(self):
+        self.make_certificate("cert.pem", "key.pem")
+        self.make_certificate("next.pem", "next-key.pem")
+        self.file.write_text("admin: {listen: '127.0.0.1:0', tls: {certificate_file: cert.pem, key_file: key.pem}}\n")
+        process = self.run_it()
+
+        def serves(certificate):
+            url = f"https://{process.address}/healthz"
+            return subprocess.run(["curl", "-s", "--cacert", certificate, url], capture_output=True, timeout=WAIT).stdout == b"alive\n"
+
+        shutil.copy(self.folder / "cert.pem", self.folder / "first.pem")
+        shutil.copy(self.folder / "next.pem", self.folder / "cert.pem")  # the key is still the first one's
+        told = process.until("listener_trouble")
+        self.assertEqual(told["level"], "warning")
+        self.assertIn("the old certificates stay in use", told["message"])
+        self.assertIn(str(self.folder / "key.pem"), told["message"])
+        self.assertTrue(serves(self.folder / "first.pem"))
+        (self.folder / "cert.pem").write_text("no certificate")
+        process.signal(signal.SIGHUP)
+        self.assertIn(str(self.folder / "cert.pem"), process.until("reload_refused")["message"])
+        self.assertTrue(serves(self.folder / "first.pem"))
+        shutil.copy(self.folder / "next.pem", self.folder / "cert.pem")
+        shutil.copy(self.folder / "next-key.pem", self.folder / "key.pem")
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertTrue(serves(self.folder / "next.pem"))
+        self.assertFalse(serves(self.folder / "first.pem"))
 
     def test_status_and_explain_say_that_nobody_answers(self):
         with socket.socket() as unused:

@@ -1,6 +1,10 @@
 // Floods of WebSocket frames against the whole server: what breaks a limit ends with the close code that says so, what
 // breaks none is served for as long as it likes, and neither costs memory or anybody else's service.
+#include <array>
+#include <future>
+#include <sstream>
 #include <thread>
+#include <vector>
 
 #include "support/flood.h"
 #include "websocket/deflate.h"
@@ -193,6 +197,110 @@ TEST_F(ServerWebSocketFloodsTest, empty_messages_whose_echoes_nobody_reads_are_n
   const std::string empty = client_frame({.opcode = Opcode::text});
   run("/stalled", {.piece = always(empty), .most = 20'000'000, .reads = false});
   EXPECT_EQ(ended(ConnectionEnd::timed_out), 1U);
+}
+
+// One loop serves all. /flood stops in its first message until the test lets it go on; / answers how many of that one's
+// messages have been heard by then; /windows sends from several threads.
+class ServerWebSocketTurnsTest : public ServingTest {
+ protected:
+  void SetUp() override {
+    Settings settings = quick();
+    settings.loops = 1;
+    serve([this](Request request, Exchange exchange) { accept(request, std::move(exchange)); }, settings);
+  }
+  void TearDown() override {
+    ServingTest::TearDown();
+    for (std::thread& sender : senders_) sender.join();
+  }
+
+  std::atomic<int> heard_{0};
+  std::promise<void> first_heard_;
+  std::promise<void> may_go_on_;
+
+ private:
+  void accept(const Request& request, Exchange exchange) {
+    server::WebSocketSettings settings;
+    settings.deflate = true;
+    server::WebSocketEvents events;
+    if (request.path == "/flood") {
+      events.on_message = [this](server::WebSocket&, std::string_view message, bool) {
+        EXPECT_EQ(message.size(), mebibyte);
+        if (++heard_ > 1) return;
+        first_heard_.set_value();
+        may_go_on_.get_future().wait();
+      };
+    } else if (request.path == "/windows") {
+      settings.keep_windows = true;
+      settings.send_queue_bytes = 64 * mebibyte;
+      events.on_open = [this](server::WebSocket& socket) {
+        for (int sender = 0; sender < 4; ++sender) {
+          senders_.emplace_back([socket, sender]() mutable {
+            for (int i = 0; i < 100; ++i) {
+              const std::string head = std::to_string(sender) + ' ' + std::to_string(i) + ' ';
+              EXPECT_EQ(socket.send_text(head + std::string(5000, static_cast<char>('a' + sender))),
+                        server::WebSocket::Sent::taken);
+            }
+          });
+        }
+      };
+    } else {
+      events.on_message = [this](server::WebSocket& socket, std::string_view, bool) {
+        socket.send_text(std::to_string(heard_));
+      };
+    }
+    exchange.accept_websocket(std::move(settings), std::move(events));
+  }
+
+  std::vector<std::thread> senders_;
+};
+
+TEST_F(ServerWebSocketTurnsTest, messages_that_one_read_holds_and_that_grow_large_do_not_hold_up_the_others) {
+  constexpr int count = 50;
+  Raw client(port());
+  client
+      .send(
+          "GET /flood HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+      .until("\r\n\r\n");
+  Result<WebSocket> neighbour = Client(Transport::create(test_options())).connect_websocket(url("/"));
+  ASSERT_GOOD(neighbour);
+  const std::string packed = websocket::Deflater({}).compress(std::string(mebibyte, 'x'));
+  std::string flood;
+  for (int i = 0; i < count; ++i) flood += client_frame({.opcode = Opcode::binary, .compressed = true}, packed);
+  ASSERT_LT(flood.size(), 64U * 1024) << "which is one read";
+  client.send(flood);
+  first_heard_.get_future().wait();
+  EXPECT_GOOD(neighbour->send_text("how many?"));
+  may_go_on_.set_value();
+  const Result<WebSocketMessage> reply = neighbour->receive(seconds(20));
+  ASSERT_GOOD(reply);
+  EXPECT_LE(std::stoi(reply->data), 4) << "one in each turn, and a turn or two before the neighbour's bytes are seen";
+  EXPECT_TRUE(eventually([&] { return heard_ == count; })) << heard_;
+  EXPECT_GOOD(neighbour->close());
+  client.reset();
+  EXPECT_TRUE(at_rest());
+}
+
+// In any other order the client could not take them apart: each refers to those that were compressed before it.
+TEST_F(ServerWebSocketTurnsTest, messages_of_several_threads_travel_in_the_order_in_which_they_were_compressed) {
+  WebSocketOptions options;
+  options.deflate = true;
+  options.keep_windows = true;
+  Result<WebSocket> socket = Client(Transport::create(test_options())).connect_websocket(url("/windows"), options);
+  ASSERT_GOOD(socket);
+  ASSERT_TRUE(socket->compressed());
+  std::array<int, 4> next{};
+  for (int i = 0; i < 400; ++i) {
+    const Result<WebSocketMessage> message = socket->receive(seconds(20));
+    ASSERT_GOOD(message);
+    ASSERT_EQ(message->kind, WebSocketMessage::text) << message->close_code << message->data;
+    std::size_t sender = 0;
+    int number = 0;
+    std::istringstream(message->data) >> sender >> number;
+    ASSERT_LT(sender, next.size());
+    EXPECT_EQ(number, next[sender]++);
+  }
+  EXPECT_GOOD(socket->close());
 }
 
 }  // namespace

@@ -140,9 +140,9 @@ Result<void> Demo::Impl::start() {
     if (Result<void> begun = collectors_.back()->start(); !begun) return begun;
   }
   traffic_ = std::make_unique<traffic::Traffic>(traffic_settings(settings_), [this] { return present(); });
-  if (!settings_.listen.empty()) {
+  if (!settings_.admin.listen.empty()) {
     Result<std::unique_ptr<Page>> page =
-        Page::start(settings_.listen,
+        Page::start(settings_.admin,
                     {.transport = [this] { return traffic_->transport_stats(); },
                      .connections = [this](const ConnectionQuery& query) { return traffic_->connections(query); },
                      .targets = [this] { return snapshots(); },
@@ -290,6 +290,7 @@ Demo::Demo(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Demo::~Demo() = default;
 
 Result<std::unique_ptr<Demo>> Demo::start(const DemoSettings& settings) {
+  if (Result<void> good = check_page(settings.admin); !good) return good.error();
   auto impl = std::make_unique<Impl>(settings);
   if (Result<void> started = impl->start(); !started) return started.error();
   return std::unique_ptr<Demo>(new Demo(std::move(impl)));

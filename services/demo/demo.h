@@ -11,6 +11,7 @@
 
 #include "services/demo/decision_judge.h"
 #include "services/demo/scrape_ledger.h"
+#include "services/run/configuration.h"
 #include "services/traffic/traffic.h"
 
 namespace trunkline::demo {
@@ -18,9 +19,9 @@ namespace trunkline::demo {
 struct DemoSettings {
   std::string program;  // this binary, to be started as a backend
   traffic::ShapeKind shape = traffic::ShapeKind::waves;
-  bool naive = false;       // the traffic: a new transport for every call
-  std::string listen = {};  // where the console is shown; empty: nowhere
-  int first_port = 21000;   // of the backends, which take one of 64
+  bool naive = false;        // the traffic: a new transport for every call
+  run::AdminSettings admin;  // where the console is shown, and to whom; at an empty address nowhere
+  int first_port = 21000;    // of the backends, which take one of 64
   int collectors = 4;
   Duration gap_every = std::chrono::seconds(12);  // one backend falls silent; zero: none does
   Duration gap_for = std::chrono::seconds(5);

@@ -12,6 +12,7 @@
 #include "server/router.h"
 #include "server/server.h"
 #include "services/console/console.h"
+#include "services/run/gate.h"
 
 namespace trunkline::demo {
 namespace {
@@ -42,7 +43,7 @@ class Page::Impl {
           more_(writer);
         })) {}
 
-  Result<void> start(const std::string& listen) {
+  Result<void> start(const run::AdminSettings& admin) {
     server::Router router;
     router.get("/healthz", [](const server::Request&, server::Exchange exchange) {
       exchange.respond({200, "text/plain", "ok\n"});
@@ -59,9 +60,12 @@ class Page::Impl {
     Result<server::Handler> handler = std::move(router).handler();
     if (!handler) return std::move(handler).error();
     server::Settings settings;
-    settings.listen = {{.address = listen}};
+    settings.listen = {{.address = admin.listen}};
     settings.loops = 1;
-    Result<std::unique_ptr<server::Server>> server = server::Server::start(std::move(settings), *std::move(handler));
+    const auto gate = std::make_shared<run::Gate>();
+    gate->set(admin);
+    Result<std::unique_ptr<server::Server>> server =
+        server::Server::start(std::move(settings), run::Gate::behind(gate, *std::move(handler)));
     if (!server) return std::move(server).error();
     server_ = *std::move(server);
     return {};
@@ -84,13 +88,24 @@ class Page::Impl {
   std::unique_ptr<server::Server> server_;
 };
 
+Result<void> check_page(const run::AdminSettings& admin) {
+  if (admin.listen.empty()) return {};
+  if (Result<void> address = server::check_address(admin.listen); !address) return address;
+  if (!run::is_exposed(admin)) return {};
+  std::string message = admin.listen + ": ";
+  message += run::exposed_sentence(
+      "give --login FILE (user:password, or a token), or listen at 127.0.0.1; or say --unprotected where something in "
+      "front of it asks");
+  return Error(ErrorCode::invalid_options, Phase::prepare, std::move(message));
+}
+
 Page::Page(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Page::~Page() = default;
 
-Result<std::unique_ptr<Page>> Page::start(const std::string& listen, console::ConsoleSources sources,
+Result<std::unique_ptr<Page>> Page::start(const run::AdminSettings& admin, console::ConsoleSources sources,
                                           metrics::Registry::Collect metrics) {
   auto impl = std::make_unique<Impl>(std::move(sources), std::move(metrics));
-  if (Result<void> started = impl->start(listen); !started) return started.error();
+  if (Result<void> started = impl->start(admin); !started) return started.error();
   return std::unique_ptr<Page>(new Page(std::move(impl)));
 }
 

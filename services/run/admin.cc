@@ -21,7 +21,8 @@ struct Admin::Current {
   }
 };
 
-Admin::Admin() : current_(std::make_shared<Current>()) {}
+Admin::Admin(std::function<void(const std::string&)> on_trouble)
+    : on_trouble_(std::move(on_trouble)), current_(std::make_shared<Current>()) {}
 Admin::~Admin() = default;
 
 void Admin::serve(server::Handler handler) {
@@ -32,8 +33,8 @@ void Admin::serve(server::Handler handler) {
 Result<void> Admin::listen(const std::string& address, const server::TlsFiles& certificate, Duration limit) {
   const bool same_certificate =
       certificate.certificate_file == certificate_.certificate_file && certificate.key_file == certificate_.key_file;
-  if (server() && address == address_) {
-    if (same_certificate) return {};
+  if (const auto now = server(); now && address == address_) {
+    if (same_certificate) return now->reload_certificates();
     return Error(ErrorCode::invalid_options, Phase::prepare,
                  "admin.tls cannot change while it listens at the same address: restart, or change admin.listen too");
   }
@@ -43,6 +44,7 @@ Result<void> Admin::listen(const std::string& address, const server::TlsFiles& c
   if (secure) settings.tls.certificates = {certificate};
   settings.loops = 1;
   settings.name = "trunkline";
+  settings.on_trouble = on_trouble_;
   auto started =
       server::Server::start(settings, [current = current_](server::Request request, server::Exchange exchange) {
         current->answer(std::move(request), std::move(exchange));

@@ -26,22 +26,66 @@ void check_admin(config::Reader& io, const AdminSettings& admin) {
   if (!listen || good) return;
   io.problem(*listen, "listen", listen->secret ? "is no address to listen at" : good.error().message);
 }
-void check_protection(config::Reader& io, const AdminSettings& admin) {
-  io.require(admin.user.empty() == admin.password.empty(), "", "user and password belong together");
+
+// What is printed for a secret that stands in the file itself. To be read, it is a mistake: as a password anybody would
+// know it.
+constexpr std::string_view hidden_secret = "(hidden)";
+
+void check_secrets(config::Reader& io, const AdminSettings& admin, const std::string& password,
+                   const std::string& token) {
+  constexpr std::string_view not_a_secret =
+      "\"(hidden)\" is what `config print` shows for a secret: put the secret there, best as ${file:PATH}";
+  io.require(password != hidden_secret, "password", not_a_secret);
+  io.require(token != hidden_secret, "bearer_token", not_a_secret);
+  io.require(admin.user.empty() == password.empty(), "", "user and password belong together");
   io.require(admin.user.find(':') == std::string::npos, "user", "a user's name has no colon: a password begins there");
-  io.require(std::ranges::all_of(admin.bearer_token, [](char c) { return c > ' ' && c < 0x7F && c != ':'; }),
-             "bearer_token", "a token is of visible ASCII characters without a colon: no request could bring this one");
-  io.require(std::ranges::none_of(admin.password, is_control), "password",
+  io.require(std::ranges::all_of(token, [](char c) { return c > ' ' && c < 0x7F && c != ':'; }), "bearer_token",
+             "a token is of visible ASCII characters without a colon: no request could bring this one");
+  io.require(std::ranges::none_of(password, is_control), "password",
              "a password has no control characters, such as a line's end: no request could bring this one");
+}
+
+// Both are read, looked at, and kept as digests only.
+void secret_fields(config::Reader& io, AdminSettings& admin) {
+  std::string password;
+  std::string token;
+  io.text("password", password);
+  io.text("bearer_token", token);
+  check_secrets(io, admin, password, token);
+  admin.login = KeptSecret::login(admin.user, password);
+  admin.bearer_token = KeptSecret(token);
+  wipe(password);
+  wipe(token);
+}
+void secret_fields(config::Writer& io, const AdminSettings& admin) {
+  const std::string hidden(hidden_secret);
+  if (!admin.login.empty()) io.text("password", hidden);
+  if (!admin.bearer_token.empty()) io.text("bearer_token", hidden);
+}
+
+// Nothing of the document but those digests is to outlive its reading.
+void forget_secrets(config::Node& document, std::vector<Reference>& references) {
+  const auto is_secret = [](std::string_view field) { return field == "password" || field == "bearer_token"; };
+  for (config::Node& section : document.children) {
+    if (section.key != "admin") continue;
+    for (config::Node& field : section.children) {
+      if (is_secret(field.key)) wipe(field.text);
+    }
+  }
+  constexpr std::string_view admin = "admin.";
+  for (Reference& one : references) {
+    if (one.field.starts_with(admin) && is_secret(one.field.substr(admin.size()))) wipe(one.value);
+  }
+}
+
+void check_protection(config::Reader& io, const AdminSettings& admin) {
   io.require(admin.certificate_file.empty() ? admin.key_file.empty() : true, "tls",
              "key_file is the key of certificate_file, which is not given");
-  const bool asks = asks_for_login(admin);
   const bool is_address = server::check_address(admin.listen).has_value();  // otherwise that is what is wrong with it
   io.require(
-      !is_address || asks || admin.unprotected || is_of_this_machine(admin.listen), "listen",
-      "other machines could read all that is shown, as nobody is asked for a password: give bearer_token, or user "
-      "and password (as ${file:PATH}), or listen at 127.0.0.1; or say `unprotected: true` where something in "
-      "front of it asks");
+      !is_address || !is_exposed(admin), "listen",
+      exposed_sentence("give bearer_token, or user and password (as ${file:PATH}), or listen at 127.0.0.1; or say "
+                       "`unprotected: true` where something in front of it asks"));
 }
 void check_protection(config::Writer& /*io*/, const AdminSettings& /*admin*/) {}
 void check_admin(config::Writer& /*io*/, const AdminSettings& /*admin*/) {}
@@ -54,8 +98,7 @@ void admin_fields(Io& io, AdminSettings& admin, const std::string& folder) {
     path_field(in, "key_file", admin.key_file, folder);
   });
   optional_text(io, "user", admin.user);
-  optional_text(io, "password", admin.password);
-  optional_text(io, "bearer_token", admin.bearer_token);
+  secret_fields(io, admin);
   io.boolean("unprotected", admin.unprotected);
   io.boolean("console", admin.console);
   optional_texts(io, "hosts", admin.hosts);
@@ -148,6 +191,7 @@ Result<Configuration> parse_configuration(std::string_view text, const std::stri
     io.finish();
     if (!problems.any()) check_jobs(documents->front(), out, problems);
   }
+  forget_secrets(documents->front(), out.references);
   if (problems.any()) return problems.error();
   Result<void> loaded = autoscale::load_policies(out.autoscale, folder_of(file));
   if (loaded) loaded = autoscale::check(out.autoscale);

@@ -10,6 +10,7 @@
 #include <trunkline/result.hpp>
 
 #include "services/autoscale_live/settings.h"
+#include "services/run/kept_secret.h"
 #include "services/run/references.h"
 #include "services/run/scrape_settings.h"
 
@@ -19,9 +20,9 @@ struct AdminSettings {
   std::string listen = "127.0.0.1:9600";
   std::string certificate_file;  // with it https
   std::string key_file;
-  std::string user;  // with a password: who has it may read
-  std::string password;
-  std::string bearer_token;  // or who has this
+  std::string user;          // with a password: who has it may read
+  KeptSecret login;          // both of them
+  KeptSecret bearer_token;   // or who has this
   bool unprotected = false;  // other machines may read without either
   bool console = true;
   std::vector<std::string> hosts;  // names besides loopback's under which browsers may ask
@@ -40,7 +41,8 @@ Result<Configuration> parse_configuration(std::string_view text, const std::stri
                                           const Surroundings& surroundings);
 Result<Configuration> read_configuration(const std::string& file);
 
-// The effective configuration. It reads back as the same.
+// The effective configuration. It reads back as the same, unless the file itself holds a password or a token of the
+// listener: what stands for those is refused when it is read.
 std::string print_configuration(const Configuration& configuration);
 
 }  // namespace trunkline::run

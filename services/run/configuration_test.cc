@@ -107,6 +107,28 @@ TEST(Configuration, uses_secrets_and_prints_where_they_are_from) {
   EXPECT_NE(printed.find("password: \"${env:SECRET}\""), std::string::npos);
 }
 
+TEST(Configuration, keeps_of_the_listener_s_secrets_what_knows_them_again_and_not_their_text) {
+  const Configuration all =
+      parsed("admin: {user: ann, password: \"${file:/run/t}\", bearer_token: \"${env:SECRET}\"}").value();
+  EXPECT_EQ(all.admin.login, KeptSecret::login("ann", "from /run/t"));
+  EXPECT_EQ(all.admin.bearer_token, KeptSecret("hush"));
+  for (const Reference& one : all.references) EXPECT_EQ(one.value, "") << one.field;
+  const std::string printed = print_configuration(all);
+  EXPECT_NE(printed.find("password: \"${file:/run/t}\""), std::string::npos) << printed;
+  EXPECT_NE(printed.find("bearer_token: \"${env:SECRET}\""), std::string::npos) << printed;
+  EXPECT_EQ(parsed(printed).value().admin.login, all.admin.login);
+}
+
+TEST(Configuration, hides_a_secret_of_the_listener_that_stands_in_the_file_itself) {
+  const Configuration all = parsed("admin: {user: ann, password: plain, bearer_token: word}").value();
+  EXPECT_EQ(all.admin.login, KeptSecret::login("ann", "plain"));
+  const std::string printed = print_configuration(all);
+  for (const char* secret : {"plain", "word\n"}) EXPECT_EQ(printed.find(secret), std::string::npos) << printed;
+  const std::string problems = problems_of(printed);
+  EXPECT_NE(problems.find("admin.password: \"(hidden)\" is what `config print` shows"), std::string::npos) << problems;
+  EXPECT_NE(problems.find("admin.bearer_token: \"(hidden)\" is what"), std::string::npos) << problems;
+}
+
 TEST(Configuration, shows_no_secret_in_a_message) {
   for (const char* text :
        {"drain: ${env:SECRET}", "admin: {listen: \"${env:SECRET}\"}",

@@ -1,6 +1,7 @@
 #include "services/run/gate.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -8,13 +9,6 @@
 
 namespace trunkline::run {
 namespace {
-
-// Takes as long for any two: how much of a guess was right is not to be learned from the time.
-bool same_digest(const Sha256::Digest& a, const Sha256::Digest& b) {
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
-  return difference == 0;
-}
 
 // What is behind the scheme, whose case does not count (RFC 9110 section 11.1).
 std::optional<std::string_view> value_of(std::string_view authorization, std::string_view scheme) {
@@ -29,23 +23,21 @@ bool is_probe(std::string_view path) { return path == "/healthz" || path == "/re
 
 }  // namespace
 
-bool asks_for_login(const AdminSettings& admin) { return !admin.password.empty() || !admin.bearer_token.empty(); }
+bool asks_for_login(const AdminSettings& admin) { return !admin.login.empty() || !admin.bearer_token.empty(); }
 
 void Gate::set(const AdminSettings& admin) {
   const std::lock_guard lock(mutex_);
-  basic_.reset();
-  bearer_.reset();
-  if (!admin.password.empty()) basic_ = sha256(base64(admin.user + ':' + admin.password));
-  if (!admin.bearer_token.empty()) bearer_ = sha256(admin.bearer_token);
+  basic_ = admin.login;
+  bearer_ = admin.bearer_token;
 }
 
 bool Gate::opens(const Headers& request) const {
   const std::lock_guard lock(mutex_);
-  if (!basic_ && !bearer_) return true;
+  if (basic_.empty() && bearer_.empty()) return true;
   const std::string_view authorization = request.get("Authorization").value_or("");
-  const auto matches = [&](const std::optional<Sha256::Digest>& wanted, std::string_view scheme) {
+  const auto matches = [&](const KeptSecret& wanted, std::string_view scheme) {
     const auto value = value_of(authorization, scheme);
-    return wanted && value && same_digest(sha256(*value), *wanted);
+    return value && wanted.matches(*value);
   };
   return matches(basic_, "Basic") || matches(bearer_, "Bearer");
 }
@@ -57,8 +49,8 @@ server::Response Gate::refusal() const {
       "\n");
   response.headers.set("Cache-Control", "no-store");
   const std::lock_guard lock(mutex_);
-  if (basic_) response.headers.add("WWW-Authenticate", R"(Basic realm="trunkline", charset="UTF-8")");
-  if (bearer_) response.headers.add("WWW-Authenticate", R"(Bearer realm="trunkline")");
+  if (!basic_.empty()) response.headers.add("WWW-Authenticate", R"(Basic realm="trunkline", charset="UTF-8")");
+  if (!bearer_.empty()) response.headers.add("WWW-Authenticate", R"(Bearer realm="trunkline")");
   return response;
 }
 
@@ -75,6 +67,15 @@ server::Handler Gate::behind(std::shared_ptr<const Gate> gate, server::Handler h
 
 bool is_of_this_machine(std::string_view address) {
   return address.starts_with("127.") || address.starts_with("[::1]:") || address.starts_with("unix:");
+}
+
+bool is_exposed(const AdminSettings& admin) {
+  return !asks_for_login(admin) && !admin.unprotected && !is_of_this_machine(admin.listen);
+}
+
+std::string exposed_sentence(std::string_view remedy) {
+  std::string sentence = "other machines could read all that is shown, as nobody is asked for a password: ";
+  return sentence.append(remedy);
 }
 
 }  // namespace trunkline::run

@@ -4,13 +4,13 @@
 
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <string>
 #include <string_view>
 
 #include <trunkline/headers.hpp>
 
-#include "base/sha256.h"
 #include "server/router.h"
+#include "services/run/kept_secret.h"
 
 namespace trunkline::run {
 
@@ -18,7 +18,7 @@ struct AdminSettings;
 
 class Gate {
  public:
-  // From now on it asks for what these settings say. Only digests of the secrets are kept.
+  // From now on it asks for what these settings say.
   void set(const AdminSettings& admin);
   bool opens(const Headers& request) const;
   // The handler, behind the gate: 401 with what is asked for. /healthz and /readyz are open, for those who look after
@@ -29,13 +29,17 @@ class Gate {
   server::Response refusal() const;
 
   mutable std::mutex mutex_;
-  std::optional<Sha256::Digest> basic_;  // of the whole value behind the scheme
-  std::optional<Sha256::Digest> bearer_;
+  KeptSecret basic_;
+  KeptSecret bearer_;
 };
 
 // Whether these settings ask for anything.
 bool asks_for_login(const AdminSettings& admin);
 // Nobody but this machine can connect there.
 bool is_of_this_machine(std::string_view address);
+// Other machines can connect, nobody is asked for anything, and nobody said that this is meant: not to be listened at.
+bool is_exposed(const AdminSettings& admin);
+// What is wrong with it, and what can be done, in the words of the place where it can be said.
+std::string exposed_sentence(std::string_view remedy);
 
 }  // namespace trunkline::run

@@ -20,8 +20,8 @@ TEST(Gate, is_open_while_nothing_is_asked_for) {
 TEST(Gate, opens_to_the_password_and_to_the_token_and_to_nothing_else) {
   AdminSettings admin;
   admin.user = "ann";
-  admin.password = "s3cret:with colon";
-  admin.bearer_token = "t0ken";
+  admin.login = KeptSecret::login("ann", "s3cret:with colon");
+  admin.bearer_token = KeptSecret("t0ken");
   Gate gate;
   gate.set(admin);
   const std::string right = "YW5uOnMzY3JldDp3aXRoIGNvbG9u";  // base64 of ann:s3cret:with colon
@@ -40,10 +40,10 @@ TEST(Gate, opens_to_the_password_and_to_the_token_and_to_nothing_else) {
 
 TEST(Gate, asks_for_what_the_settings_say_now) {
   AdminSettings admin;
-  admin.bearer_token = "one";
+  admin.bearer_token = KeptSecret("one");
   Gate gate;
   gate.set(admin);
-  admin.bearer_token = "two";
+  admin.bearer_token = KeptSecret("two");
   gate.set(admin);
   EXPECT_FALSE(gate.opens(with("Bearer one")));
   EXPECT_TRUE(gate.opens(with("Bearer two")));
@@ -58,6 +58,18 @@ TEST(Gate, knows_which_addresses_are_of_this_machine) {
   for (const char* address : {"0.0.0.0:9600", "[::]:9600", "10.0.0.127:1", "[::ffff:127.0.0.1]:1", "localhost:1"}) {
     EXPECT_FALSE(is_of_this_machine(address)) << address;
   }
+}
+
+TEST(Gate, calls_exposed_what_others_can_reach_while_nobody_is_asked_or_minds) {
+  AdminSettings admin;
+  EXPECT_FALSE(is_exposed(admin));
+  admin.listen = "0.0.0.0:9600";
+  EXPECT_TRUE(is_exposed(admin));
+  admin.unprotected = true;
+  EXPECT_FALSE(is_exposed(admin));
+  admin.unprotected = false;
+  admin.login = KeptSecret::login("ann", "s");
+  EXPECT_FALSE(is_exposed(admin));
 }
 
 }  // namespace

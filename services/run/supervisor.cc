@@ -42,7 +42,8 @@ Supervisor::Supervisor(std::string file, Log log)
                                          "1 when the configuration was good the last time that it was read.")),
       reload_time_(registry_.gauge("trunkline_config_last_reload_success_timestamp_seconds",
                                    "When a good configuration was read last, since 1970.")),
-      collector_(registry_.collect([this](metrics::ExpositionWriter& writer) { write_metrics(writer); })) {
+      collector_(registry_.collect([this](metrics::ExpositionWriter& writer) { write_metrics(writer); })),
+      admin_([this](const std::string& sentence) { log_.write(LogLevel::warning, "listener_trouble", sentence); }) {
   auto scrape = std::make_unique<ScrapeService>();
   scrape_ = scrape.get();
   auto autoscale = std::make_unique<AutoscaleService>(*scrape);
@@ -139,7 +140,7 @@ Result<void> Supervisor::apply(Configuration next) {
   if (front) show(std::move(*front));
   gate_->set(next.admin);
   const bool others_may_read = next.admin.user != configuration_.admin.user ||
-                               next.admin.password != configuration_.admin.password ||
+                               next.admin.login != configuration_.admin.login ||
                                next.admin.bearer_token != configuration_.admin.bearer_token;
   if (others_may_read && console_) console_->events().disconnect();
   configuration_ = std::move(next);

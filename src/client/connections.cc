@@ -1,4 +1,5 @@
-// The connections of a pool as values, taken off the route's own list while its lock is held.
+// The connections of a pool as values. Under a route's lock no more is done than to copy what changes; what is made of
+// it comes afterwards.
 #include <trunkline/connections.hpp>
 
 #include <algorithm>
@@ -33,24 +34,69 @@ std::uint32_t streams_of(const pool::Entry& entry) {
   return entry.state == pool::State::active || entry.state == pool::State::upgraded ? 1 : 0;
 }
 
-ConnectionStats stats_of(const pool::Route& route, const pool::Entry& entry, TimePoint now) {
+// An address, or as much of it as there is room for: no address that the kernel knows is longer.
+class ShortText {
+ public:
+  void set(std::string_view text) {
+    size_ = std::min(text.size(), text_.size());
+    std::copy_n(text.data(), size_, text_.data());
+  }
+  std::string text() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 112> text_;  // the rest of it is never looked at
+  std::size_t size_ = 0;
+};
+
+// What can be seen of a connection under its route's lock: a copy that takes no memory, as requests wait for the lock.
+struct Sight {
+  std::uint64_t id = 0;
+  TimePoint opened{};
+  TimePoint idle_since{};
+  ConnectionState state = ConnectionState::idle;
+  DialReason dial_reason = DialReason::first;
+  std::uint32_t requests = 0;
+  std::uint32_t streams = 0;
+  std::uint32_t streams_allowed = 1;
+  std::string_view protocol;  // neither of these ever goes
+  std::string_view tls;
+  ShortText remote;
+  ShortText local;
+};
+
+void look_at(const pool::Entry& entry, Sight& sight) {
   const auto& connection = static_cast<const PooledConnection&>(entry);
-  ConnectionStats stats;
-  stats.id = entry.id;
-  stats.route = route.name();
-  stats.key = shown_key(route.key());
-  stats.protocol = connection.protocol();
-  stats.state = state_of(entry);
-  stats.age = std::max(now - entry.opened, Duration(0));
-  if (stats.state == ConnectionState::idle) stats.idle_for = std::max(now - entry.idle_since, Duration(0));
-  stats.requests = entry.requests;
-  stats.streams = streams_of(entry);
-  stats.streams_allowed = entry.shared ? entry.capacity : 1;
-  stats.dial_reason = entry.dial_reason;
+  sight.id = entry.id;
+  sight.opened = entry.opened;
+  sight.idle_since = entry.idle_since;
+  sight.state = state_of(entry);
+  sight.dial_reason = entry.dial_reason;
+  sight.requests = entry.requests;
+  sight.streams = streams_of(entry);
+  sight.streams_allowed = entry.shared ? entry.capacity : 1;
+  sight.protocol = connection.protocol();
+  sight.tls = connection.tls();
   // Neither changes after its dial, although the socket may be gone by now.
-  stats.remote = connection.dialled().address;
-  stats.local = connection.dialled().local_address;
-  stats.tls = connection.tls();
+  sight.remote.set(connection.dialled().address);
+  sight.local.set(connection.dialled().local_address);
+}
+
+ConnectionStats stats_of(const pool::Route& route, const std::string& key, const Sight& sight, TimePoint now) {
+  ConnectionStats stats;
+  stats.id = sight.id;
+  stats.route = route.name();
+  stats.key = key;
+  stats.protocol = sight.protocol;
+  stats.state = sight.state;
+  stats.age = std::max(now - sight.opened, Duration(0));
+  if (stats.state == ConnectionState::idle) stats.idle_for = std::max(now - sight.idle_since, Duration(0));
+  stats.requests = sight.requests;
+  stats.streams = sight.streams;
+  stats.streams_allowed = sight.streams_allowed;
+  stats.dial_reason = sight.dial_reason;
+  stats.remote = sight.remote.text();
+  stats.local = sight.local.text();
+  stats.tls = sight.tls;
   if (const std::size_t at = stats.route.find(before_proxy); at != std::string::npos) {
     stats.proxy = stats.route.substr(at + before_proxy.size());
   }
@@ -58,20 +104,22 @@ ConnectionStats stats_of(const pool::Route& route, const pool::Entry& entry, Tim
 }
 
 ConnectionList list_of(pool::Pool& pool, const ConnectionQuery& query) {
+  constexpr std::size_t newcomers = 16;  // that may come between two looks, before they are left out
   ConnectionList all;
+  std::vector<Sight> sights;
   const TimePoint now = Clock::now();
-  pool.visit(
-      [&](const pool::Route& route) {
-        return (query.route.empty() || route.name() == query.route) &&
-               (query.key.empty() || shown_key(route.key()) == query.key);
-      },
-      [&](const pool::Route& route, const pool::Entry& entry) {
-        if (all.connections.size() < query.most) {
-          all.connections.push_back(stats_of(route, entry, now));
-        } else {
-          ++all.left_out;
-        }
-      });
+  for (const auto& route : pool.all_routes()) {
+    if (!query.route.empty() && route->name() != query.route) continue;
+    const std::string key = shown_key(route->key());
+    if (!query.key.empty() && key != query.key) continue;
+    // All memory is had before the lock is taken.
+    const std::size_t most = std::min(query.most - all.connections.size(), pool.open(*route) + newcomers);
+    sights.clear();
+    sights.reserve(most);
+    all.left_out +=
+        pool.look_at_each(*route, most, [&](const pool::Entry& entry) { look_at(entry, sights.emplace_back()); });
+    for (const Sight& sight : sights) all.connections.push_back(stats_of(*route, key, sight, now));
+  }
   return all;
 }
 

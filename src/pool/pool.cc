@@ -200,6 +200,11 @@ std::vector<std::shared_ptr<Route>> Pool::all_routes() {
   return routes_;
 }
 
+std::size_t Pool::open(Route& route) {
+  std::lock_guard lock(route.mutex);
+  return static_cast<std::size_t>(route.open());
+}
+
 // Least recently used would be the worst choice: a scraper that visits more hosts than may be idle comes back to each
 // just after it went. The coldest of a few random ones instead, the newcomer among them: most routes keep theirs.
 bool Pool::evict_one(TimePoint now) {
@@ -244,9 +249,9 @@ void Pool::collect(Stats& stats, std::size_t most, TimePoint now) {
       route.learned_idle_seconds = std::chrono::duration<double>(limit.learned(now)).count();
       route.hinted_idle_seconds = std::chrono::duration<double>(limit.hinted()).count();
       route.samples = limit.samples(now);
-      route.latency_samples = each->latency().samples();
-      route.p50_seconds = std::chrono::duration<double>(each->latency().quantile(0.5)).count();
-      route.p99_seconds = std::chrono::duration<double>(each->latency().quantile(0.99)).count();
+      route.latency_samples = each->latency().samples(now);
+      route.p50_seconds = std::chrono::duration<double>(each->latency().quantile(0.5, now)).count();
+      route.p99_seconds = std::chrono::duration<double>(each->latency().quantile(0.99, now)).count();
       if (const auto error = each->last_error()) route.last_dial_error = *error;
       route.key = each->key();
     }

@@ -81,17 +81,22 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   std::int64_t idle() const { return idle_.load(std::memory_order_seq_cst); }
   Budget& budget() { return budget_; }
-  // Calls visit(route, entry) for each open connection of those routes, the oldest of each first, under the route's
-  // lock: it only looks, and is quick about it.
-  template <class Selected, class Visit>
-  void visit(Selected&& selected, Visit&& visit) {
-    for (const auto& each : all_routes()) {
-      if (!selected(*each)) continue;
-      std::lock_guard lock(each->mutex);
-      for (const Entry* entry = each->first_dialled(); entry != nullptr; entry = entry->dialled_after) {
-        visit(*each, *entry);
-      }
+  std::vector<std::shared_ptr<Route>> all_routes();
+  // How many connections of it are open.
+  std::size_t open(Route& route);
+  // Calls look(entry) for open connections of the route, the oldest first, `most` of them at most, under the route's
+  // lock, for which requests wait meanwhile: it only looks, and allocates nothing. Returns how many it was not called
+  // for.
+  template <class Look>
+  std::size_t look_at_each(Route& route, std::size_t most, Look&& look) {
+    std::lock_guard lock(route.mutex);
+    std::size_t left = static_cast<std::size_t>(route.open());
+    for (const Entry* entry = route.first_dialled(); entry != nullptr && most > 0; entry = entry->dialled_after) {
+      look(*entry);
+      --most;
+      --left;
     }
+    return left;
   }
   // Consistent for each route; `most` routes by the number of dials.
   void collect(Stats& stats, std::size_t most, TimePoint now);
@@ -103,7 +108,6 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void perform(Route& route, Actions& actions, TimePoint now);
   std::shared_ptr<Route> add_route(const std::string& key, const std::string& name, Sharing sharing, TimePoint now);
   void note_idle(Route& route, std::int64_t before);
-  std::vector<std::shared_ptr<Route>> all_routes();
   void forget_quiet_routes();
   void spare_one(const PoolLimits* limits, TimePoint now);
 

@@ -321,6 +321,33 @@ TEST_F(PoolRoutes, are_collected_busiest_first_and_the_rest_is_counted) {
   EXPECT_EQ(few.sockets_open, 5);
 }
 
+TEST_F(PoolRoutes, show_no_times_of_an_hour_ago) {
+  const auto pool = make_pool();
+  Caller& caller = acquire(*pool, "host");
+  now += 20ms;
+  release(caller);
+  EXPECT_EQ(stats(*pool).routes[0].latency_samples, 1u);
+  EXPECT_NEAR(stats(*pool).routes[0].p50_seconds, 0.020, 0.002);
+  now += 1h;
+  EXPECT_EQ(stats(*pool).routes[0].latency_samples, 0u);
+  EXPECT_EQ(stats(*pool).routes[0].p99_seconds, 0);
+}
+
+TEST_F(PoolRoutes, show_their_oldest_connections_and_count_the_rest) {
+  const auto pool = make_pool();
+  const auto shown = route(*pool, "host");
+  std::vector<std::uint64_t> ids;
+  for (int i = 0; i < 3; ++i) ids.push_back(acquire(*pool, "host").entry->id);
+  std::vector<std::uint64_t> seen;
+  const auto look = [&](const Entry& entry) { seen.push_back(entry.id); };
+  EXPECT_EQ(pool->open(*shown), 3u);
+  EXPECT_EQ(pool->look_at_each(*shown, 2, look), 1u);
+  EXPECT_EQ(seen, (std::vector<std::uint64_t>{ids[0], ids[1]}));
+  EXPECT_EQ(pool->look_at_each(*shown, 0, look), 3u);
+  EXPECT_EQ(pool->look_at_each(*shown, 10, look), 0u);
+  EXPECT_EQ(seen.size(), 5u);
+}
+
 TEST_F(PoolRoutes, are_invalidated_by_name) {
   const auto pool = make_pool();
   request(*pool, "a");

@@ -921,8 +921,8 @@ TEST_F(RouteTest, knows_how_long_whole_answers_took_and_no_others) {
   Entry& answered = active();
   now += 20ms;
   release(answered);
-  EXPECT_EQ(route->latency().samples(), 1U);
-  EXPECT_NEAR(std::chrono::duration<double>(route->latency().quantile(0.5)).count(), 0.020, 0.002);
+  EXPECT_EQ(route->latency().samples(now), 1U);
+  EXPECT_NEAR(std::chrono::duration<double>(route->latency().quantile(0.5, now)).count(), 0.020, 0.002);
   EXPECT_EQ(acquire(waiter()), &answered);
   now += 5s;
   release(answered, false, CloseReason::request_timeout);
@@ -930,12 +930,13 @@ TEST_F(RouteTest, knows_how_long_whole_answers_took_and_no_others) {
   Entry& last = active();
   now += 20ms;
   release(last, false, CloseReason::connection_close);
+  const TimePoint released = now;
   Entry& socket = active();
   route->upgrade(socket);
   now += 1h;
   release(socket, false, CloseReason::upgraded);
-  EXPECT_EQ(route->latency().samples(), 2U) << "neither a failure nor a WebSocket is an answer";
-  EXPECT_LT(route->latency().quantile(1), 1s);
+  EXPECT_EQ(route->latency().samples(released), 2U) << "neither a failure nor a WebSocket is an answer";
+  EXPECT_LT(route->latency().quantile(1, released), 1s);
 }
 
 // --- why

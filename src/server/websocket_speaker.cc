@@ -12,6 +12,11 @@ namespace {
 using Guard = std::lock_guard<Lock>;
 using Event = websocket::Connection::Event;
 
+// Of messages as their handler gets them, decompressed, and a little for each: then others on the loop have their turn.
+// One read may hold a thousand times its size. What comes beyond it in one turn is the rest of one message.
+constexpr std::size_t most_in_a_turn = 1024 * 1024;
+constexpr std::size_t cost_of_a_message = 256;
+
 class WebSocketSpeaker final : public Speaker, private WebSocketState::Driver {
  public:
   WebSocketSpeaker(Connection& connection, std::shared_ptr<WebSocketState> state)
@@ -32,10 +37,15 @@ class WebSocketSpeaker final : public Speaker, private WebSocketState::Driver {
   void handler_failed(const std::string& what) override;
   void begin();
   void update();
+  void hold(std::string_view bytes);
+  void rest(std::string_view bytes);
+  void go_on();
 
   const std::shared_ptr<WebSocketState> state_;
   WebSocketToken token_;
-  std::unique_ptr<std::string> held_;  // read, and not wanted while it is paused
+  std::unique_ptr<std::string> held_;  // read, and not wanted while it is paused, or rests
+  std::size_t heard_ = 0;              // since it rested last
+  bool resting_ = false;               // until its next turn
   bool begun_ = false;
   bool draining_ = false;
 };
@@ -52,8 +62,11 @@ void WebSocketSpeaker::on_bytes(std::string_view bytes) {
   const TimePoint now = connection_.now();
   while (!connection_.closing()) {
     if (state_->paused()) {
-      if (!held_) held_ = std::make_unique<std::string>();
-      *held_ += bytes;
+      hold(bytes);
+      return;
+    }
+    if (heard_ >= most_in_a_turn) {
+      rest(bytes);
       return;
     }
     Event event = Event::need_more;
@@ -77,6 +90,7 @@ void WebSocketSpeaker::on_bytes(std::string_view bytes) {
       }
     }
     if (event == Event::message) {
+      heard_ += message.size() + cost_of_a_message;
       state_->message(message, text);
       continue;
     }
@@ -93,11 +107,34 @@ void WebSocketSpeaker::on_bytes(std::string_view bytes) {
   }
 }
 
+void WebSocketSpeaker::hold(std::string_view bytes) {
+  if (bytes.empty()) return;
+  if (!held_) held_ = std::make_unique<std::string>();
+  *held_ += bytes;
+}
+
+// Nothing more is read until its next turn.
+void WebSocketSpeaker::rest(std::string_view bytes) {
+  hold(bytes);
+  resting_ = true;
+  connection_.pause_reading();
+  output_waits();
+  connection_.come_again();
+}
+
+void WebSocketSpeaker::go_on() {
+  heard_ = 0;
+  resting_ = false;
+  if (const auto held = std::exchange(held_, nullptr)) connection_.put_back(std::move(*held));
+  connection_.resume_reading();
+}
+
 void WebSocketSpeaker::on_read_end(bool) { connection_.cut(ConnectionEnd::peer_closed); }
 
 void WebSocketSpeaker::on_room() {
   begin();
   if (connection_.closing()) return;
+  if (resting_ && !state_->paused()) go_on();
   output_waits();
   state_->room_made();
 }
@@ -143,8 +180,7 @@ void WebSocketSpeaker::reading_changed() {
     connection_.pause_reading();
     return;
   }
-  if (const auto held = std::exchange(held_, nullptr)) connection_.put_back(std::move(*held));
-  connection_.resume_reading();
+  go_on();
   update();
 }
 

@@ -127,15 +127,50 @@ void WebSocketState::room_made() {
   }
 }
 
+WebSocket::Sent WebSocketState::may_take() {
+  if (gone_ || !protocol_.may_send()) return WebSocket::Sent::closed;
+  if (protocol_.has_room()) return WebSocket::Sent::taken;
+  room_wanted_ = true;
+  return WebSocket::Sent::full;
+}
+
 WebSocket::Sent WebSocketState::send(websocket::Opcode opcode, std::string_view bytes) {
+  websocket::Deflater* deflater = nullptr;
+  {
+    const Guard guard(lock_);
+    if (const WebSocket::Sent sent = may_take(); sent != WebSocket::Sent::taken) return sent;
+    deflater = protocol_.deflater_for(bytes.size());
+    if (deflater == nullptr) protocol_.send(opcode, bytes, Clock::now());
+  }
+  if (deflater != nullptr) return compress_and_send(*deflater, opcode, bytes);
+  wake();
+  return WebSocket::Sent::taken;
+}
+
+// Compressing a message takes a thousand times as long as queueing it, and the loop waits for the lock. Only those wait
+// here whose messages refer to each other, as these have to travel in the order in which they were compressed.
+WebSocket::Sent WebSocketState::compress_and_send(websocket::Deflater& deflater, websocket::Opcode opcode,
+                                                  std::string_view bytes) {
+  std::unique_lock in_order(compressing_, std::defer_lock);
+  if (deflater.keeps_window()) {
+    in_order.lock();
+    // Those who waited here together were all told that there was room.
+    const Guard guard(lock_);
+    if (const WebSocket::Sent sent = may_take(); sent != WebSocket::Sent::taken) return sent;
+  }
+  const std::string compressed = deflater.compress(bytes);
   {
     const Guard guard(lock_);
     if (gone_ || !protocol_.may_send()) return WebSocket::Sent::closed;
-    if (!protocol_.has_room()) {
-      room_wanted_ = true;
-      return WebSocket::Sent::full;
+    // Others may have taken the room meanwhile. Where a window remembers the message it travels all the same.
+    if (!deflater.keeps_window()) {
+      if (const WebSocket::Sent sent = may_take(); sent != WebSocket::Sent::taken) return sent;
     }
-    protocol_.send(opcode, bytes, Clock::now());
+    if (compressed.empty()) {
+      protocol_.send_plain(opcode, bytes, Clock::now());
+    } else {
+      protocol_.send_compressed(opcode, compressed, Clock::now());
+    }
   }
   wake();
   return WebSocket::Sent::taken;

@@ -61,6 +61,9 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   void on_loop(Action action);
   template <class Call>
   void guarded(Call call);
+  // With the lock: whether a message is taken.
+  WebSocket::Sent may_take();
+  WebSocket::Sent compress_and_send(websocket::Deflater& deflater, websocket::Opcode opcode, std::string_view bytes);
   void wake();
 
   // WebSocketEvents, with room for those only that somebody has set.
@@ -86,6 +89,8 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   bool room_wanted_ = false;
   bool woken_ = false;
   bool gone_ = false;
+
+  Lock compressing_;  // of senders whose messages share a window. Taken before lock_, never after
 };
 
 std::unique_ptr<Speaker> make_websocket(Connection& connection, std::shared_ptr<WebSocketState> state);

@@ -98,15 +98,15 @@ void Connection::append(const FrameStart& start, std::string_view payload, TimeP
 }
 
 void Connection::send(Opcode opcode, std::string_view message, TimePoint now) {
-  if (deflater_ && message.size() >= settings_->smallest_compressed) {
-    const std::string compressed = deflater_->compress(message);
+  if (Deflater* const deflater = deflater_for(message.size())) {
+    const std::string compressed = deflater->compress(message);
     // It travels so even where it has grown: a window that is kept remembers it.
     if (!compressed.empty()) {
-      append({.opcode = opcode, .compressed = true}, compressed, now);
+      send_compressed(opcode, compressed, now);
       return;
     }
   }
-  append({.opcode = opcode}, message, now);
+  send_plain(opcode, message, now);
 }
 
 void Connection::close(std::uint16_t code, std::string_view reason, TimePoint now) {

@@ -60,6 +60,15 @@ class Connection {
   bool has_room() const { return queued_bytes() < settings_->send_queue_bytes; }
   std::size_t send_queue_bytes() const { return settings_->send_queue_bytes; }
   void send(Opcode opcode, std::string_view message, TimePoint now);
+  // What send() would compress a message of this size with; null: nothing. Whoever compresses by himself, so as not to
+  // do it in between, sends the outcome. It stays the same from agree() on, as long as this object lives.
+  Deflater* deflater_for(std::size_t message_size) const {
+    return message_size >= settings_->smallest_compressed ? deflater_.get() : nullptr;
+  }
+  void send_compressed(Opcode opcode, std::string_view compressed, TimePoint now) {
+    append({.opcode = opcode, .compressed = true}, compressed, now);
+  }
+  void send_plain(Opcode opcode, std::string_view message, TimePoint now) { append({.opcode = opcode}, message, now); }
   // Says close, once, behind what is queued. `code` no_status: without a code.
   void close(std::uint16_t code, std::string_view reason, TimePoint now);
 

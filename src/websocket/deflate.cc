@@ -33,14 +33,20 @@ Deflater::Deflater(const DeflateParameters& parameters)
 Deflater::~Deflater() = default;
 
 std::string Deflater::compress(std::string_view message) {
+  if (!keep_window_) {
+    Stream alone(window_bits_);
+    return alone.good ? compress_with(alone, message) : std::string();
+  }
   if (!stream_) stream_ = std::make_unique<Stream>(window_bits_);
+  if (stream_->good) return compress_with(*stream_, message);
+  stream_.reset();
+  return {};
+}
+
+std::string Deflater::compress_with(Stream& stream, std::string_view message) {
   std::string out;
   std::array<char, piece_size> piece;
-  if (!stream_->good) {
-    stream_.reset();
-    return out;
-  }
-  z_stream& z = stream_->z;
+  z_stream& z = stream.z;
   do {
     const std::string_view part = message.substr(0, most_at_once);
     message.remove_prefix(part.size());
@@ -55,7 +61,6 @@ std::string Deflater::compress(std::string_view message) {
   } while (!message.empty());
   if (out.ends_with(tail)) out.resize(out.size() - tail.size());
   if (out.empty()) out.push_back('\0');  // the empty message: one empty block (section 7.2.3.6)
-  if (!keep_window_) stream_.reset();
   return out;
 }
 

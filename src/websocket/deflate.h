@@ -21,11 +21,15 @@ class Deflater {
   explicit Deflater(const DeflateParameters& parameters);
   ~Deflater();
 
+  // What is compressed refers to earlier messages, which must travel in the order in which they were compressed, all of
+  // them. Otherwise each stands alone, and compress() may be called from any thread at any time.
+  bool keeps_window() const { return keep_window_; }
   // A whole message, compressed, as the payload of frames. Empty: there was no memory for it, send it as it is.
   std::string compress(std::string_view message);
 
  private:
   struct Stream;
+  static std::string compress_with(Stream& stream, std::string_view message);
   bool keep_window_;
   int window_bits_;
   std::unique_ptr<Stream> stream_;
