@@ -6,14 +6,17 @@
 namespace trunkline::pool {
 
 void Latency::age(std::int64_t epoch) {
-  const int shift = halvings(epoch);
-  for (std::uint32_t& count : counts_) count >>= shift;
+  halve(halvings(epoch));
   epoch_ = epoch;
+}
+
+void Latency::halve(int times) {
+  for (std::uint16_t& count : counts_) count = static_cast<std::uint16_t>(count >> times);
 }
 
 std::uint64_t Latency::weight(int shift) const {
   return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0},
-                         [shift](std::uint64_t sum, std::uint32_t count) { return sum + (count >> shift); });
+                         [shift](std::uint64_t sum, std::uint16_t count) { return sum + (count >> shift); });
 }
 
 std::uint64_t Latency::samples(TimePoint now) const { return (weight(halvings(epoch_of(now))) + whole - 1) / whole; }

@@ -19,7 +19,9 @@ class Latency {
   // A shift, two additions and a store: it is done for every request.
   void add(std::chrono::nanoseconds took, TimePoint now) {
     if (const std::int64_t epoch = epoch_of(now); epoch > epoch_) age(epoch);
-    counts_[bucket_of(took)] += whole;
+    std::uint16_t& count = counts_[bucket_of(took)];
+    if (count > UINT16_MAX - whole) halve(1);
+    count = static_cast<std::uint16_t>(count + whole);
   }
 
   // As they count at that time: a route that has fallen silent must not show its last minute for ever.
@@ -32,8 +34,8 @@ class Latency {
   static constexpr std::size_t buckets = 256;
   // What one counts for at first. A lone one is still there a minute later, and the next: whoever is asked every
   // fifteen seconds would otherwise have no times at all just after each halving.
-  static constexpr std::uint32_t whole = 4;
-  static constexpr std::int64_t most_halvings = 31;  // of 32 bits: nothing is left worth a shift
+  static constexpr std::uint16_t whole = 4;
+  static constexpr std::int64_t most_halvings = 16;  // nothing is left
 
   // In units of 1.024 us, up to four hours: what takes longer counts as that.
   static std::size_t bucket_of(std::chrono::nanoseconds took) {
@@ -48,8 +50,10 @@ class Latency {
     return static_cast<int>(std::clamp<std::int64_t>(epoch - epoch_, 0, most_halvings));
   }
   void age(std::int64_t epoch);
+  void halve(int times);
 
-  std::array<std::uint32_t, buckets> counts_{};  // in quarters
+  // In quarters. Small ones, for there are clients with thousands of routes: when one is full, all halve early.
+  std::array<std::uint16_t, buckets> counts_{};
   std::int64_t epoch_ = 0;
 };
 

@@ -79,5 +79,12 @@ TEST(PoolLatency, counts_whole_what_was_added_after_the_time_that_is_asked_for) 
   EXPECT_EQ(latency.samples(start - 1h), 1U);
 }
 
+TEST(PoolLatency, keeps_the_proportions_of_more_requests_than_a_bucket_can_count) {
+  Latency latency;
+  for (int i = 0; i < 1'000'000; ++i) latency.add(i % 4 == 0 ? 100ms : 1ms, start);
+  EXPECT_NEAR(static_cast<double>(latency.quantile(0.70, start).count()), 1e6, 1e6 / 16);
+  EXPECT_NEAR(static_cast<double>(latency.quantile(0.80, start).count()), 1e8, 1e8 / 16);
+}
+
 }  // namespace
 }  // namespace trunkline::pool
