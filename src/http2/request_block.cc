@@ -27,6 +27,7 @@ bool has_port(std::string_view authority) {
 }
 
 constexpr std::size_t longest_method = 32;
+constexpr std::size_t usual_text = 512;
 
 }  // namespace
 
@@ -40,7 +41,7 @@ void RequestBlock::begin(bool trailers) {
 
 bool RequestBlock::add(std::string_view name, std::string_view value) {
   if (!name.starts_with(':')) return note_field(name, value) && fields_.add(name, value);
-  held_.clear();
+  forget_from(0);
   return add_pseudo(name, value) != pseudo_count;
 }
 
@@ -53,24 +54,16 @@ bool RequestBlock::add(nghttp2_rcbuf* name, nghttp2_rcbuf* value) {
   const Pseudo which = add_pseudo(name_text, value_text);
   if (which == pseudo_count) return false;
   // What is held behind it is of an older block, and what it says may have been set to something else since.
-  while (held_.size() > pseudo_at_ + 1) held_.pop_back();
-  if (held_.size() == pseudo_at_) held_.emplace_back();
+  forget_from(pseudo_at_ + 1);
   HeldPseudo& held = held_[pseudo_at_++];
+  held_count_ = pseudo_at_;
   held.hold(name, value, name_text.size() + value_text.size());
   held.which = which;
   return true;
 }
 
-bool RequestBlock::add_known(const HeldField& field) {
-  if (pseudo_at_ >= held_.size() || &field != &held_[pseudo_at_]) {
-    pseudo_at_ = no_more;
-    return fields_.add_known();
-  }
-  HeldPseudo& held = held_[pseudo_at_++];
-  held.hit();
-  if (has(held.which)) return false;
-  seen_ |= 1U << held.which;
-  return true;
+void RequestBlock::forget_from(std::size_t at) {
+  while (held_count_ > at) held_[--held_count_].drop();
 }
 
 bool RequestBlock::note_field(std::string_view name, std::string_view value) {
@@ -110,6 +103,7 @@ void RequestBlock::set(std::string& where, std::string_view value) {
   if (where == value) return;
   where = value;
   sound_.reset();
+  grown_ = grown_ || value.size() > usual_text;
 }
 
 bool RequestBlock::is_request() {
@@ -141,15 +135,13 @@ ReceivedRequest RequestBlock::take_request() const {
   return request;
 }
 
-void RequestBlock::end() {
-  fields_.shrink();
-  constexpr std::size_t usual_text = 512;
+void RequestBlock::shrink() {
   for (std::string* const text : {&method_, &scheme_, &authority_, &path_, &host_}) {
-    if (text->capacity() <= usual_text) continue;
-    std::string().swap(*text);
-    sound_.reset();
-    held_.clear();
+    if (text->capacity() > usual_text) std::string().swap(*text);
   }
+  sound_.reset();
+  forget_from(0);
+  grown_ = false;
 }
 
 }  // namespace trunkline::http2
