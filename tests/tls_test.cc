@@ -1,5 +1,6 @@
 // TLS as an attacker and as an administrator would try it: research/transport.md section 6.6, and the shapes that must
 // work: 1.2 and 1.3, authorities from files, directories and memory, client certificates, resumption.
+#include <future>
 #include <thread>
 
 #include "support/http_test.h"
@@ -330,6 +331,26 @@ TEST_F(TlsTest, a_body_that_runs_to_the_close_must_end_with_close_notify) {
   const Result<Response> cut = client.get(server.raw("HTTP/1.1 200 OK\r\n\r\nhalf of", "close=1&cut=1"));
   ASSERT_FAILS(cut, ErrorCode::truncated_body);
   EXPECT_EQ(cut.error().maybe_processed, MaybeProcessed::yes);
+}
+
+// One event tells of both, and half a record is no bytes to HTTP.
+TEST_F(TlsTest, an_end_behind_half_a_record_is_heard) {
+  Listener& server = serve({.certificate = &server_certificate()});
+  const Client client = make_client(tls_options().derive([](Options& o) { o.timeouts.total = seconds(5); }));
+  std::promise<Result<Response>> answered;
+  client.start(post(server.url("/scenario/cut_record"), "body"),
+               [&](Result<Response> reply) { answered.set_value(std::move(reply)); });
+  ASSERT_TRUE(server.wait_for("held", 1));
+  // Keeps the loop from looking until both are there.
+  std::promise<bool> closed;
+  client.start(get("http://127.0.0.1:1/"), [&](const Result<Response>&) {
+    server.release();
+    closed.set_value(server.wait_for_exactly("open", 0));
+  });
+  ASSERT_TRUE(closed.get_future().get());
+  const Result<Response> reply = answered.get_future().get();
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().kind, ErrorKind::disconnected) << describe(reply);
 }
 
 TEST_F(TlsTest, says_goodbye_before_it_closes) {

@@ -51,7 +51,7 @@ bool Connection::read_result(const net::ReadResult& result) {
       return feed(result.bytes);
     case Io::again:
       may_be_readable_ = std::exchange(peer_closed_, false);  // behind half a TLS record it may still be unread
-      return false;
+      return may_be_readable_;
     case Io::closed:
     case Io::cut:
     case Io::failed:
@@ -207,7 +207,7 @@ bool Connection::read_discarded() {
     const net::ReadResult result = stream().read(net::Scratch::of_this_thread());
     if (result.io == Io::again) {
       may_be_readable_ = std::exchange(peer_closed_, false);  // behind half a TLS record it may still be unread
-      return false;
+      return may_be_readable_;
     }
     if (result.io != Io::ok) {
       const bool complete = result.io == Io::closed && decoder_->finish() == Event::end;

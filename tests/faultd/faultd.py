@@ -513,6 +513,14 @@ def raw(connection, request):
         connection.finish(notify=request.get("cut") != "1")
 
 
+def cut_record(connection, request):
+    """When the test says so: half a TLS record, which is nothing to an HTTP client yet, and FIN."""
+    request.read_body()
+    connection.hold()
+    os.write(connection.sock.fileno(), b"\x17\x03\x03\x01\x00half a record")
+    connection.finish(notify=False)
+
+
 def hold(connection, request):
     """Answers when the test says so. after=head: the head and some bytes come at once; after=continue: a 100."""
     request.read_body()
@@ -755,10 +763,9 @@ def late(connection, request):
     connection.respond(200, request.get("token", "late").encode())
 
 
-RESPONSES = {"ok": ok, "raw": raw, "hold": hold, "big": big, "trickle": trickle, "stop_reading": stop_reading,
-             "early": early, "continue": continue_, "upgrade": upgrade, "websocket": websocket,
-             "informational": informational,
-             "flood": flood, "unanswered": unanswered, "truncated": truncated, "stray": stray, "late": late}
+RESPONSES = {"ok": ok, "raw": raw, "cut_record": cut_record, "hold": hold, "big": big, "trickle": trickle,
+             "stop_reading": stop_reading, "early": early, "continue": continue_, "upgrade": upgrade,
+             "websocket": websocket, "informational": informational, "flood": flood, "unanswered": unanswered, "truncated": truncated, "stray": stray, "late": late}
 
 
 def answer(connection, request):
