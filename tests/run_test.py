@@ -163,7 +163,7 @@ class RunTest(unittest.TestCase):
 
     def test_starts_becomes_ready_scrapes_and_ends_in_order(self):
         server, place = self.exporter()
-        self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}'], labels: {{tier: front}}}}]}}")
+        self.write(f"{{interval: 1s, jobs: [{{name: web, targets: ['{place}'], labels: {{tier: front}}}}]}}")
         process = self.run_it()
         self.assertEqual(process.get("/healthz"), (200, "alive\n"))
         status, body = process.get("/readyz")
