@@ -42,11 +42,14 @@ step() {
 # with what they leave of the processors. That step's own script/build waits for it, and says what went wrong with it.
 ahead() {
   set -m  # a group of its own, so that it ends with us
-  nice -n 19 script/build "$@" >/dev/null 2>&1 &
+  nice -n 19 script/build "$@" </dev/null >/dev/null 2>&1 &
   set +m
-  building=$!
 }
-trap '[[ -z ${building:-} ]] || kill -- "-$building" 2>/dev/null || true' EXIT
+stop_building() {
+  local group
+  for group in $(jobs -pr); do kill -- "-$group" 2>/dev/null || true; done
+}
+trap stop_building EXIT
 
 steps_done() {
   echo "$passed passed, $failed failed"

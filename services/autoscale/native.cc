@@ -59,7 +59,7 @@ class Course {
     }
     const bool paused = pause && now_ < pause->until;
     const ShareRules rules{.may_grow = !(paused && pause->up),
-                           .may_shrink = !(paused && pause->down) && !waits_for_victims(),
+                           .may_shrink = !(paused && pause->down) && !waits_for_victims() && !only_holds(),
                            .may_leave_most = !(paused && pause->down),
                            .max_disrupted = policy_.drain.max_disrupted};
     std::vector<Part> parts;
@@ -100,6 +100,9 @@ class Course {
   }
 
  private:
+  // Nothing that is known says that fewer would do: then nobody is moved to another target either.
+  bool only_holds() const { return in_doubt_ && decision_.desired >= current_; }
+
   void step(std::string_view stage, int after, std::string reason) {
     decision_.stages.push_back({std::string(stage), value_, after, reason});
     if (after != value_ || decision_.reason.empty()) decision_.reason = std::move(reason);
@@ -132,6 +135,7 @@ class Course {
 
   void decide_within_bounds(const Demand& demand) {
     if (current_ == 0) return wake(demand);
+    in_doubt_ = !demand.valid || demand.partial || demand.veto_down;
     if (!demand.valid) return fall_back(demand);
     leave_fallback();
     step("metrics", demand.wanted, demand.reason);

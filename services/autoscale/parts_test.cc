@@ -95,6 +95,15 @@ TEST(Parts, the_limit_is_one_for_all_parts_together) {
       << "a maximum holds, whatever it cuts, as that of a fleet without parts does";
 }
 
+TEST(Parts, nobody_moves_while_nothing_is_known) {
+  TwoParts fleet({}, {10, 10, 10, 10, 10});
+  for (PodInput& pod : fleet.snapshot.pods) pod.samples.clear();
+  const Decision decision = fleet.decide();
+  EXPECT_EQ(decision.desired, 5);
+  EXPECT_EQ(decision.targets, (Split{{"cheap", 0}, {"dear", 5}}));
+  EXPECT_TRUE(decision.victims.empty());
+}
+
 TEST(Parts, what_moves_from_one_to_another_keeps_the_limit_and_the_total) {
   // Five are needed and five are there, but they belong into the cheap one.
   TwoParts fleet({}, {10, 10, 10, 10, 10});

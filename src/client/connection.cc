@@ -305,7 +305,9 @@ void Connection::set_deadline(Duration limit, ErrorCode code) {
 }
 
 void Connection::look() {
-  const net::ReadResult result = stream().read(net::Scratch::of_this_thread());
+  net::ReadResult result = stream().read(net::Scratch::of_this_thread());
+  // One event may tell of a TLS ticket and of the end behind it.
+  if (result.io == Io::again) result = stream().read(net::Scratch::of_this_thread());
   const TimePoint time = loop_.now();
   if (result.io == Io::again) {  // a TLS ticket, or an event that its last user has dealt with
     pool_->examined(*route_, *this, false, CloseReason::shutdown, time);

@@ -7,6 +7,7 @@
 
 #include "base/per_thread.h"
 #include "base/text.h"
+#include "http2/nv.h"
 #include "http2/request_fields.h"
 
 namespace trunkline::http2 {
@@ -67,14 +68,6 @@ bool is_secret(Known which, std::string_view value) {
 }
 
 // Neither the value, nor a name that is a literal of ours, is copied.
-nghttp2_nv field(std::string_view name, std::string_view value, unsigned flags) {
-  // nghttp2 does not write to what it is given.
-  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-          reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-          static_cast<std::uint8_t>(flags)};
-}
-
-constexpr unsigned lent_value = NGHTTP2_NV_FLAG_NO_COPY_VALUE;
 constexpr unsigned unindexed = NGHTTP2_NV_FLAG_NO_INDEX;
 constexpr unsigned lent = NGHTTP2_NV_FLAG_NO_COPY_NAME | lent_value;
 

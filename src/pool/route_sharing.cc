@@ -231,17 +231,17 @@ Route::Outlook Route::outlook(std::uint64_t avoid) const {
 void Route::grow(TimePoint now, Actions& actions) {
   while (waiting_ > dialing_ + examining_ && dialing_ < 2) {
     const Outlook common = outlook(0);
-    const Duration hedge = common.usable ? std::max<Duration>(relief_patience, hedge_delay()) : hedge_delay();
-    const TimePoint earliest = dialing_ == 0 ? shut_until_ : std::max(shut_until_, last_dial_ + hedge);
+    const TimePoint hedge_at = dialing_ == 0 ? shut_until_ : std::max(shut_until_, last_dial_ + hedge_delay());
     const Waiter* cause = nullptr;
     const Waiter* blocked = nullptr;
     TimePoint next = never;
     for (const Waiter* waiter = first_; waiter != nullptr && cause == nullptr; waiter = waiter->next) {
       const bool room = open_ + dialing_ < waiter->limits->open_per_host;
       const Outlook seen = waiter->avoid == 0 ? common : outlook(waiter->avoid);
-      TimePoint due = earliest;
+      TimePoint due = hedge_at;
       if (seen.usable && !waiter->fresh) {
         due = std::max(due, seen.patience);
+        if (dialing_ > 0) due = std::max(due, last_dial_ + relief_patience);
         if (waiter->avoid == 0) due = std::max(due, waiter->since + growth_patience);
       }
       if (due > now) {
