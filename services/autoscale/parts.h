@@ -1,6 +1,5 @@
 // A decided total over several targets, each with pods of its own: which of them grow, which shrink, and who leaves
-// those. What moves from one
-// target to another does so only as fast as the streams that this cuts allow.
+// those. What moves from one target to another does so only as fast as the streams that this cuts allow.
 #pragma once
 
 #include <string>
@@ -31,7 +30,7 @@ struct Share {
   std::vector<TargetReplicas> targets = {};  // in the order of the parts
   std::vector<Victim> victims = {};          // of each target that shrinks, its own
   double disrupted = 0;                      // streams that they hold
-  int total = 0;                             // above what was asked for where too few may leave, and never below
+  int total = 0;                             // other than asked for where too few may leave, or none may come
 };
 
 // The wanted split as far as the rules allow. What may not leave takes the place of what would have come, so that all
