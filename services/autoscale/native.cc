@@ -308,6 +308,7 @@ class Course {
   int min_ = 0;
   int max_ = 0;
   int value_ = 0;
+  bool in_doubt_ = false;  // something that was asked could not be read, or a veto holds what is there
 };
 
 }  // namespace

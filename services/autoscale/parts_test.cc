@@ -97,7 +97,7 @@ TEST(Parts, the_limit_is_one_for_all_parts_together) {
 
 TEST(Parts, nobody_moves_while_nothing_is_known) {
   TwoParts fleet({}, {10, 10, 10, 10, 10});
-  for (PodInput& pod : fleet.snapshot.pods) pod.samples.clear();
+  for (Pod& pod : fleet.snapshot.pods) pod.samples.clear();
   const Decision decision = fleet.decide();
   EXPECT_EQ(decision.desired, 5);
   EXPECT_EQ(decision.targets, (Split{{"cheap", 0}, {"dear", 5}}));
