@@ -102,10 +102,12 @@ TEST_F(ReachRunTest, the_same_run_goes_through_every_proxy_on_as_many_connection
     const PoolCounters pool = stats().pool;
     EXPECT_GE(pool.dials_succeeded, 1U);
     EXPECT_LE(pool.dials_succeeded, static_cast<std::uint64_t>(callers));
+    int used = 0;  // one that came too late carried nothing, and without a tunnel a proxy may say nothing of it
+    for (const ConnectionStats& line : transport()->connections().connections) used += line.requests > 0;
     transport()->invalidate();  // a tunnel is in the log when it is over
-    const auto counted = static_cast<int>(pool.dials_succeeded);
-    EXPECT_TRUE(eventually([&] { return proxy->connections() >= counted; }));
-    EXPECT_EQ(proxy->connections(), counted) << "the proxy's log disagrees";
+    EXPECT_TRUE(eventually([&] { return proxy->connections() >= used; }));
+    EXPECT_LE(proxy->connections(), static_cast<int>(pool.dials_succeeded)) << "the proxy's log disagrees";
+    EXPECT_GE(used, 1);
   }
 }
 

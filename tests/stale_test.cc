@@ -255,7 +255,11 @@ TEST_F(RetryTest, does_not_try_other_idle_connections_that_are_as_old) {
   std::vector<std::future<Result<Response>>> calls;
   for (int i = 0; i < 5; ++i) calls.push_back(in_background([&] { return client.get(server.scenario("hold")); }));
   ASSERT_TRUE(server.wait_for("held", 5));
-  server.release(5);
+  // One after the other, so that the one that is taken next has the shortest rest behind it.
+  for (int i = 1; i <= 5; ++i) {
+    server.release(1);
+    ASSERT_TRUE(eventually([&] { return stats().pool.idle == i; }));
+  }
   for (auto& call : calls) EXPECT_STATUS(call.get(), 200);
   const int before = server.log().accepts;
   const Result<Response> reply = client.get(server.scenario("unanswered", "on=reused"));
