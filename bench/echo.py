@@ -6,11 +6,13 @@ import tempfile
 import nghttpd
 import server
 
-PROGRAM = server.ROOT / "build" / "release" / "bench" / "echo_server"
+PROGRAMS = server.ROOT / "build" / "release" / "bench"
 
 
 class EchoServer(nghttpd.Nghttpd):
     """With the interface of server.Server."""
+
+    program = "echo_server"
 
     def __init__(self, port, cpu=None):
         super().__init__(port, 0, cpu)
@@ -18,5 +20,5 @@ class EchoServer(nghttpd.Nghttpd):
     def __enter__(self):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="trunkline-bench-"))
         server.raise_descriptor_limit()
-        self.start([str(PROGRAM), str(self.port)])
+        self.start([str(PROGRAMS / self.program), str(self.port)])
         return self

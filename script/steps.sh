@@ -12,6 +12,7 @@ step() {
   local name=$1 at=$SECONDS log=build/log/$1.log status
   shift
   step_number=$((step_number + 1))
+  [[ $1 != script/build ]] || stop_building
   printf '==> [%d/%d] %s\n' "$step_number" "$steps" "$name"
   set +e  # not `if (...)`, which would switch -e off inside as well
   (set -e; "$@") >"$log" 2>&1
@@ -38,11 +39,12 @@ step() {
   printf '    ok, %s\n' "$(duration $((SECONDS - at)))"
 }
 
-# ahead PRESET [targets...]: builds what the step after the next needs while the next one's tests wait for their servers,
-# with what they leave of the processors. That step's own script/build waits for it, and says what went wrong with it.
+# ahead PRESET [targets...]: begins to build what the step after the next needs while the next one's tests wait for their
+# servers: one file at a time, with what they leave of the processors. That step's own script/build takes over, with all
+# of them, and says what went wrong if something did.
 ahead() {
   set -m  # a group of its own, so that it ends with us
-  nice -n 19 script/build "$@" </dev/null >/dev/null 2>&1 &
+  CMAKE_BUILD_PARALLEL_LEVEL=1 chrt --idle 0 script/build "$@" </dev/null >/dev/null 2>&1 &
   set +m
 }
 stop_building() {

@@ -31,7 +31,7 @@ class FieldBlock {
   // False: it breaks HTTP (RFC 9113 section 8.2 and 8.3), and with it all of the block. nghttp2 could look at fields
   // too; it takes 1,500 instructions for those of a usual response, and this a third of that.
   bool add(std::string_view name, std::string_view value);
-  // The same, of texts that nghttp2 holds: if the field at its place in the next block comes in the same, it is known().
+  // The same, of texts that nghttp2 holds: if the field at its place in the next block comes in them, it is known().
   bool add_and_hold(std::string_view name, std::string_view value, nghttp2_rcbuf* held_name,
                     nghttp2_rcbuf* held_value) {
     const std::size_t at = count_;

@@ -1,5 +1,5 @@
-// A field of a header block by its identity. What a peer sends out of HPACK's tables is, in nghttp2's hands, the same two
-// texts each time: who holds on to them knows the field again by comparing two pointers.
+// A field of a header block by its identity. What a peer sends out of HPACK's tables is, in nghttp2's hands, the same
+// two texts each time: who holds on to them knows the field again by comparing two pointers.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,8 @@ class HeldField {
   std::size_t size() const { return size_; }  // of name and value together
   // It was this one.
   void hit() { misses_ = 0; }
-  // It was another one, of so many bytes: that is held from now on. A peer that sends its fields as literals has new texts
-  // each time, and holding them only costs: after a few in a row it is given up.
+  // It was another one, of so many bytes: that is held from now on. A peer that sends its fields as literals has new
+  // texts each time, and holding them only costs: after a few in a row it is given up.
   void hold(nghttp2_rcbuf* name, nghttp2_rcbuf* value, std::size_t size) {
     if (misses_ < most_misses) take(name, value, size);
   }

@@ -1,5 +1,5 @@
-// Blocks that repeat others in part, as literals and out of HPACK's table, must come out as they were sent, whatever was
-// known of them before.
+// Blocks that repeat others in part, as literals and out of HPACK's table, must come out as they were sent, whatever
+// was known of them before.
 #include "http2/held_field.h"
 
 #include <gtest/gtest.h>

@@ -166,8 +166,8 @@ void Loop::State::wake() {
 
 void Loop::State::run() {
   pthread_setname_np(pthread_self(), "trunkline-loop");
-  // glibc puts two locked instructions around each system call that pthread_cancel could interrupt, to let it; with these
-  // two it leaves them out. Nobody cancels this thread.
+  // glibc puts two locked instructions around each system call that pthread_cancel could interrupt, to let it; with
+  // these two it leaves them out. Nobody cancels this thread.
   int before = 0;
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
   pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);

@@ -18,8 +18,8 @@ constexpr auto growth_patience = milliseconds(5);
 constexpr auto settings_patience = std::chrono::seconds(1);
 // A peer that permits no request at present may permit some in a moment; another connection would hear the same.
 constexpr auto pause_patience = std::chrono::seconds(1);
-// While others serve, a dial that takes long, perhaps because this machine is busy, is not hedged before its SYN is sent
-// again.
+// While others serve, a dial that takes long, perhaps because this machine is busy, is not hedged before its SYN is
+// sent again.
 constexpr auto relief_patience = std::chrono::seconds(1);
 // As long after its last use a server's limit is taken for granted: too high a guess costs refused requests, none costs
 // a round trip.
