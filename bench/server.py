@@ -22,7 +22,8 @@ H2C, H2_TLS, HOP, HOP_H2C, NGHTTPD, ECHO, FLEET, OWN_HOP = 8081, 8445, 8082, 808
 URL = {"plain": f"http://127.0.0.1:{PLAIN}/", "tls": f"https://127.0.0.1:{TLS_PORT}/",
        "mutual": f"https://127.0.0.1:{MUTUAL_TLS}/", "h2c": f"http://127.0.0.1:{H2C}/",
        "h2-tls": f"https://127.0.0.1:{H2_TLS}/", "hop": f"http://127.0.0.1:{HOP}/",
-       "hop-h2c": f"http://127.0.0.1:{HOP_H2C}/", "own-hop": f"http://127.0.0.1:{OWN_HOP}/", "nghttpd": f"http://127.0.0.1:{NGHTTPD}/",
+       "hop-h2c": f"http://127.0.0.1:{HOP_H2C}/", "own-hop": f"http://127.0.0.1:{OWN_HOP}/",
+       "nghttpd": f"http://127.0.0.1:{NGHTTPD}/",
        "echo": f"ws://127.0.0.1:{ECHO}/", "fleet": f"http://127.0.0.1:{FLEET}/metrics"}
 CA = {"CA": str(TLS / "ca.pem")}
 IDENTITY = CA | {"CERT": str(TLS / "client.pem"), "KEY": str(TLS / "client.key")}

@@ -337,7 +337,6 @@ def scrape_spread():
 
 
 WORKLOADS = {"w1": w1, "blocking": blocking, "tls": tls, "w4": w4, "w5": w5, "idle": idle, "http2_one": http2_one,
-             "http2_two": http2_two, "http2_tls": http2_tls, "hop": hop, "hop_own": hop_own,
-             "unread": unread,
+             "http2_two": http2_two, "http2_tls": http2_tls, "hop": hop, "hop_own": hop_own, "unread": unread,
              "websocket_small": websocket_small, "websocket_large": websocket_large, "websocket_idle": websocket_idle,
              "scrape": scrape, "scrape_large": scrape_large, "scrape_spread": scrape_spread}

@@ -187,7 +187,7 @@ TEST_F(HerdTest, F10_whose_total_time_is_up_is_told_so_by_the_pool_too) {
     ended.wait();  // on the loop of both
   });
   begun.get_future().wait();
-  std::this_thread::sleep_until(until);
+  std::this_thread::sleep_until(until);  // no event tells of it: that its time is over is what is tested
   const std::uint64_t waited = stats().pool.queued;
   auto behind = in_background([&] { return client.get(server.url("/behind")); });
   EXPECT_TRUE(eventually([&] { return stats().pool.queued == waited + 1; }));

@@ -355,13 +355,7 @@ TEST_F(HostileServer, a_close_right_behind_bytes_is_heard) {
   const Client client = make_client(hostile_options());
   H2Call call = start(client, post(server.attack("last_words"), "body"));
   ASSERT_TRUE(server.wait_for("held", 1));
-  // Keeps the loop from looking until both are there.
-  std::promise<bool> closed;
-  client.start(get("http://127.0.0.1:1/"), [&](const Result<Response>&) {
-    server.release();
-    closed.set_value(server.wait_for_exactly("open", 0));
-  });
-  ASSERT_TRUE(closed.get_future().get());
+  ASSERT_TRUE(release_behind_the_loop(client, server));
   const Result<Response> reply = call.reply.get();
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().kind, ErrorKind::disconnected) << describe(reply);

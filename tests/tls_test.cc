@@ -341,13 +341,7 @@ TEST_F(TlsTest, an_end_behind_half_a_record_is_heard) {
   client.start(post(server.url("/scenario/cut_record"), "body"),
                [&](Result<Response> reply) { answered.set_value(std::move(reply)); });
   ASSERT_TRUE(server.wait_for("held", 1));
-  // Keeps the loop from looking until both are there.
-  std::promise<bool> closed;
-  client.start(get("http://127.0.0.1:1/"), [&](const Result<Response>&) {
-    server.release();
-    closed.set_value(server.wait_for_exactly("open", 0));
-  });
-  ASSERT_TRUE(closed.get_future().get());
+  ASSERT_TRUE(release_behind_the_loop(client, server));
   const Result<Response> reply = answered.get_future().get();
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error().kind, ErrorKind::disconnected) << describe(reply);

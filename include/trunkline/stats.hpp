@@ -67,7 +67,8 @@ struct RouteStats {
   double hinted_idle_seconds = 0;   // its Keep-Alive: timeout
   int samples = 0;
   // How long whole answers took lately, from getting a connection to the end of the response; within a sixteenth. What
-  // is older than a minute or so counts half, then a quarter. WebSockets are not in it.
+  // is older than a minute or so counts half, then a quarter; after some thousands of requests it does so sooner.
+  // WebSockets are not in it.
   double p50_seconds = 0;
   double p99_seconds = 0;
   std::uint64_t latency_samples = 0;  // how many answers that stands on; 0: nothing is known

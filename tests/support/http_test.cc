@@ -176,6 +176,15 @@ void on_threads(int count, const std::function<void(int)>& work) {
   for (std::thread& thread : threads) thread.join();
 }
 
+bool release_behind_the_loop(const Client& client, const Listener& server) {
+  std::promise<bool> ended;
+  client.start(get("http://127.0.0.1:1/"), [&](const Result<Response>&) {
+    server.release();
+    ended.set_value(server.wait_for_exactly("open", 0));
+  });
+  return ended.get_future().get();
+}
+
 BodySource::Pull PatternSource::pull(std::span<char> into, Callback<void()>) {
   static const std::string bytes = pattern(1 << 16);
   const std::uint64_t at = taken_;

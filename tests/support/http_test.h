@@ -114,6 +114,9 @@ std::uint64_t count_of(const std::array<std::uint64_t, N>& counters, Enum which)
 
 // work(0), work(1), ... on threads of their own, until all are done.
 void on_threads(int count, const std::function<void(int)>& work);
+// Lets held requests go while the loop is busy: what they say and the end of the connection are there at once when it
+// looks again. False: the connections did not end.
+[[nodiscard]] bool release_behind_the_loop(const Client& client, const Listener& server);
 
 // A call that runs on a thread of its own.
 template <class Function>
