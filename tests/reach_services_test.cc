@@ -67,6 +67,7 @@ TEST_F(ReachServicesTest,
             EXPECT_TRUE(reply && reply->body == path);
           }
         });
+        EXPECT_TRUE(eventually([&] { return stats().pool.dialing == 0; })) << "dials that nobody waits for any more";
         const std::int64_t accepts = h2 ? multiplexed.accepts() : plain.accepts();
         EXPECT_EQ(h2 ? multiplexed.requests() : plain.requests(), calls);
         EXPECT_GE(accepts, 1);

@@ -117,7 +117,7 @@ def alive(process):
 
 
 def free_ports(count):
-    for first in range(21000 + os.getpid() % 5000, 32000, count):
+    for first in range(21000 + os.getpid() * 61 % 4000, 26000, count):
         sockets = [socket.socket() for _ in range(count)]
         try:
             for i, one in enumerate(sockets):

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <fstream>
 #include <sstream>
@@ -166,13 +167,18 @@ sockaddr_in loopback(int port) {
 }  // namespace
 
 int free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = loopback(0);
-  socklen_t length = sizeof address;
-  must(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0, "bind");
-  must(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0, "getsockname");
-  close(fd);
-  return ntohs(address.sin_port);
+  constexpr int first = 10000;
+  constexpr int count = 11000;
+  static std::atomic<int> next{getpid() * 61 % count};  // each process begins elsewhere
+  for (int tries = 0; tries < count; ++tries) {
+    const int port = first + next++ % count;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(port);
+    const bool is_free = bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    close(fd);
+    if (is_free) return port;
+  }
+  throw std::runtime_error("no port is free");
 }
 
 bool wait_for_port(int port) {

@@ -60,7 +60,8 @@ class TempDir {
 
 std::string read_file(const std::filesystem::path& path);
 
-// A TCP port of 127.0.0.1 that was free a moment ago, for programs that cannot choose one themselves.
+// A TCP port of 127.0.0.1 that was free a moment ago, for programs that cannot choose one themselves. None of those the
+// kernel gives to outgoing connections, one of which would take it before the program does.
 int free_port();
 // Until something listens there: half a minute at most.
 bool wait_for_port(int port);
