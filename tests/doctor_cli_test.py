@@ -122,6 +122,16 @@ class DoctorTest(unittest.TestCase):
         while self.server.accepted < goal:
             waited.wait(0.01)
 
+    def report_that_caught(self, pid, *arguments):
+        """What lives for a millisecond is caught by looking often: where many want the processors, not in every interval.
+        With it what the server accepted meanwhile."""
+        for _ in range(15):
+            before = self.server.accepted
+            report = json.loads(self.doctor("--json", *arguments, code=1).stdout)
+            if f"pid {pid})" in self.churn_in(report)["sentence"]:
+                break
+        return report, self.server.accepted - before
+
     def use_of(self, report):
         return next(use for use in report["destinations"] if use["destination"] == self.place)
 
@@ -131,9 +141,7 @@ class DoctorTest(unittest.TestCase):
     def test_a_python_program_without_reuse_is_found_and_named(self):
         program = self.python("churn.py", CHURN)
         self.wait_for_dials(20)
-        before = self.server.accepted
-        report = json.loads(self.doctor("--json", "--interval", "2s", code=1).stdout)
-        dialled = self.server.accepted - before
+        report, dialled = self.report_that_caught(program.pid, "--interval", "2s")
         use, finding = self.use_of(report), self.churn_in(report)
         self.assertIn(program.pid, finding["pids"])
         self.assertIn(f"churn.py (pid {program.pid}) dials {self.place} ", finding["sentence"])
@@ -156,7 +164,7 @@ class DoctorTest(unittest.TestCase):
         url = f"http://me:hush@{self.place}/"
         shell = self.program(["bash", "-c", f"while :; do curl -s -o /dev/null {url}; done"])
         self.wait_for_dials(3)
-        report = json.loads(self.doctor("--json", "--pid", shell.pid, "--interval", "5s", code=1).stdout)
+        report, _ = self.report_that_caught(shell.pid, "--pid", shell.pid, "--interval", "5s")
         finding = self.churn_in(report)
         self.assertRegex(finding["sentence"], rf"^curl \(.*started by bash, pid {shell.pid}\) dials {self.place} ")
         self.assertEqual([use["destination"] for use in report["destinations"]], [self.place])
