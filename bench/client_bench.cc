@@ -7,8 +7,8 @@
 //   idle               TOTAL idle connections, and the memory they take
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
 // (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; DECOMPRESS=1: coded bodies are asked for; UNREAD=url:
-// a response from there stays open and unread beside the requests; APART=n: callback's requests go over n transports in
-// turn, so that with OPEN=1 there are exactly n connections; TARGETS=n as in measure.h; DEFAULTS=1 leaves the limits at
+// a response from there stays open and unread beside the requests; APART=n: callback's chains are spread over n
+// transports and stay there, so that with OPEN=1 there are exactly n connections with an even share of them each; TARGETS=n as in measure.h; DEFAULTS=1 leaves the limits at
 // the library's own; STATS=1 prints the counters on stderr.
 #include <malloc.h>
 
@@ -93,16 +93,16 @@ bool is_good(const Result<Response>& result) {
   return false;
 }
 
-// CONCURRENCY threads; each asks `client_for_request` for its client every time.
+// CONCURRENCY threads; each asks `client_for_request`, with its own number, for its client every time.
 template <class ClientForRequest>
 long run_blocking(const Settings& settings, long concurrency, Samples& samples, ClientForRequest client_for_request) {
   std::atomic<long> next{0}, errors{0};
   std::vector<std::thread> callers;
   for (long i = 0; i < concurrency; ++i) {
-    callers.emplace_back([&] {
+    callers.emplace_back([&, i] {
       for (long request; (request = next.fetch_add(1, std::memory_order_relaxed)) < samples.total();) {
         const auto started = Clock::now();
-        decltype(auto) client = client_for_request();
+        decltype(auto) client = client_for_request(i);
         if (!is_good(client.send(settings.request(request)))) ++errors;
         samples.set(request, started);
       }
@@ -120,21 +120,21 @@ class Chains {
       : settings_(settings), samples_(samples), client_for_request_(client_for_request) {}
 
   long run(long concurrency) {
-    for (long i = 0; i < concurrency; ++i) start_next();
+    for (long chain = 0; chain < concurrency; ++chain) start_next(chain);
     std::unique_lock lock(mutex_);
     all_done_.wait(lock, [this] { return done_; });
     return errors_;
   }
 
  private:
-  void start_next() {
+  void start_next(long chain) {
     const long request = next_.fetch_add(1, std::memory_order_relaxed);
     if (request >= samples_.total()) return;
-    decltype(auto) client = client_for_request_();
-    client.start(settings_.request(request), [this, request, started = Clock::now()](const Result<Response>& result) {
+    decltype(auto) client = client_for_request_(chain);
+    client.start(settings_.request(request), [=, this, started = Clock::now()](const Result<Response>& result) {
       if (!is_good(result)) errors_.fetch_add(1, std::memory_order_relaxed);
       samples_.set(request, started);
-      start_next();
+      start_next(chain);
       if (completed_.fetch_add(1, std::memory_order_acq_rel) + 1 == samples_.total()) finish();
     });
   }
@@ -200,7 +200,7 @@ void measure_idle(Settings settings, long total) {
   settings.open = static_cast<int>(total) + spare;
   const auto transport = Transport::shared(settings.options());
   const Client client(transport);
-  const auto same = [&]() -> const Client& { return client; };
+  const auto same = [&](long) -> const Client& { return client; };
   Samples warm(1000), samples(total);
   long errors = run_blocking(settings, callers, warm, same);
   const long idle_before = transport->stats().pool.idle, before_kb = bench::resident_kb();
@@ -224,9 +224,9 @@ int main(int argc, char** argv) {
   const Settings settings(arguments);
   const auto transport = Transport::shared(settings.options());
   const Client client(transport);
-  const auto same = [&]() -> const Client& { return client; };
-  const auto shared = [&] { return Client(settings.options()); };
-  const auto isolated = [&] { return Client(Transport::create(settings.options())); };
+  const auto same = [&](long) -> const Client& { return client; };
+  const auto shared = [&](long) { return Client(settings.options()); };
+  const auto isolated = [&](long) { return Client(Transport::create(settings.options())); };
   auto unread = open_unread(client, bench::setting("UNREAD"));
   const auto measure = [&](auto run, auto client_for_request) {
     bench::measure(arguments.total,
@@ -235,9 +235,8 @@ int main(int argc, char** argv) {
   if (const long apart = bench::setting("APART", 1); apart > 1 && arguments.mode == "callback") {
     std::vector<Client> clients;
     for (long i = 0; i < apart; ++i) clients.emplace_back(Transport::create(settings.options()));
-    std::atomic<std::size_t> turn{0};
     measure([](auto&&... a) { return run_chains(a...); },
-            [&]() -> const Client& { return clients[turn++ % clients.size()]; });
+            [&](long chain) -> const Client& { return clients[static_cast<std::size_t>(chain % apart)]; });
     return bench::hold(), 0;
   }
   if (arguments.mode == "callback") {

@@ -46,7 +46,7 @@ class AutoscaleGap : public ::testing::Test {
   }
 
   AutoscalerSettings settings(const Rules& rules) const {
-    AutoscalerSettings settings{.interval = milliseconds(scaled(800, 1500))};
+    AutoscalerSettings settings{.interval = slowed(800, 1500)};
     settings.fleets = {
         {.policy = {.name = "web", .rules = rules},
          .target = ProcessTargetSettings{.command = {TRUNKLINE_POD_PROGRAM, "${port}", folder_.path().string()},

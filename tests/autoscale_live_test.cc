@@ -62,7 +62,7 @@ class AutoscaleLive : public ::testing::Test {
     return {.policy = {.name = "web", .rules = std::move(policy)}, .target = std::move(target)};
   }
   static AutoscalerSettings settings(const FleetSettings& fleet) {
-    return {.interval = milliseconds(scaled(300, 1500)), .fleets = {fleet}};
+    return {.interval = slowed(300, 1500), .fleets = {fleet}};
   }
   static std::unique_ptr<Autoscaler> running(const AutoscalerSettings& settings) {
     auto made = Autoscaler::create(settings);

@@ -38,7 +38,7 @@ class AutoscaleSplit : public ::testing::Test {
     rules.down.policies.clear();
     rules.up.policies.clear();
     rules.fast.enabled = false;
-    AutoscalerSettings made{.interval = milliseconds(scaled(300, 1500))};
+    AutoscalerSettings made{.interval = slowed(300, 1500)};
     made.fleets = {{.policy = {.name = "web", .rules = rules},
                     .target = SplitSettings{{{.target = "cheap", .process = processes(first_port_)},
                                              {.target = "dear", .process = processes(first_port_ + 10)}}}}};

@@ -187,7 +187,7 @@ TEST_F(ReachSecurityTest, a_websocket_that_can_neither_send_nor_receive_costs_no
   };
   const auto before = cpu();
   EXPECT_FAILS(socket->receive(milliseconds(500)), ErrorCode::timeout_idle_read);
-  EXPECT_LT(cpu() - before, milliseconds(scaled(150, 400))) << "of 500 ms in which nothing could be done";
+  EXPECT_LT(cpu() - before, slowed(150, 400)) << "of 500 ms in which nothing could be done";
   server.release();
 }
 

@@ -111,14 +111,14 @@ TEST_F(ScrapeTest, a_server_that_says_how_long_it_keeps_connections_is_taken_at_
 }
 
 TEST_F(ScrapeTest, connections_that_a_server_lets_end_are_opened_again_just_before_the_scrape) {
-  const CountingServer& server = serve_metrics({.idle_close = milliseconds(scaled(300, 1000))});
+  const CountingServer& server = serve_metrics({.idle_close = slowed(300, 1000)});
   scrape::Job job;
-  job.prewarm = milliseconds(scaled(100, 300));
+  job.prewarm = slowed(100, 300);
   std::vector<TargetPtr> targets;
   for (int pod = 1; pod <= 4; ++pod) {
     targets.push_back(target_at(server.url("127.0.1." + std::to_string(pod), "/metrics"), job));
   }
-  Scraper scraper(short_cycles(milliseconds(scaled(1200, 4000))), targets);
+  Scraper scraper(short_cycles(slowed(1200, 4000)), targets);
   scraper.start();
   // On a machine that stands still a server may close it before it is used: in some cycle it does not.
   ASSERT_TRUE(eventually([&] {

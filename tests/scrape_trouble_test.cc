@@ -146,7 +146,7 @@ TEST_F(ScrapeTroubleTest, a_refused_connection_fails_alone_with_its_address) {
 
 TEST_F(ScrapeTroubleTest, a_late_answer_counts_in_the_next_cycle_with_its_true_age) {
   const Listener& server = serve_any();
-  scrape::CollectorSettings settings = short_cycles(milliseconds(scaled(1500, 3000)));
+  scrape::CollectorSettings settings = short_cycles(slowed(1500, 3000));
   settings.schedule.budget = settings.schedule.second_try = Duration::zero();
   const auto target = target_at(server.raw(response(exposition), "hold=10"));
   // Asked in the middle of its cycle: its timeout is as long as the cycle, so it ends well behind the cut-off.

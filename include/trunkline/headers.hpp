@@ -91,7 +91,19 @@ class Headers {
     return slot;
   }
 
-  std::string bytes_;  // the text, and behind it a Slot for each field
+  // The memory of messages' heads comes and goes with every request: the thread that frees it keeps some of it.
+  struct Memory {
+    using value_type = char;
+    template <class>
+    struct rebind {  // NOLINT: std::allocator_traits names it
+      using other = Memory;
+    };
+    char* allocate(std::size_t size);
+    void deallocate(char* bytes, std::size_t size) noexcept;
+    bool operator==(const Memory&) const = default;
+  };
+
+  std::basic_string<char, std::char_traits<char>, Memory> bytes_;  // the text, and behind it a Slot for each field
   std::uint32_t text_size_ = 0;
   std::uint32_t count_ = 0;
 };

@@ -6,6 +6,9 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <new>
+
+#include "base/kept_blocks.h"
 
 namespace trunkline {
 namespace {
@@ -57,6 +60,14 @@ bool equals_ignore_case(std::string_view a, std::string_view b) {
   }
   return true;
 }
+
+char* Headers::Memory::allocate(std::size_t size) {
+  void* const block = KeptBlocks::take(size);
+  if (block == nullptr) throw std::bad_alloc();
+  return static_cast<char*>(block);
+}
+
+void Headers::Memory::deallocate(char* bytes, std::size_t size) noexcept { KeptBlocks::give(bytes, size); }
 
 Headers::Headers(std::initializer_list<std::pair<std::string_view, std::string_view>> fields) {
   std::size_t bytes = fields.size() * sizeof(Slot);

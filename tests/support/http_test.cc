@@ -34,6 +34,8 @@ bool full_run() { return full_wanted() && !sanitized(); }
 
 int scaled(int usual, int under_sanitizers) { return sanitized() && !full_wanted() ? under_sanitizers : usual; }
 
+milliseconds slowed(int usual, int under_sanitizers) { return milliseconds(sanitized() ? under_sanitizers : usual); }
+
 bool eventually(const std::function<bool()>& holds) {
   const auto deadline = std::chrono::steady_clock::now() + seconds(30);
   while (!holds()) {

@@ -38,6 +38,8 @@ bool full_run();
 bool sanitized();
 // `usual`, or less under sanitizers.
 int scaled(int usual, int under_sanitizers);
+// A time that the test keeps to, in milliseconds: always longer under sanitizers.
+milliseconds slowed(int usual, int under_sanitizers);
 
 // True as soon as `holds` is, false when half a minute was not enough.
 bool eventually(const std::function<bool()>& holds);

@@ -14,7 +14,7 @@ namespace trunkline::test {
 inline constexpr std::string_view exposition = "# TYPE jobs gauge\njobs{queue=\"a\"} 3\njobs{queue=\"b\"} 4\nother 1\n";
 
 // Cycles of a twentieth of the usual length. Machines under load may take long: a scrape has all of its cycle.
-inline scrape::CollectorSettings short_cycles(milliseconds interval = milliseconds(scaled(600, 2000))) {
+inline scrape::CollectorSettings short_cycles(milliseconds interval = slowed(600, 2000)) {
   scrape::CollectorSettings settings;
   settings.schedule.interval = interval;
   settings.schedule.timeout = interval;
