@@ -8,8 +8,8 @@
 // Environment: CA, CERT, KEY (files), BODY, WARM, HOLD; OPEN (connections per host; default CONCURRENCY), IDLE_MS
 // (how long they stay idle); H2C=1: HTTP/2 with prior knowledge; DECOMPRESS=1: coded bodies are asked for; UNREAD=url:
 // a response from there stays open and unread beside the requests; APART=n: callback's chains are spread over n
-// transports and stay there, so that with OPEN=1 there are exactly n connections with an even share of them each; TARGETS=n as in measure.h; DEFAULTS=1 leaves the limits at
-// the library's own; STATS=1 prints the counters on stderr.
+// transports and stay there, so that with OPEN=1 there are exactly n connections with an even share of them each;
+// TARGETS=n as in measure.h; DEFAULTS=1 leaves the limits at the library's own; STATS=1 prints the counters on stderr.
 #include <malloc.h>
 
 #include <atomic>
