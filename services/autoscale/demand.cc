@@ -57,7 +57,8 @@ bool is_idle(const MetricPolicy& metric, const MetricRecord& record) {
 Demand measure_demand(State& state, const NativePolicy& policy, const Snapshot& snapshot, const PodSet& pods,
                       TimePoint now, Decision& decision) {
   std::erase_if(state.metrics, [&](const auto& known) {
-    return std::ranges::count(policy.metrics, known.first, &MetricPolicy::name) == 0;
+    return known.first != policy.drain.rank_by &&
+           std::ranges::count(policy.metrics, known.first, &MetricPolicy::name) == 0;
   });
   Demand demand;
   demand.seen_idle = true;

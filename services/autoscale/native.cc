@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/text.h"
@@ -11,6 +12,7 @@
 #include "services/autoscale/parts.h"
 #include "services/autoscale/pause.h"
 #include "services/autoscale/placement.h"
+#include "services/autoscale/readings.h"
 #include "services/autoscale/victims.h"
 
 namespace trunkline::autoscale {
@@ -41,6 +43,7 @@ class Course {
   void run() {
     notice_foreign_change();
     const Demand demand = measure_demand(state_, policy_, snapshot_, pods_, now_, decision_);
+    read_streams();
     if (current_ < min_ || current_ > max_) {
       step("bounds", std::clamp(current_, min_, max_), current_ < min_ ? "below the minimum" : "above the maximum");
     } else {
@@ -58,10 +61,11 @@ class Course {
       return choose_who_leaves();
     }
     const bool paused = pause && now_ < pause->until;
-    const ShareRules rules{.may_grow = !(paused && pause->up),
-                           .may_shrink = !(paused && pause->down) && !waits_for_victims() && !only_holds(),
-                           .may_leave_most = !(paused && pause->down),
-                           .max_disrupted = policy_.drain.max_disrupted};
+    const ShareRules rules{
+        .may_grow = !(paused && pause->up),
+        .may_shrink = !(paused && pause->down) && !waits_for_victims() && !only_holds() && !streams_unknown(),
+        .may_leave_most = !(paused && pause->down),
+        .max_disrupted = policy_.drain.max_disrupted};
     std::vector<Part> parts;
     parts.reserve(split.size());
     for (std::size_t i = 0; i < split.size(); ++i) {
@@ -80,7 +84,7 @@ class Course {
     decision_.disrupted = share.disrupted;
     if (share.total == decision_.desired) return;
     value_ = decision_.desired;
-    step("drain", share.total, "more would cut too many streams at once");
+    step("drain", share.total, why_shared_otherwise(paused, share.total));
     decision_.desired = value_;
   }
 
@@ -100,6 +104,15 @@ class Course {
   }
 
  private:
+  std::string why_shared_otherwise(bool paused, int total) const {
+    if (paused) return "a pause holds each of the targets";
+    if (total < decision_.desired) return "the targets that may grow have no more room";
+    if (waits_for_victims()) return std::to_string(pods_.terminating) + " pods are still leaving";
+    if (only_holds()) return "a metric could not be read, so nobody leaves";
+    if (streams_unknown()) return unknown_streams();
+    return "more would cut too many streams at once";
+  }
+
   // Nothing that is known says that fewer would do: then nobody is moved to another target either.
   bool only_holds() const { return in_doubt_ && decision_.desired >= current_; }
 
@@ -270,6 +283,7 @@ class Course {
     if (waits_for_victims()) {
       return step("drain", current_, std::to_string(pods_.terminating) + " pods are still leaving");
     }
+    if (streams_unknown()) return step("drain", current_, unknown_streams());
     const bool is_split = !policy_.targets.empty() && !snapshot_.targets.empty();
     if (policy_.drain.max_disrupted < 0 || is_split) return;  // share_out() knows who leaves which target
     const auto chosen = choose_victims(ranking(), current_ - value_, policy_.drain.max_disrupted);
@@ -282,12 +296,38 @@ class Course {
     return policy_.drain.wait_for_victims && leaving;
   }
 
+  // Of a metric that only the ranking asks for. Those that the policy scales by are read already.
+  void read_streams() {
+    const std::string& name = policy_.drain.rank_by;
+    if (name.empty() || streams() != nullptr) return;
+    MetricRecord& record = own_streams_.emplace(MetricRecord{.metric = name});
+    for (const PodReading& pod :
+         read_pods(state_.metrics[name], {.name = name}, policy_.gaps, policy_.pods, pods_, now_)) {
+      record.pods.push_back({pod.pod->name, pod.state, pod.value, pod.age, pod.reason});
+    }
+  }
+
   // Who holds how many streams, as far as the policy names a metric for that.
   const MetricRecord* streams() const {
+    if (own_streams_) return &*own_streams_;
     const auto record = std::ranges::find_if(decision_.metrics, [&](const MetricRecord& metric) {
       return metric.metric == policy_.drain.rank_by && !metric.pods.empty();
     });
     return record == decision_.metrics.end() ? nullptr : &*record;
+  }
+
+  // A limit on streams of which not one pod has ever said how many it holds: a name that nobody knows, perhaps.
+  bool streams_unknown() const {
+    const MetricRecord* const record = streams();
+    if (policy_.drain.max_disrupted < 0 || record == nullptr) return false;
+    const auto was_heard = [](const PodInput& pod) {
+      return pod.state == InputState::fresh || pod.state == InputState::carried || pod.value != 0;
+    };
+    const auto is_silent = [](const PodInput& pod) { return pod.state == InputState::missing; };
+    return std::ranges::any_of(record->pods, is_silent) && std::ranges::none_of(record->pods, was_heard);
+  }
+  std::string unknown_streams() const {
+    return "drain.maxDisrupted is a limit on " + policy_.drain.rank_by + ", and no pod has ever shown that metric";
   }
 
   std::vector<Victim> ranking() const { return rank_victims(pods_, streams()); }
@@ -305,6 +345,7 @@ class Course {
   Decision& decision_;
   const PodSet pods_;
   const int current_;
+  std::optional<MetricRecord> own_streams_;
   int min_ = 0;
   int max_ = 0;
   int value_ = 0;

@@ -614,6 +614,24 @@ TEST(NativeDrain, a_step_cuts_no_more_streams_than_allowed) {  // F16
   EXPECT_EQ(fleet.last.victims, (std::vector<Victim>{{"pod-00000", 0}, {"pod-00002", 1}}));
 }
 
+TEST(NativeDrain, streams_may_be_counted_by_a_metric_that_nothing_else_asks_for) {
+  Fleet fleet(quick(), 5);
+  fleet.rules().drain = {.rank_by = "streams", .max_disrupted = 2};
+  fleet.each(1);
+  const auto holding = [&](const std::vector<double>& streams) {
+    for (std::size_t i = 0; i < streams.size(); ++i) {
+      fleet.snapshot.pods[i].samples.push_back({.metric = "streams", .value = streams[i]});
+    }
+  };
+  EXPECT_EQ(fleet.after(0s), 5) << "nobody has said what it holds";
+  EXPECT_NE(fleet.reason().find("no pod has ever shown"), std::string::npos) << fleet.reason();
+  holding({0, 2, 1, 4, 9});
+  EXPECT_EQ(fleet.after(15s), 3) << "a third victim would cut two more streams";
+  EXPECT_EQ(fleet.last.victims, (std::vector<Victim>{{"pod-00000", 0}, {"pod-00002", 1}}));
+  fleet.rules().drain.max_disrupted = -1;
+  EXPECT_EQ(fleet.after(15s), 1) << "without a limit";
+}
+
 TEST(Victims, those_leave_first_whose_leaving_disturbs_least) {  // F16
   Snapshot snapshot{.current = 6};
   MetricRecord record;
