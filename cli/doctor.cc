@@ -50,7 +50,7 @@ Result<AskedTrunkline> trunkline_of(const DoctorFlags& flags) {
   if (!flags.url.empty() || error.kind == ErrorKind::rejected) return error;
   const bool asked_for = !flags.ask.login_file.empty() || !flags.ask.ca_file.empty();
   if (error.kind == ErrorKind::unreachable && !asked_for) return AskedTrunkline{};
-  return AskedTrunkline{.silence = "what the Trunkline at " + std::string(usual_place) + " does: " + error.message};
+  return AskedTrunkline{.silence = "whether a Trunkline at " + std::string(usual_place) + " dials: " + error.message};
 }
 
 bool has_warning(const doctor::Diagnosis& diagnosis) {

@@ -265,7 +265,7 @@ class DoctorTest(unittest.TestCase):
         self.assertIn("is not one line with user:password or a token", wanted.stderr)
         (self.folder / "token").write_text("t0ken")
         login = ("--login", self.folder / "token")
-        self.assertIn("not seen: what the Trunkline at http://127.0.0.1:9600 does: ",
+        self.assertIn("not seen: whether a Trunkline at http://127.0.0.1:9600 dials: ",
                       self.doctor("--pid", os.getpid(), "--interval", "100ms", *login).stdout, "a login is for somebody")
         with socket.create_server(("127.0.0.1", 9600)):
             silent = self.doctor("--pid", os.getpid(), "--interval", "100ms", "--json")
@@ -275,7 +275,7 @@ class DoctorTest(unittest.TestCase):
         self.addCleanup(usual.shutdown)
         usual.password = True
         refused = self.doctor("--pid", os.getpid(), "--interval", "100ms")
-        self.assertIn("not seen: what the Trunkline at http://127.0.0.1:9600 does: it asks for a password or a token: give it "
+        self.assertIn("not seen: whether a Trunkline at http://127.0.0.1:9600 dials: it asks for a password or a token: give it "
                       "in a file, --login FILE\n", refused.stdout)
         usual.password = False
         usual.transport = b'{"routes": []}'

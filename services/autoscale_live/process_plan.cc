@@ -97,7 +97,7 @@ ProcessOrders ProcessPlan::due(TimePoint now) {
       case Phase::waiting:
         if (now < member.start_at || free_ports_.empty()) break;
         none_left = none_left || !take_port(member);
-        held_elsewhere_ = none_left;
+        member.portless = none_left;
         if (none_left) {
           member.start_at = now + look_for_ports;
           break;
@@ -199,7 +199,10 @@ std::vector<ProcessPlan::Replica> ProcessPlan::replicas() const {
 
 std::string ProcessPlan::trouble() const {
   const auto waits = [](const Member& member) { return member.phase == Phase::waiting; };
-  if ((free_ports_.empty() || held_elsewhere_) && std::ranges::any_of(members_, waits)) {
+  const auto has_no_port = [&](const Member& member) {
+    return waits(member) && (free_ports_.empty() || member.portless);
+  };
+  if (std::ranges::any_of(members_, has_no_port)) {
     return "no port of " + std::to_string(rules_.ports.first) + "-" + std::to_string(rules_.ports.last) + " is free";
   }
   const auto failing = std::ranges::find_if(

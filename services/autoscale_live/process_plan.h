@@ -108,6 +108,7 @@ class ProcessPlan {
     TimePoint probe_at{};  // starting
     TimePoint kill_at{};   // leaving
     Duration probe_pause{0};
+    bool portless = false;  // waiting: whoever holds our free ports, it is none of ours
     bool probing = false;
     bool told = false;
     bool killed = false;
@@ -130,7 +131,6 @@ class ProcessPlan {
   std::uint64_t next_attempt_ = 1;
   std::uint64_t failures_ = 0;
   std::vector<Member> members_;  // by number
-  bool held_elsewhere_ = false;  // all of our free ports, when one was needed last
   std::deque<int> free_ports_;   // the one that has rested longest first: whatever else holds it may be gone by then
 };
 

@@ -188,6 +188,18 @@ TEST(ProcessPlan, does_not_start_where_a_process_of_another_fleet_still_drains) 
   EXPECT_EQ(other.plan.trouble(), "");
 }
 
+TEST(ProcessPlan, a_port_that_was_missing_once_is_not_missed_for_ever) {
+  const auto ledger = std::make_shared<PortLedger>();
+  Processes old({.ports = {20000, 20000}}, ledger);
+  old.desire(1).run();
+  Processes other({.ports = {20000, 20001}}, ledger);
+  other.desire(2).run();
+  EXPECT_EQ(other.plan.trouble(), "no port of 20000-20001 is free");
+  other.desire(1).run();
+  other.plan.ended(1, "ended with code 1", other.now);
+  EXPECT_EQ(other.plan.trouble(), "") << "it waits only to be started again";
+}
+
 TEST(ProcessPlan, other_ports_are_for_those_that_start_from_then_on) {
   Processes processes;
   processes.desire(1).run();

@@ -46,7 +46,7 @@ class CertificateWatch final : public net::Timer {
       auto reloaded = shared->tls->reload_if_changed();
       const std::lock_guard guard(said->mutex);
       if (reloaded) {
-        if (*reloaded) said->last.clear();
+        said->last.clear();
       } else if (!said->ended && shared->settings.on_trouble && said->last != reloaded.error().message) {
         said->last = reloaded.error().message;  // once, however often it is tried again
         shared->settings.on_trouble("the old certificates stay in use: " + said->last);
