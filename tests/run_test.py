@@ -191,7 +191,7 @@ class RunTest(unittest.TestCase):
 
     def test_the_metrics_page_is_what_prometheus_wants(self):
         _, place = self.exporter()
-        self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}']}}]}}")
+        self.write(f"{{interval: 1s, jobs: [{{name: web, targets: ['{place}']}}]}}")
         process = self.run_it()
         self.assertTrue(eventually(lambda: (process.metric("trunkline_scrape_cycles_total") or 0) >= 1))
         page = process.get("/metrics")[1]
@@ -211,15 +211,15 @@ class RunTest(unittest.TestCase):
         stays, place = self.exporter()
         joins, other = self.exporter()
         jobs = f"{{name: stays, targets: ['{place}']}}"
-        self.write(f"{{interval: 200ms, jobs: [{jobs}]}}")
+        self.write(f"{{interval: 1s, jobs: [{jobs}]}}")
         process = self.run_it()
         self.assertTrue(eventually(lambda: len(stays.seen) >= 2))
-        self.write(f"{{interval: 200ms, jobs: [{jobs}, {{name: joins, targets: ['{other}']}}]}}")
+        self.write(f"{{interval: 1s, jobs: [{jobs}, {{name: joins, targets: ['{other}']}}]}}")
         process.signal(signal.SIGHUP)
         process.until("reloaded")
         self.assertTrue(eventually(lambda: joins.seen))
         # Another rhythm is another collector, on the same connections.
-        self.write(f"{{interval: 300ms, jobs: [{jobs}]}}")
+        self.write(f"{{interval: 2s, jobs: [{jobs}]}}")
         process.signal(signal.SIGHUP)
         process.until("reloaded")
         scrapes = len(stays.seen)
@@ -231,7 +231,7 @@ class RunTest(unittest.TestCase):
 
     def test_a_wrong_file_changes_nothing_at_sighup_and_says_so(self):
         server, place = self.exporter()
-        self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}']}}]}}")
+        self.write(f"{{interval: 1s, jobs: [{{name: web, targets: ['{place}']}}]}}")
         process = self.run_it()
         good_at = process.metric("trunkline_config_last_reload_success_timestamp_seconds")
         self.write("{jobs: [{nam: web}]}")
@@ -377,7 +377,7 @@ class RunTest(unittest.TestCase):
     def test_uses_secrets_and_shows_them_nowhere(self):
         server, place = self.exporter()
         (self.folder / "token").write_text("hush-hush\n")
-        self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}'], bearer_token: '${{file:token}}'}}]}}")
+        self.write(f"{{interval: 1s, jobs: [{{name: web, targets: ['{place}'], bearer_token: '${{file:token}}'}}]}}")
         process = self.run_it()
         self.assertTrue(eventually(lambda: server.seen))
         self.assertEqual(server.seen[0][1]["Authorization"], "Bearer hush-hush")
@@ -387,7 +387,7 @@ class RunTest(unittest.TestCase):
         self.assertIn('bearer_token: "${file:token}"', printed)
 
     def test_a_list_of_targets_that_cannot_be_read_is_told_in_the_log_and_in_a_metric(self):
-        self.write("{interval: 200ms, jobs: [{name: web, file: fleet.json}]}")
+        self.write("{interval: 1s, jobs: [{name: web, file: fleet.json}]}")
         process = self.run_it()
         self.assertIn("job web", process.until("trouble")["message"])
         self.assertEqual(process.metric('trunkline_service_troubled{service="scrape"}'), 1)
@@ -397,7 +397,7 @@ class RunTest(unittest.TestCase):
 
     def test_targets_that_do_not_fit_are_told_at_a_reload_and_in_the_status(self):
         (_, one), (_, other) = self.exporter(), self.exporter()
-        job = "{{interval: 200ms, jobs: [{{name: web, targets: [{}]}}]}}"
+        job = "{{interval: 1s, jobs: [{{name: web, targets: [{}]}}]}}"
         self.write(job.format(f"'{one}'"))
         process = self.run_it({"TRUNKLINE_SOCKETS": "1"})
         self.assertEqual(process.metric('trunkline_service_troubled{service="scrape"}'), 0)
@@ -418,7 +418,7 @@ class RunTest(unittest.TestCase):
         policy = (f"{{name: web, bounds: {{min: 1, max: 3}}, metrics: [{{name: load, target: {{perPod: {per_pod}}}}}], "
                   "up: {stabilise: 0s}, down: {stabilise: 0s}, fast: {enabled: false}}")
         command = json.dumps([sys.executable, str(TESTS / "support" / "metrics_server.py"), "${port}", str(self.folder)])
-        self.write(more=f"autoscale:\n  interval: 300ms\n  state: state.json\n  fleets:\n  - policy: {policy}\n"
+        self.write(more=f"autoscale:\n  interval: 1s\n  state: state.json\n  fleets:\n  - policy: {policy}\n"
                         f"    target: {{process: {{command: {command}, ports: {self.ports}, drain: 5s}}}}\n{more}")
 
     def started(self):
@@ -451,7 +451,7 @@ class RunTest(unittest.TestCase):
                                capture_output=True)
         self.assertEqual((check.returncode, check.stderr, check.stdout), (0, "", ""))
         self.assertEqual(process.metric("trunkline_autoscale_replicas"), 3)
-        self.assertGreaterEqual(process.metric('trunkline_scrape_cycles_total{collector="fleets-300ms"}'), 1)
+        self.assertGreaterEqual(process.metric('trunkline_scrape_cycles_total{collector="fleets-1s"}'), 1)
         self.assertIn("web", self.command("status", "--url", process.address).stdout)
         explained = self.command("explain", "--url", process.address, "--last", 500).stdout
         self.assertRegex(explained, r"#\d+ \S+Z web: up, 1 -> [23]")
@@ -521,7 +521,7 @@ class RunTest(unittest.TestCase):
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             silent = f"127.0.0.1:{unused.getsockname()[1]}"
-            self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}', '{silent}']}}]}}")
+            self.write(f"{{interval: 1s, jobs: [{{name: web, targets: ['{place}', '{silent}']}}]}}")
             process = self.run_it()
             self.assertTrue(eventually(lambda: (process.metric("trunkline_scrape_cycles_total") or 0) >= 3))
             text = self.command("status", "--url", process.address).stdout
@@ -542,7 +542,7 @@ class RunTest(unittest.TestCase):
 
     def test_the_doctor_asks_it_what_its_pools_do_and_what_keeps_them_apart(self):
         _, place = self.exporter()
-        self.write(f"{{interval: 200ms, jobs: [{{name: web, targets: ['{place}']}}, "
+        self.write(f"{{interval: 1s, jobs: [{{name: web, targets: ['{place}']}}, "
                    f"{{name: other, targets: ['{place}'], tls: {{insecure_skip_verify: true}}}}]}}")
         process = self.run_it()
         self.assertTrue(eventually(lambda: (process.metric("trunkline_scrape_cycles_total") or 0) >= 3))
