@@ -59,6 +59,18 @@ std::string replicas_drawn(const Summary& summary, std::size_t width) {
   return drawn;
 }
 
+// The last line: was it as it should be?
+std::string verdict(const Summary& summary) {
+  const traffic::TrafficFigures& traffic = summary.traffic;
+  const std::uint64_t failed = traffic.requests_failed + traffic.connects_failed;
+  const bool well = failed == 0 && summary.decisions.moved_by_gap == 0 && summary.trouble.empty();
+  return std::string("trunkline demo: ") + (well ? "all went well: " : "not all went well: ") +
+         std::to_string(traffic.requests) + " requests over " + std::to_string(sum_of(traffic.dials)) + " dials and " +
+         std::to_string(traffic.connects) + " WebSockets, " + std::to_string(failed) + " failed; " +
+         std::to_string(summary.decisions.moved_by_gap) + " steps because of " + std::to_string(summary.gaps) +
+         " gaps\n";
+}
+
 void add_dials(JsonWriter& json, const DialCounts& dials) {
   json.open('{');
   for (std::size_t i = 0; i < dials.size(); ++i) {
@@ -193,7 +205,7 @@ std::string demo_table(const Summary& summary) {
                           std::to_string(summary.time_wait) + " sockets to backends in TIME_WAIT");
   if (!traffic.last_error.empty()) row("last error", traffic.last_error);
   if (!summary.trouble.empty()) row("trouble", summary.trouble);
-  return text;
+  return text + verdict(summary);
 }
 
 std::string demo_json(const Summary& summary) {

@@ -44,6 +44,23 @@ TEST(DemoReport, the_table_tells_reasons_and_draws_the_replicas) {
   EXPECT_NE(table.find("[▂"), std::string::npos) << table;
   EXPECT_NE(table.find("█▄"), std::string::npos) << table;
   EXPECT_NE(table.find("from 1 to 4"), std::string::npos) << table;
+  EXPECT_TRUE(
+      table.ends_with("trunkline demo: all went well: 2000 requests over 10 dials and 0 WebSockets, 0 failed; "
+                      "0 steps because of 2 gaps\n"))
+      << table;
+}
+
+TEST(DemoReport, the_last_line_hides_no_failure) {
+  demo::Summary failed = a_summary();
+  failed.traffic.connects_failed = 2;
+  EXPECT_NE(demo_table(failed).find("not all went well: 2000 requests over 10 dials and 0 WebSockets, 2 failed"),
+            std::string::npos);
+  demo::Summary moved = a_summary();
+  moved.decisions.moved_by_gap = 1;
+  EXPECT_NE(demo_table(moved).find("not all went well"), std::string::npos);
+  demo::Summary troubled = a_summary();
+  troubled.trouble = "no port is free";
+  EXPECT_NE(demo_table(troubled).find("not all went well"), std::string::npos);
 }
 
 TEST(DemoReport, nothing_yet_is_reported_without_dividing_by_it) {

@@ -146,6 +146,7 @@ class DemoTest(unittest.TestCase):
         self.assertEqual(process.wait(10), 0)
         self.assertRegex(text, rb"\r +\d+s +\d+/\d+ +WebSockets +\d+/\d+ replicas")
         self.assertRegex(text, rb"moved by a gap +0\r\n")
+        self.assertRegex(text, rb"trunkline demo: (all|not all) went well: \d+ requests over \d+ dials and [^\r]* gaps\r\n$")
         self.assertIn(b"trunkline_", page)
         self.assert_nothing_is_left()
 
