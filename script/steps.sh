@@ -1,6 +1,7 @@
 # Sourced by script/test: numbered steps, their output in build/log, the time each took, and what ctest counted.
 passed=0
 failed=0
+rm -f build/log/again
 step_number=0
 started=$SECONDS
 mkdir -p build/log
@@ -55,21 +56,46 @@ trap stop_building EXIT
 
 steps_done() {
   echo "$passed passed, $failed failed"
+  [[ ! -s build/log/again ]] || echo "passed only when run again, alone: $(paste -sd' ' build/log/again)"
   echo "script/test: $step_number steps passed in $(duration $((SECONDS - started)))"
 }
 
 # tests PRESET [ctest options...]: one more at a time than there are processors, for most of them wait. The number of
 # cases is left in build/log/counts.
+#
+# They speak with real servers and wait for real clocks, and a machine that has other work can starve one. So what failed
+# by what it found is run again, alone; if it passes then, the last line names it. No second chance has what crashed, hung
+# or was caught by a sanitizer, and nothing has one in script/test --full, which is for a quiet machine.
 tests() {
-  local preset=$1 status=0
+  local preset=$1 status=0 log
   shift
+  log=build/$preset/Testing/Temporary/LastTest.log
   ctest --test-dir "build/$preset" -j "$(($(nproc) + 1))" --output-on-failure --no-tests=error "$@" || status=$?
-  # Cases of GoogleTest; a program without cases counts as one, and so does one that died between cases.
+  count_cases "$log" >build/log/counts
+  if [[ $status -ne 0 && ! ${TRUNKLINE_FULL:-} ]] && only_found_wrong "$preset" "$log"; then
+    echo '--- again, alone'
+    local first good bad
+    first=$(sed 's/^[0-9]*://' "build/$preset/Testing/Temporary/LastTestsFailed.log" | paste -sd, | sed 's/,/, /g')
+    if ctest --test-dir "build/$preset" --rerun-failed --output-on-failure "$@"; then
+      status=0
+      echo "$first ($preset)" >>build/log/again
+      read -r good bad <build/log/counts
+      echo "$((good + bad)) 0" >build/log/counts
+    fi
+  fi
+  return $status
+}
+only_found_wrong() {
+  ! grep -qE 'WARNING: ThreadSanitizer|ERROR: (Address|Leak)Sanitizer|runtime error: ' "$2" &&
+    ! grep -qE '^(Test timeout computed|Exception: |.*\*\*\*(Exception|Timeout|Not Run))' "build/log/$1-tests.log" "$2"
+}
+# count_cases LOG: cases of GoogleTest that passed, and that failed; a program without cases counts as one, and so does one
+# that died between cases.
+count_cases() {
   awk '/^[0-9]+\/[0-9]+ Testing: /   { cases = bad = 0 }
        /^\[       OK \] /            { ++cases; ++good_total }
        /^\[  FAILED  \] .*\([0-9]+ ms\)$/ { ++cases; ++bad; ++bad_total }
        /^Test Passed\.$/             { if (!cases) ++good_total }
        /^Test Failed\.$/             { if (!bad) ++bad_total }
-       END { print good_total + 0, bad_total + 0 }' "build/$preset/Testing/Temporary/LastTest.log" >>build/log/counts
-  return $status
+       END { print good_total + 0, bad_total + 0 }' "$1"
 }

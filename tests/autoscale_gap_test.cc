@@ -109,8 +109,7 @@ class AutoscaleGap : public ::testing::Test {
   }
 
   TempDir folder_;
-  // Of this test process alone, below the ports that the kernel gives away.
-  const int first_port_ = 11000 + static_cast<int>(getpid() % 300) * 2 * pods;
+  const int first_port_ = 10000 + static_cast<int>(getpid() % 100) * 2 * pods;  // see tests/README.md
   std::unique_ptr<Autoscaler> autoscaler_;
   std::vector<int> processes_;
   std::vector<int> stopped_;

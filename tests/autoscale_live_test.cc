@@ -27,7 +27,7 @@ using autoscale::ProcessTargetSettings;
 
 // Ports of their own for each test, so that none waits for another's.
 autoscale::PortRange next_ports(int count) {
-  static int next = 21000 + static_cast<int>(getpid() % 500) * 20;
+  static int next = 16000 + static_cast<int>(getpid() % 200) * 20;  // see tests/README.md
   next += count;
   return {next - count, next - 1};
 }

@@ -82,9 +82,10 @@ class Course {
     decision_.targets = std::move(share.targets);
     decision_.victims = std::move(share.victims);
     decision_.disrupted = share.disrupted;
-    if (share.total == decision_.desired) return;
+    if (share.total == decision_.desired && (!streams_unknown() || decision_.targets == split)) return;
     value_ = decision_.desired;
-    step("drain", share.total, why_shared_otherwise(paused, share.total));
+    const bool fewer = share.total < decision_.desired;
+    step("drain", share.total, why_shared_otherwise(fewer, paused && (fewer ? pause->up : pause->down)));
     decision_.desired = value_;
   }
 
@@ -104,9 +105,9 @@ class Course {
   }
 
  private:
-  std::string why_shared_otherwise(bool paused, int total) const {
+  std::string why_shared_otherwise(bool fewer, bool paused) const {
     if (paused) return "a pause holds each of the targets";
-    if (total < decision_.desired) return "the targets that may grow have no more room";
+    if (fewer) return "the targets that may grow have no more room";
     if (waits_for_victims()) return std::to_string(pods_.terminating) + " pods are still leaving";
     if (only_holds()) return "a metric could not be read, so nobody leaves";
     if (streams_unknown()) return unknown_streams();
@@ -196,6 +197,7 @@ class Course {
     if (!fallback.may_lower) wanted = std::max(wanted, current_);
     step("fallback", std::clamp(wanted, min_, max_),
          demand.denied ? "metrics may not be read" : "no metric has a value");
+    drain();
   }
 
   void leave_fallback() {
@@ -320,11 +322,10 @@ class Course {
   bool streams_unknown() const {
     const MetricRecord* const record = streams();
     if (policy_.drain.max_disrupted < 0 || record == nullptr) return false;
-    const auto was_heard = [](const PodInput& pod) {
-      return pod.state == InputState::fresh || pod.state == InputState::carried || pod.value != 0;
-    };
+    const auto memory = state_.metrics.find(record->metric);
+    const bool ever_heard = memory != state_.metrics.end() && !memory->second.last.empty();
     const auto is_silent = [](const PodInput& pod) { return pod.state == InputState::missing; };
-    return std::ranges::any_of(record->pods, is_silent) && std::ranges::none_of(record->pods, was_heard);
+    return !ever_heard && std::ranges::any_of(record->pods, is_silent);
   }
   std::string unknown_streams() const {
     return "drain.maxDisrupted is a limit on " + policy_.drain.rank_by + ", and no pod has ever shown that metric";

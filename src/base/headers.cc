@@ -87,12 +87,12 @@ void Headers::add(std::string_view name, std::string_view value) {
   const auto name_length = static_cast<std::uint32_t>(name.size());
   const auto value_length = static_cast<std::uint32_t>(value.size());
   const Slot slot{text_size_, name_length, text_size_ + name_length, value_length};
-  // The slots move up behind the new text, and the new slot comes last. At first there is room for two usual fields,
-  // and no more than the general allocator gives out without a search.
+  // The slots move up behind the new text, and the new slot comes last. At first there is room for two usual fields:
+  // what fits into a block of two steps (base/kept_blocks.h), with the string's zero.
   const std::size_t text = name.size() + value.size();
   const std::size_t before = bytes_.size();
   const std::size_t after = before + text + sizeof slot;
-  constexpr std::size_t least = 110;
+  constexpr std::size_t least = 127;
   if (after > bytes_.capacity()) bytes_.reserve(std::max(least, after + after / 2));
   bytes_.resize(after);
   char* const at = bytes_.data() + text_size_;

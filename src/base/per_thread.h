@@ -9,6 +9,8 @@ template <class T, class Use>
 class PerThread {
  public:
   [[gnu::always_inline]] static T& get() { return current != nullptr ? *current : make(); }
+  // Null once the thread's own objects are gone.
+  [[gnu::always_inline]] static T* get_if_alive() { return current != nullptr ? current : gone ? nullptr : &make(); }
 
  private:
   struct Owner {

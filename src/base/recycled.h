@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/per_thread.h"
+#include "base/sanitized.h"
 
 namespace trunkline {
 
@@ -46,11 +47,7 @@ class Recycled {
   }
 
  private:
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  static constexpr bool kept = false;
-#else
-  static constexpr bool kept = true;
-#endif
+  static constexpr bool kept = !sanitized;
   struct Blocks {
     std::array<void*, most> at;
     std::size_t count = 0;

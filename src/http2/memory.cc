@@ -7,14 +7,9 @@
 #include <new>
 
 #include "base/kept_blocks.h"
+#include "base/sanitized.h"
 
 namespace trunkline::http2 {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-
-nghttp2_mem* recycled_memory() { return nullptr; }
-
-#else
 
 namespace {
 
@@ -56,9 +51,7 @@ void* take_anew(void* block, std::size_t size, void*) {
 
 nghttp2_mem* recycled_memory() {
   static nghttp2_mem memory{nullptr, take, give, take_zeroed, take_anew};
-  return &memory;
+  return sanitized ? nullptr : &memory;
 }
-
-#endif
 
 }  // namespace trunkline::http2

@@ -167,8 +167,8 @@ sockaddr_in loopback(int port) {
 }  // namespace
 
 int free_port() {
-  constexpr int first = 10000;
-  constexpr int count = 11000;
+  constexpr int first = 2000;
+  constexpr int count = 3000;
   static std::atomic<int> next{getpid() * 61 % count};  // each process begins elsewhere
   for (int tries = 0; tries < count; ++tries) {
     const int port = first + next++ % count;
