@@ -64,13 +64,13 @@ class Process:
         self.reader.join()
         self.child.stderr.close()
 
-    def until(self, event):
-        """The next log entry of that event."""
+    def until(self, *events):
+        """The next log entry of one of these events."""
         while True:
             entry = self.lines.get(timeout=WAIT)
-            assert entry is not None, f"it ended without {event}: {self.seen}"
+            assert entry is not None, f"it ended without {events}: {self.seen}"
             self.seen.append(entry)
-            if entry["event"] == event:
+            if entry["event"] in events:
                 return entry
 
     def start(self):
@@ -244,6 +244,34 @@ class RunTest(unittest.TestCase):
         scrapes = len(server.seen)
         self.assertTrue(eventually(lambda: len(server.seen) >= scrapes + 2))
         self.assertEqual(process.get("/readyz")[0], 200)
+
+    def test_a_reload_for_which_no_descriptor_is_left_ends_nothing_and_the_next_makes_up_for_it(self):
+        def fleets(names):
+            policy = "bounds: {min: 1, max: 1}, metrics: [{name: load, target: {perPod: 10}}]"
+            command = json.dumps([sys.executable, str(TESTS / "support" / "metrics_server.py"), "${port}", str(self.folder)])
+            first = int(free_ports(2 * len(names)).split("-")[0])
+            each = "".join(f"  - policy: {{name: {name}, {policy}}}\n    target: {{process: {{command: {command}, ports: "
+                           f"{first + 2 * i}-{first + 2 * i + 1}, drain: 1s}}}}\n" for i, name in enumerate(names))
+            self.write(more=f"autoscale:\n  interval: 1s\n  fleets:\n{each}")
+
+        (self.folder / "load").write_text("1")
+        self.write()
+        process = self.run_it()
+        usual = resource.prlimit(process.child.pid, resource.RLIMIT_NOFILE)
+        used = len(os.listdir(f"/proc/{process.child.pid}/fd"))
+        fleets(["a", "b", "c", "d"])
+        resource.prlimit(process.child.pid, resource.RLIMIT_NOFILE, (used + 2, usual[1]))
+        process.signal(signal.SIGHUP)
+        told = process.until("reload_incomplete", "reload_refused")  # refused: not even the file could be opened
+        self.assertIn("oo many open files", told["message"])
+        resource.prlimit(process.child.pid, resource.RLIMIT_NOFILE, usual)
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertEqual(process.metric("trunkline_config_last_reload_successful"), 1)
+        for name in "abcd":
+            self.assertTrue(eventually(lambda: process.metric(f'trunkline_autoscale_pods{{fleet="{name}",state="ready"}}') == 1))
+        process.signal(signal.SIGTERM)
+        self.assertEqual(process.ended(), 0)
 
     def test_another_address_takes_effect_at_sighup_and_one_that_is_taken_does_not(self):
         self.write()

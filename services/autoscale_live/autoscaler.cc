@@ -210,9 +210,9 @@ void Autoscaler::retire(Member& member) {
 
 void Autoscaler::adapt(Member& member, const FleetSettings& settings) {
   if (!goes_on(*member.target, settings) && settings.target != member.settings.target) {
+    const std::shared_ptr<ScaleTarget> target = make_target(settings, member.fleet->state());  // first: it may fail
     member.target->begin_stop(as_long_as_it_takes);
     retired_.push_back(member.target);
-    const std::shared_ptr<ScaleTarget> target = make_target(settings, member.fleet->state());
     const std::lock_guard lock(mutex_);
     member.target = target;
   }

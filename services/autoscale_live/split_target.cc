@@ -60,15 +60,15 @@ std::vector<TargetReplicas> first_split(const Policy& policy, int total, const s
 SplitTarget::SplitTarget(std::string fleet, const SplitSettings& settings, const std::vector<TargetReplicas>& replicas,
                          std::function<void()> on_change, std::shared_ptr<PortLedger> ports)
     : fleet_(std::move(fleet)), on_change_(std::move(on_change)), ports_(std::move(ports)) {
-  for (const SplitPart& part : settings.parts) start(part, replicas_in(replicas, part.target));
+  for (const SplitPart& part : settings.parts) {
+    parts_[part.target] = make(part, replicas_in(replicas, part.target));
+  }
 }
 
-void SplitTarget::start(const SplitPart& part, int replicas) {
+std::shared_ptr<ProcessTarget> SplitTarget::make(const SplitPart& part, int replicas) const {
   const auto known = next_numbers_.find(part.target);
-  auto target = std::make_shared<ProcessTarget>(fleet_ + "-" + part.target, part.process, replicas, on_change_, ports_,
-                                                known == next_numbers_.end() ? 1 : known->second);
-  const std::lock_guard lock(mutex_);
-  parts_[part.target] = std::move(target);
+  return std::make_shared<ProcessTarget>(fleet_ + "-" + part.target, part.process, replicas, on_change_, ports_,
+                                         known == next_numbers_.end() ? 1 : known->second);
 }
 
 void SplitTarget::retire(const std::string& name) {
@@ -85,6 +85,11 @@ void SplitTarget::change(const SplitSettings& settings, const Policy& policy) {
   forget_gone();
   const TargetView before = observe(Clock::now());
   const auto wanted = first_split(policy, *before.replicas, before.targets);
+  // First, for it may fail.
+  std::map<std::string, std::shared_ptr<ProcessTarget>> fresh;
+  for (const SplitPart& part : settings.parts) {
+    if (!parts_.contains(part.target)) fresh[part.target] = make(part, replicas_in(wanted, part.target));
+  }
   for (const TargetReplicas& part : before.targets) {
     if (std::ranges::count(settings.parts, part.target, &SplitPart::target) == 0) retire(part.target);
   }
@@ -92,7 +97,8 @@ void SplitTarget::change(const SplitSettings& settings, const Policy& policy) {
     const int replicas = replicas_in(wanted, part.target);
     const auto known = parts_.find(part.target);
     if (known == parts_.end()) {
-      start(part, replicas);
+      const std::lock_guard lock(mutex_);
+      parts_[part.target] = std::move(fresh[part.target]);
     } else {
       known->second->change(part.process);
       Decision grown;

@@ -52,7 +52,7 @@ class SplitTarget : public ScaleTarget {
  private:
   using Named = std::pair<std::string, std::shared_ptr<ProcessTarget>>;
 
-  void start(const SplitPart& part, int replicas);
+  std::shared_ptr<ProcessTarget> make(const SplitPart& part, int replicas) const;
   void retire(const std::string& name);
   void forget_gone();
 

@@ -55,7 +55,7 @@ int serve(Supervisor& supervisor, SignalQueue& signals, const Notifier& notifier
     if (*signal != SIGHUP) return *signal;
     notifier.reloading();
     const bool good = supervisor.reload();
-    notifier.ready(good ? "running" : "running; the file was not good when it was read again, and changed nothing");
+    notifier.ready(good ? "running" : "running; the last reload did not succeed: the log says why");
   }
 }
 

@@ -26,6 +26,7 @@ class Service {
   virtual Result<void> start(const Configuration& configuration) = 0;
   // Whether reload() could use it; changes nothing. All services are asked before the first of them is told.
   virtual Result<void> check(const Configuration& configuration) = 0;
+  // std::system_error: the machine has no thread or descriptor left for what is new; the next reload makes up for it.
   virtual void reload(const Configuration& configuration) = 0;
   // Ends what is under way in order, writes what is to be remembered, and stops. True: within the limit.
   virtual bool drain(Duration limit) = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -97,7 +98,9 @@ void Supervisor::tell_addresses() const {
 bool Supervisor::reload() {
   Result<Configuration> next = read_configuration(file_);
   Result<void> done = next ? apply(std::move(*next)) : Result<void>(std::move(next).error());
-  reload_successful_.set(done ? 1 : 0);
+  const bool all_begun = done && tell_services();
+  reload_successful_.set(all_begun ? 1 : 0);
+  if (done && !all_begun) return false;
   if (done) {
     reload_time_.set(seconds_since_1970());
     log_.write(LogLevel::info, "reloaded", "the configuration was read again and is in force", {{"file", file_}});
@@ -145,8 +148,23 @@ Result<void> Supervisor::apply(Configuration next) {
   if (others_may_read && console_) console_->events().disconnect();
   configuration_ = std::move(next);
   if (moves) tell_addresses();
-  for (const auto& service : services_) service->reload(configuration_);
   return {};
+}
+
+// Of the configuration that is in force now. False: what one of them could not begin is missing, and the log says so.
+bool Supervisor::tell_services() {
+  bool all_begun = true;
+  for (const auto& service : services_) {
+    try {
+      service->reload(configuration_);
+    } catch (const std::system_error& error) {
+      all_begun = false;
+      log_.write(LogLevel::error, "reload_incomplete",
+                 std::string(service->name()) + ": " + error.what() +
+                     "; what could not be begun is missing: make room for it, and reload again");
+    }
+  }
+  return all_begun;
 }
 
 void Supervisor::tell_news() {

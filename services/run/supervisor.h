@@ -49,6 +49,7 @@ class Supervisor {
 
  private:
   Result<void> apply(Configuration configuration);
+  bool tell_services();
   // What answers at the listener, and the console when it is part of that.
   struct Front {
     server::Handler handler;
