@@ -1,13 +1,12 @@
 // A hop between our own processes: a POST is read whole, and 300 bytes answer it a millisecond later. HTTP/1.1 and h2c
 // with prior knowledge on one port, one loop.
 //   hop_server PORT
-#include <csignal>
 #include <cstdio>
 #include <string>
 #include <utility>
 
 #include "net/loop.h"
-#include "server/server.h"
+#include "our_server.h"
 
 namespace {
 
@@ -43,29 +42,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s PORT\n", argv[0]);
     return 2;
   }
-  Settings settings;
-  settings.listen = {{.address = std::string("127.0.0.1:") + argv[1]}};
-  settings.loops = 1;
-  settings.limits.requests_per_connection = 0;
-  settings.limits.streams_per_connection = 250;
-  settings.limits.connections = 20'000;
-  settings.backlog = 65'535;
-  auto server = Server::start(settings, [](Request&& request, Exchange&& exchange) {
+  return bench::serve(argv[1], [](Request&& request, Exchange&& exchange) {
     RequestBody body = std::move(request.body);
     if (body.empty()) return Later::answer(std::move(exchange));
     body.read_all(64 * 1024, [exchange = std::move(exchange)](trunkline::Result<std::string> got) mutable {
       if (got) Later::answer(std::move(exchange));
     });
   });
-  if (!server) {
-    std::fprintf(stderr, "%s\n", server.error().message.c_str());
-    return 1;
-  }
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  int signal = 0;
-  sigwait(&set, &signal);
-  return 0;
 }
