@@ -632,6 +632,25 @@ TEST(NativeDrain, streams_may_be_counted_by_a_metric_that_nothing_else_asks_for)
   EXPECT_EQ(fleet.after(15s), 1) << "without a limit";
 }
 
+TEST(NativeDrain, a_gauge_that_has_once_shown_zero_is_known_when_it_is_gone) {
+  Fleet fleet(quick(), 5);
+  fleet.rules().drain = {.rank_by = "streams", .max_disrupted = 2};
+  fleet.each(10);
+  for (Pod& pod : fleet.snapshot.pods) pod.samples.push_back({.metric = "streams", .value = 0});
+  EXPECT_EQ(fleet.after(0s), 5);
+  EXPECT_EQ(fleet.each(1).after(300s), 1);
+}
+
+TEST(NativeDrain, a_fallback_keeps_the_limit) {
+  Fleet fleet(quick(), 5);
+  fleet.rules().drain = {.rank_by = "streams", .max_disrupted = 2};
+  fleet.rules().gaps.fallback = {.no_data = FallbackAction::replicas, .replicas = 2, .may_lower = true};
+  EXPECT_EQ(fleet.each(1).silence(5).after(0s), 5);
+  EXPECT_NE(fleet.reason().find("no pod has ever shown"), std::string::npos) << fleet.reason();
+  fleet.rules().drain.max_disrupted = -1;
+  EXPECT_EQ(fleet.after(15s), 2);
+}
+
 TEST(Victims, those_leave_first_whose_leaving_disturbs_least) {  // F16
   Snapshot snapshot{.current = 6};
   MetricRecord record;
