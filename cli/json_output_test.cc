@@ -6,7 +6,7 @@
 #include <boost/json.hpp>
 
 namespace trunkline::cli {
-namespace {
+namespace json_output_test {
 
 namespace json = boost::json;
 using namespace std::chrono_literals;
@@ -153,5 +153,5 @@ TEST(Report, knows_the_connection_of_a_failed_request_from_its_trace) {
   EXPECT_TRUE(connection_report({miss}).reused);
 }
 
-}  // namespace
+}  // namespace json_output_test
 }  // namespace trunkline::cli

@@ -5,7 +5,7 @@
 #include "explain.h"
 
 namespace trunkline::cli {
-namespace {
+namespace status_test {
 
 config::Node json(std::string_view text) { return config::parse_json(text, "test").value(); }
 
@@ -120,5 +120,5 @@ TEST(ExplainText, tells_each_metric_and_each_stage_in_a_line) {
             "  bounds       7      6  max is 6\n");
 }
 
-}  // namespace
+}  // namespace status_test
 }  // namespace trunkline::cli

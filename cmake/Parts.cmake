@@ -7,6 +7,9 @@ set(trunkline_std_headers <algorithm> <array> <atomic> <chrono> <cstdint> <cstri
 
 # Quick to compile: it is the code under test that must be what users get, and that sanitizers must watch.
 set(trunkline_test_flags -O0 -fno-sanitize=undefined)
+if(CMAKE_UNITY_BUILD)
+  list(APPEND trunkline_test_flags -Wno-shadow)  # a row of one test and a row of another are no mistake
+endif()
 
 # Flags of our own code. KIND names the precompiled header to share: `library`, `program`, or `test`, which has
 # GoogleTest in it. Sharing needs the very same flags, so programs leave -fPIE to the compiler's own default.
@@ -15,8 +18,12 @@ function(trunkline_compile target kind)
   target_compile_definitions(${target} PRIVATE TRUNKLINE_VERSION="${PROJECT_VERSION}")
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
   if(NOT kind STREQUAL library)
-    # Tests and commands stand apart, each with small helpers of the same names: never several in one unit.
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF UNITY_BUILD OFF)
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  endif()
+  if(kind STREQUAL program)
+    # Commands stand apart, each with small helpers of the same names: never several in one unit. Tests may: one whose
+    # helpers are named like those of another in its folder keeps them in a namespace of its own name.
+    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   endif()
   if(kind STREQUAL test)
     target_compile_options(${target} PRIVATE ${trunkline_test_flags})

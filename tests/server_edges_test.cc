@@ -8,7 +8,7 @@
 #include "support/serving.h"
 
 namespace trunkline::test {
-namespace {
+namespace server_edges_test {
 
 using server::BodyWriter;
 using server::ConnectionEnd;
@@ -237,5 +237,5 @@ TEST_F(ServerEdgesTest, refuses_a_name_that_no_field_can_carry) {
   EXPECT_FALSE(server::Server::start(settings, say_hello));
 }
 
-}  // namespace
+}  // namespace server_edges_test
 }  // namespace trunkline::test

@@ -4,7 +4,7 @@
 #include "support/serving.h"
 
 namespace trunkline::test {
-namespace {
+namespace server_limits_test {
 
 using server::BodyWriter;
 using server::ConnectionEnd;
@@ -264,5 +264,5 @@ TEST_F(ServerLimitsTest, handles_that_outlive_the_server_are_harmless) {
   EXPECT_EQ(writer.write("x"), BodyWriter::Sent::gone);
 }
 
-}  // namespace
+}  // namespace server_limits_test
 }  // namespace trunkline::test

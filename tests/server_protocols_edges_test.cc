@@ -13,7 +13,7 @@
 #include "support/serving.h"
 
 namespace trunkline::test {
-namespace {
+namespace server_protocols_edges_test {
 
 using server::BodyWriter;
 using server::ConnectionEnd;
@@ -253,5 +253,5 @@ TEST_F(ServerProtocolsEdgesTest, a_websocket_whose_callback_throws_is_closed_wit
   EXPECT_EQ(told.get_future().get(), "a WebSocket's callback threw: bad message");
 }
 
-}  // namespace
+}  // namespace server_protocols_edges_test
 }  // namespace trunkline::test

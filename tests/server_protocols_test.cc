@@ -8,7 +8,7 @@
 #include "support/serving.h"
 
 namespace trunkline::test {
-namespace {
+namespace server_protocols_test {
 
 using server::BodyWriter;
 using server::ConnectionEnd;
@@ -398,5 +398,5 @@ TEST_F(ServerProtocolsTest, a_websocket_whose_client_reads_nothing_holds_its_sen
   EXPECT_GT(reading.get(), taken * 10'000);
 }
 
-}  // namespace
+}  // namespace server_protocols_test
 }  // namespace trunkline::test

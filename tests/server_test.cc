@@ -7,7 +7,7 @@
 #include "support/serving.h"
 
 namespace trunkline::test {
-namespace {
+namespace server_test {
 
 using server::BodyWriter;
 using server::ConnectionEnd;
@@ -392,5 +392,5 @@ TEST_F(ServerTest, serves_curl_and_our_own_client) {
   }
 }
 
-}  // namespace
+}  // namespace server_test
 }  // namespace trunkline::test

@@ -5,7 +5,7 @@
 #include <vector>
 
 namespace trunkline::autoscale {
-namespace {
+namespace hpa_limits_test {
 
 using namespace std::chrono_literals;
 using Kind = HpaScalingPolicy::Type;
@@ -211,5 +211,5 @@ TEST(HpaLimits, remembers_events_for_the_longest_period_of_either_direction) {
   EXPECT_EQ(state.ups, (std::vector<HpaEvent>{{noon + 61s, 1}}));
 }
 
-}  // namespace
+}  // namespace hpa_limits_test
 }  // namespace trunkline::autoscale

@@ -7,7 +7,7 @@
 #include <vector>
 
 namespace trunkline::autoscale {
-namespace {
+namespace hpa_replicas_test {
 
 using namespace std::chrono_literals;
 
@@ -308,5 +308,5 @@ TEST(HpaReplicas, plain_states_do_where_no_conditions_are_given) {
   EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 4);
 }
 
-}  // namespace
+}  // namespace hpa_replicas_test
 }  // namespace trunkline::autoscale

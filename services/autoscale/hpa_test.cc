@@ -9,7 +9,7 @@
 #include "services/autoscale/engine.h"
 
 namespace trunkline::autoscale {
-namespace {
+namespace hpa_test {
 
 using namespace std::chrono_literals;
 using Type = HpaMetric::Type;
@@ -186,5 +186,5 @@ TEST(Hpa, a_pause_holds_what_would_have_changed_and_records_no_change) {
   EXPECT_FALSE(has_event(decision, "SuccessfulRescale"));
 }
 
-}  // namespace
+}  // namespace hpa_test
 }  // namespace trunkline::autoscale

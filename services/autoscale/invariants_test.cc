@@ -13,7 +13,7 @@
 #include "services/autoscale/saved.h"
 
 namespace trunkline::autoscale {
-namespace {
+namespace invariants_test {
 
 using namespace std::chrono_literals;
 
@@ -358,5 +358,5 @@ TEST(Invariants, without_carrying_the_interval_decides_as_the_hpa_does_with_miss
   }
 }
 
-}  // namespace
+}  // namespace invariants_test
 }  // namespace trunkline::autoscale

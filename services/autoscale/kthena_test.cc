@@ -12,7 +12,7 @@
 #include "services/autoscale/placement.h"
 
 namespace trunkline::autoscale {
-namespace {
+namespace kthena_test {
 
 using namespace std::chrono_literals;
 
@@ -359,5 +359,5 @@ TEST(KthenaEngine, several_targets_record_what_was_corrected_and_one_what_was_re
   EXPECT_EQ(several.recommendations.back().replicas, 9);
 }
 
-}  // namespace
+}  // namespace kthena_test
 }  // namespace trunkline::autoscale

@@ -11,7 +11,7 @@
 #include "services/autoscale/victims.h"
 
 namespace trunkline::autoscale {
-namespace {
+namespace native_test {
 
 using namespace std::chrono_literals;
 
@@ -748,5 +748,5 @@ TEST(NativeDryRun, decides_like_any_other_and_claims_nothing_was_done) {
   EXPECT_FALSE(fleet.shows("ExternallyChanged"));
 }
 
-}  // namespace
+}  // namespace native_test
 }  // namespace trunkline::autoscale

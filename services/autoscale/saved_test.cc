@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::autoscale {
-namespace {
+namespace saved_test {
 
 using namespace std::chrono_literals;
 
@@ -37,5 +37,5 @@ TEST(Saved, what_cannot_be_trusted_is_refused_with_the_reason) {
   EXPECT_TRUE(restore(saved_at(1000, noon), "p", 4600, noon, 1h));
 }
 
-}  // namespace
+}  // namespace saved_test
 }  // namespace trunkline::autoscale

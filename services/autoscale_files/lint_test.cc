@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::autoscale {
-namespace {
+namespace lint_test {
 
 std::string codes(std::string_view text, const LintSettings& settings = {}) {
   Linter linter(settings);
@@ -97,5 +97,5 @@ TEST(Lint, calls_what_does_not_read_an_error) {
   EXPECT_NE(codes("metrics: 5\n").find("expected a list"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace lint_test
 }  // namespace trunkline::autoscale

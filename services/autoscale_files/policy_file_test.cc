@@ -5,7 +5,7 @@
 #include "services/autoscale_files/moment.h"
 
 namespace trunkline::autoscale {
-namespace {
+namespace policy_file_test {
 
 using std::chrono::seconds;
 
@@ -327,5 +327,5 @@ TEST(Moment, reads_rfc_3339_and_seconds) {
   }
 }
 
-}  // namespace
+}  // namespace policy_file_test
 }  // namespace trunkline::autoscale

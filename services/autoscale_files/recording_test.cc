@@ -6,7 +6,7 @@
 #include <sstream>
 
 namespace trunkline::autoscale {
-namespace {
+namespace recording_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -189,5 +189,5 @@ TEST(Recording, seeds_the_memory_of_every_engine) {
   EXPECT_EQ(state.kthena.at("").corrected, state.replicas);
 }
 
-}  // namespace
+}  // namespace recording_test
 }  // namespace trunkline::autoscale

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::scrape {
-namespace {
+namespace fleet_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -152,5 +152,5 @@ TEST_F(FleetTest, keeps_the_answer_of_a_target_that_gets_other_labels) {
   EXPECT_EQ(snapshot->targets[0].target->labels, (Labels{{"v", "2"}}));
 }
 
-}  // namespace
+}  // namespace fleet_test
 }  // namespace trunkline::scrape

@@ -6,7 +6,7 @@
 #include <set>
 
 namespace trunkline::scrape {
-namespace {
+namespace schedule_test {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -257,5 +257,5 @@ TEST(ScrapeSchedule, refuses_settings_that_make_no_sense) {
   }
 }
 
-}  // namespace
+}  // namespace schedule_test
 }  // namespace trunkline::scrape

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::scrape {
-namespace {
+namespace target_file_test {
 
 const std::shared_ptr<const Job> job = std::make_shared<Job>();
 
@@ -66,5 +66,5 @@ TEST(ScrapeTargetFile, knows_the_format_by_the_ending) {
   EXPECT_FALSE(file_format("b.txt"));
 }
 
-}  // namespace
+}  // namespace target_file_test
 }  // namespace trunkline::scrape

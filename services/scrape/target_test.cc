@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::scrape {
-namespace {
+namespace target_test {
 
 std::shared_ptr<Job> job() { return std::make_shared<Job>(); }
 
@@ -98,5 +98,5 @@ TEST(ScrapeJob, takes_one_way_to_say_who_asks) {
   EXPECT_EQ(refused.error().message.find("hush"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace target_test
 }  // namespace trunkline::scrape

@@ -10,7 +10,7 @@
 #include <vector>
 
 namespace trunkline {
-namespace {
+namespace stats_test {
 
 template <class Enum, std::size_t N>
 std::uint64_t& at(std::array<std::uint64_t, N>& counts, Enum value) {
@@ -248,5 +248,5 @@ TEST(StatsPrometheus, without_routes_has_no_route_families) {
   EXPECT_EQ(Stats().to_prometheus().find("trunkline_route_"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace stats_test
 }  // namespace trunkline

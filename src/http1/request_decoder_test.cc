@@ -11,7 +11,7 @@
 #include "http1/request_transcript.h"
 
 namespace trunkline::http1 {
-namespace {
+namespace request_decoder_test {
 
 using Event = RequestDecoder::Event;
 
@@ -372,5 +372,5 @@ TEST(Http1Request, says_nothing_after_an_error) {
   EXPECT_EQ(decoder.finish(), Event::error);
 }
 
-}  // namespace
+}  // namespace request_decoder_test
 }  // namespace trunkline::http1

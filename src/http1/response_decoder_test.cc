@@ -11,7 +11,7 @@
 #include "http1/decoder_transcript.h"
 
 namespace trunkline::http1 {
-namespace {
+namespace response_decoder_test {
 
 using Event = ResponseDecoder::Event;
 
@@ -510,5 +510,5 @@ TEST(Http1Response, reads_many_fields_and_long_values) {
   EXPECT_EQ(decoder.head().headers.get("x-field-99"), std::string(99, 'v'));
 }
 
-}  // namespace
+}  // namespace response_decoder_test
 }  // namespace trunkline::http1

@@ -8,7 +8,7 @@
 #include "http1/decoder_transcript.h"
 
 namespace trunkline::http1 {
-namespace {
+namespace response_encoder_test {
 
 using Body = ResponseFraming::Body;
 
@@ -202,5 +202,5 @@ TEST(Http1ResponseEncoder, is_read_by_the_clients_decoder) {
             "head 200 OK [Content-Length=2]; end reusable");
 }
 
-}  // namespace
+}  // namespace response_encoder_test
 }  // namespace trunkline::http1

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::net {
-namespace {
+namespace address_memory_test {
 
 using namespace std::chrono_literals;
 
@@ -143,5 +143,5 @@ TEST(AddressMemory, stays_within_its_bounds) {
   EXPECT_EQ(text(memory.order("a", two, start + 7s)), "198.51.100.1 198.51.100.2") << "and starts anew";
 }
 
-}  // namespace
+}  // namespace address_memory_test
 }  // namespace trunkline::net

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::net {
-namespace {
+namespace address_policy_test {
 
 Address address(const std::string& ip) {
   Address made;
@@ -128,5 +128,5 @@ TEST(AddressPolicy, permits_everything_when_there_is_none) {
   EXPECT_EQ(all->size(), 1u);
 }
 
-}  // namespace
+}  // namespace address_policy_test
 }  // namespace trunkline::net

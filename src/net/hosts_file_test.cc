@@ -7,7 +7,7 @@
 #include <fstream>
 
 namespace trunkline::net {
-namespace {
+namespace hosts_file_test {
 
 std::string text(const std::vector<Address>& addresses) {
   std::string out;
@@ -51,5 +51,5 @@ TEST(HostsFile, is_read_again_when_it_has_changed) {
   std::filesystem::remove_all(folder);
 }
 
-}  // namespace
+}  // namespace hosts_file_test
 }  // namespace trunkline::net

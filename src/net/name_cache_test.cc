@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::net {
-namespace {
+namespace name_cache_test {
 
 using namespace std::chrono_literals;
 
@@ -151,5 +151,5 @@ TEST(NameCache, lets_the_oldest_name_go_when_it_is_full) {
   for (const char* name : {"a.test", "c.test", "d.test"}) EXPECT_NE(look(cache, start, name), "-") << name;
 }
 
-}  // namespace
+}  // namespace name_cache_test
 }  // namespace trunkline::net

@@ -7,7 +7,7 @@
 #include "net/resolver_fixture.h"
 
 namespace trunkline::net {
-namespace {
+namespace resolver_test {
 
 using namespace std::chrono_literals;
 using namespace peers;
@@ -188,5 +188,5 @@ TEST_F(Resolver, believes_the_hosts_file_before_name_servers) {
   EXPECT_EQ(server.asked("pinned.test", RecordType::a), 0);
 }
 
-}  // namespace
+}  // namespace resolver_test
 }  // namespace trunkline::net

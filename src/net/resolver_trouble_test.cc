@@ -7,7 +7,7 @@
 #include "net/resolver_fixture.h"
 
 namespace trunkline::net {
-namespace {
+namespace resolver_trouble_test {
 
 using namespace std::chrono_literals;
 using namespace peers;
@@ -161,5 +161,5 @@ TEST_F(ResolverTrouble, works_in_a_child_that_was_forked_during_a_look_up) {
 }
 #endif
 
-}  // namespace
+}  // namespace resolver_trouble_test
 }  // namespace trunkline::net

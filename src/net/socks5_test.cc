@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::net {
-namespace {
+namespace socks5_test {
 
 using namespace std::string_literals;
 using Step = TunnelHandshake::Step;
@@ -144,5 +144,5 @@ TEST(Socks5, refuses_answers_that_break_the_protocol) {
   }
 }
 
-}  // namespace
+}  // namespace socks5_test
 }  // namespace trunkline::net

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::pool {
-namespace {
+namespace idle_limit_test {
 
 using namespace std::chrono_literals;
 
@@ -108,5 +108,5 @@ TEST(IdleLimit, the_lowest_of_configured_hinted_and_learned_counts) {
   EXPECT_EQ(limit.effective(55s, start + 20min), 9s);
 }
 
-}  // namespace
+}  // namespace idle_limit_test
 }  // namespace trunkline::pool

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::pool {
-namespace {
+namespace latency_test {
 
 using namespace std::chrono_literals;
 
@@ -86,5 +86,5 @@ TEST(PoolLatency, keeps_the_proportions_of_more_requests_than_a_bucket_can_count
   EXPECT_NEAR(static_cast<double>(latency.quantile(0.80, start).count()), 1e8, 1e8 / 16);
 }
 
-}  // namespace
+}  // namespace latency_test
 }  // namespace trunkline::pool

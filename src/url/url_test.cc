@@ -7,7 +7,7 @@
 #include <vector>
 
 namespace trunkline {
-namespace {
+namespace url_test {
 
 Url parsed(std::string_view text) {
   auto url = Url::parse(text);
@@ -468,5 +468,5 @@ TEST(Url, prints_what_parses_to_the_same) {
   }
 }
 
-}  // namespace
+}  // namespace url_test
 }  // namespace trunkline

@@ -7,7 +7,7 @@
 #include "websocket/transcript.h"
 
 namespace trunkline::websocket {
-namespace {
+namespace connection_test {
 
 using std::chrono::seconds;
 using Event = Connection::Event;
@@ -221,5 +221,5 @@ TEST(WebSocketConnection, two_ends_speak_compressed_and_close) {
 
 TEST(WebSocketConnection, is_small_while_it_is_idle) { EXPECT_LE(sizeof(Connection), 416U); }
 
-}  // namespace
+}  // namespace connection_test
 }  // namespace trunkline::websocket

@@ -7,7 +7,7 @@
 #include "websocket/transcript.h"
 
 namespace trunkline::websocket {
-namespace {
+namespace deflate_test {
 
 using namespace std::string_literals;
 
@@ -94,5 +94,5 @@ TEST(WebSocketDeflate, the_decoder_bounds_what_a_message_becomes) {
   EXPECT_EQ(transcript({raw({0xC2, packed})}, setup), "binary " + std::string(2000, 'x') + "; idle");
 }
 
-}  // namespace
+}  // namespace deflate_test
 }  // namespace trunkline::websocket

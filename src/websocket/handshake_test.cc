@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 namespace trunkline::websocket {
-namespace {
+namespace handshake_test {
 
 const Offer plain{.key = "dGhlIHNhbXBsZSBub25jZQ=="};
 const Offer chatting{.key = "dGhlIHNhbXBsZSBub25jZQ==", .subprotocols = {"chat.v2", "chat"}};
@@ -129,5 +129,5 @@ TEST(WebSocketHandshake, refuses_subprotocols_that_are_no_tokens_or_come_twice) 
   }
 }
 
-}  // namespace
+}  // namespace handshake_test
 }  // namespace trunkline::websocket

@@ -8,7 +8,7 @@
 #include "websocket/transcript.h"
 
 namespace trunkline::websocket {
-namespace {
+namespace server_connection_test {
 
 using std::chrono::seconds;
 using Event = Connection::Event;
@@ -74,5 +74,5 @@ TEST(WebSocketServerConnection, says_1001_when_it_drains_and_is_over_when_the_cl
   EXPECT_TRUE(server.connection.over());
 }
 
-}  // namespace
+}  // namespace server_connection_test
 }  // namespace trunkline::websocket

@@ -8,7 +8,7 @@
 #include "websocket/handshake.h"
 
 namespace trunkline::websocket {
-namespace {
+namespace server_handshake_test {
 
 Headers request() {
   return {{"Host", "a"},
@@ -178,5 +178,5 @@ TEST(WebSocketServerHandshake, agrees_with_our_client) {
   }
 }
 
-}  // namespace
+}  // namespace server_handshake_test
 }  // namespace trunkline::websocket

@@ -24,7 +24,7 @@ namespace {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-struct Client {
+struct Peer {
   int fd = -1;
   SSL* tls = nullptr;
   bool handshaken = false;
@@ -85,7 +85,7 @@ class CountingServer::Worker {
       ++server_.accepts_;
       const std::int64_t open = ++server_.open_;
       if (open > server_.most_open_) server_.most_open_ = open;
-      Client& client = clients_[fd];
+      Peer& client = clients_[fd];
       client.fd = fd;
       client.idle_since = std::chrono::steady_clock::now();
       client.waiting_since_round = server_.close_round_;
@@ -100,7 +100,7 @@ class CountingServer::Worker {
   }
 
   // Bytes moved, 0 for "later", -1 for the end.
-  static ssize_t receive(Client& client, char* into, int size) {
+  static ssize_t receive(Peer& client, char* into, int size) {
     if (client.tls == nullptr) {
       const ssize_t got = recv(client.fd, into, static_cast<std::size_t>(size), 0);
       return got > 0 ? got : got < 0 && errno == EAGAIN ? 0 : -1;
@@ -110,7 +110,7 @@ class CountingServer::Worker {
     return got > 0 ? got : wants_more(client, got) ? 0 : -1;
   }
 
-  static ssize_t transmit(Client& client) {
+  static ssize_t transmit(Peer& client) {
     if (client.tls == nullptr) {
       const ssize_t put = send(client.fd, client.out.data(), client.out.size(), MSG_NOSIGNAL);
       return put > 0 ? put : put < 0 && errno == EAGAIN ? 0 : -1;
@@ -120,12 +120,12 @@ class CountingServer::Worker {
     return put > 0 ? put : wants_more(client, put) ? 0 : -1;
   }
 
-  static bool wants_more(Client& client, int result) {
+  static bool wants_more(Peer& client, int result) {
     const int error = SSL_get_error(client.tls, result);
     return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
   }
 
-  void serve(Client& client) {
+  void serve(Peer& client) {
     std::array<char, 16384> bytes{};
     for (;;) {
       const ssize_t got = receive(client, bytes.data(), bytes.size());
@@ -137,7 +137,7 @@ class CountingServer::Worker {
     flush(client);
   }
 
-  void answer(Client& client) {
+  void answer(Peer& client) {
     while (!client.closing) {
       const std::size_t end = client.in.find("\r\n\r\n");
       if (end == std::string::npos) return;
@@ -158,7 +158,7 @@ class CountingServer::Worker {
     }
   }
 
-  void flush(Client& client) {
+  void flush(Peer& client) {
     if (client.answer_at > std::chrono::steady_clock::now()) return;
     while (!client.out.empty()) {
       const ssize_t put = transmit(client);
@@ -180,7 +180,7 @@ class CountingServer::Worker {
     std::vector<int> fds;
     for (const auto& [fd, client] : clients_) fds.push_back(fd);
     for (const int fd : fds) {
-      Client& client = clients_.at(fd);
+      Peer& client = clients_.at(fd);
       if (!client.out.empty()) {
         flush(client);
       } else if (client.in.empty() && client.requests > 0 &&
@@ -190,12 +190,12 @@ class CountingServer::Worker {
     }
   }
 
-  void end(Client& client) {
+  void end(Peer& client) {
     if (client.tls != nullptr) SSL_shutdown(client.tls);
     drop(client);
   }
 
-  void drop(Client& client) {
+  void drop(Peer& client) {
     const int fd = client.fd;
     SSL_free(client.tls);
     ::close(fd);
@@ -206,7 +206,7 @@ class CountingServer::Worker {
   CountingServer& server_;
   int epoll_;
   int seen_round_ = 0;
-  std::unordered_map<int, Client> clients_;
+  std::unordered_map<int, Peer> clients_;
 };
 
 CountingServer::CountingServer(const CountingOptions& options)
