@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <utility>
 
 #include "base/text.h"
 #include "net/descriptors.h"
+#include "net/per_process.h"
 #include "net/resolver.h"
 
 namespace trunkline::net {
@@ -19,6 +21,8 @@ namespace {
 
 // RFC 8305: the next address gets its chance before the first one has failed.
 constexpr std::chrono::milliseconds stagger(250);
+// Beside the one that each dial may have: silent addresses must not multiply the sockets that the pool has counted.
+constexpr int most_extra_sockets = 64;
 constexpr int keepalive_idle_s = 30;
 constexpr int keepalive_interval_s = 15;
 constexpr int keepalive_probes = 3;
@@ -38,6 +42,16 @@ void set_options(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
+}
+
+struct ExtraSockets {
+  std::atomic<int> open{0};
+};
+ExtraSockets& extra_sockets() { return per_process<ExtraSockets>(); }
+bool take_extra() {
+  if (extra_sockets().open.fetch_add(1) < most_extra_sockets) return true;
+  extra_sockets().open.fetch_sub(1);
+  return false;
 }
 
 // TCP lets a socket that dials an unused local port meet itself there.
@@ -60,11 +74,16 @@ struct ConnectRace::Attempt final : Watcher {
     if (fd < 0) return;
     forget_descriptor(fd);
     ::close(std::exchange(fd, -1));
+    give_extra();
+  }
+  void give_extra() {
+    if (std::exchange(is_extra, false)) extra_sockets().open.fetch_sub(1);
   }
 
   ConnectRace& race;
   const Address address;
-  int fd = -1;  // the winner's goes on to the owner
+  int fd = -1;            // the winner's goes on to the owner
+  bool is_extra = false;  // another attempt of this race was open already
 };
 
 ConnectRace::ConnectRace(Loop& loop, Owner& owner, std::string bind_address)
@@ -114,8 +133,11 @@ std::string ConnectRace::silent_addresses() const {
 void ConnectRace::try_next() {
   loop_.cancel_timer(stagger_);
   while (!over_ && next_address_ < addresses_.size()) {
+    const bool is_extra = is_connecting();
+    if (is_extra && !take_extra()) return loop_.set_timer(stagger_, Clock::now() + stagger);
     attempts_.push_back(std::make_unique<Attempt>(*this, addresses_[next_address_++]));
     Attempt& attempt = *attempts_.back();
+    attempt.is_extra = is_extra;
     last_address_ = attempt.address.text();
     const int error = open(attempt);
     if (over_) return;
@@ -124,8 +146,11 @@ void ConnectRace::try_next() {
     if (next_address_ < addresses_.size()) loop_.set_timer(stagger_, Clock::now() + stagger);
     return;
   }
-  const bool waiting = std::any_of(attempts_.begin(), attempts_.end(), [](const auto& a) { return a->fd >= 0; });
-  if (!over_ && !waiting) lose();
+  if (!over_ && !is_connecting()) lose();
+}
+
+bool ConnectRace::is_connecting() const {
+  return std::any_of(attempts_.begin(), attempts_.end(), [](const auto& attempt) { return attempt->fd >= 0; });
 }
 
 // 0: connected. EINPROGRESS: an event will tell. Anything else: the attempt is noted as failed, or the race is over.
@@ -134,6 +159,7 @@ int ConnectRace::open(Attempt& attempt) {
   attempt.fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (attempt.fd < 0) {
     const int error = errno;
+    attempt.give_extra();
     if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
       rlimit limit{};
       ::getrlimit(RLIMIT_NOFILE, &limit);
@@ -214,6 +240,7 @@ void ConnectRace::connected(Attempt& attempt) {
     return try_next();
   }
   const int fd = std::exchange(attempt.fd, -1);
+  attempt.give_extra();
   last_address_ = attempt.address.text();
   blame_those_before(attempt);
   stop();

@@ -53,6 +53,7 @@ class ConnectRace {
   };
 
   void try_next();
+  bool is_connecting() const;
   void blame_those_before(const Attempt& winner);
   int open(Attempt& attempt);
   bool bind(int fd, int family, std::string& why) const;

@@ -265,6 +265,11 @@ void invalidate(const std::string& host) {
   auto& names = per_process<Names>();
   const std::string name = lower(host);
   std::lock_guard lock(names.mutex);
+  if (host.empty()) {
+    names.cache.clear();
+    names.flights.clear();
+    return;
+  }
   names.cache.invalidate(name);
   names.flights.erase(name);  // those who wait get its answer, and nobody else
 }
