@@ -1,8 +1,8 @@
 // What is done around requests: redirects, retries, a circuit breaker, the choice of a proxy. Each takes a RoundTripper
 // and is one, so that they stack: Client(with_retries(with_redirects(Transport::shared(options)))).
 //
-// Equal policies share what they have learned (the budget of retries, which servers are failing) over the process, as
-// equal options share connections: a client that is re-created for every call forgets nothing.
+// Equal policies share what they have learned of a route (the budget of retries, whether it is failing) over the
+// process, as equal options share connections: a client that is re-created for every call forgets nothing.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ struct RetryPolicy {
   // A server that asks for a later time with Retry-After gets it, if it is no later than that.
   Duration longest_retry_after = std::chrono::seconds(60);
   std::vector<int> statuses = {429, 502, 503, 504};
-  // Retries are at most this part of the requests to an origin, and `spare` in ten seconds beside: what is down is not
+  // Retries are at most this part of the requests on a route, and `spare` in ten seconds beside: what is down is not
   // brought up by three times its load.
   double budget = 0.2;
   int spare = 10;
@@ -58,18 +58,19 @@ struct BreakerPolicy {
   Duration window = std::chrono::seconds(10);
   Duration open_for = std::chrono::seconds(5);  // doubles with each time that the probes fail, to twelve times that
   int probes = 3;                               // one at a time; when all succeed the circuit closes
-  int most_at_once = 0;                         // requests to one origin under way; 0: no limit
+  int most_at_once = 0;                         // requests on one route under way; 0: no limit
 };
 
-// Refuses at once, with `circuit_open`, what would fail anyway: an origin whose requests fail to connect, time out,
-// break off or are answered with 500, 502, 503 or 504. With `limit_reached` what exceeds most_at_once.
+// Refuses at once, with `circuit_open`, what would fail anyway: a route whose requests fail to connect, time out, break
+// off or are answered with 500, 502, 503 or 504. With `limit_reached` what exceeds most_at_once; open streams and
+// WebSockets count until they are dropped.
 std::shared_ptr<RoundTripper> with_breaker(std::shared_ptr<RoundTripper> next, BreakerPolicy policy = {});
 
-// What the policies of the process did, by origin; bounded, the ones used last.
+// What the policies of the process did, by route; bounded, the ones used last.
 struct PolicyStats {
-  struct Origin {
-    std::string origin;
-    std::uint64_t requests = 0;
+  struct Route {
+    std::string route;           // RouteName::route
+    std::uint64_t requests = 0;  // that came to with_retries
     std::uint64_t retries = 0;
     std::uint64_t retries_refused = 0;  // by the budget
     std::uint64_t redirects = 0;
@@ -78,7 +79,7 @@ struct PolicyStats {
     std::uint64_t circuit_opened = 0;
     std::string circuit = "closed";  // or "open", "half_open"
   };
-  std::vector<Origin> origins;
+  std::vector<Route> routes;
 };
 PolicyStats policy_stats();
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <trunkline/callback.hpp>
 #include <trunkline/headers.hpp>
@@ -39,12 +40,21 @@ struct Response : ResponseHead {
 
 class Call;
 
+// Goes with an open response, and dies with it or with the connection that it handed over: for what wraps a
+// RoundTripper and must know when a request is really over.
+class StreamWatch {
+ public:
+  virtual ~StreamWatch() = default;
+  // Reading the body failed. On whichever thread read it.
+  virtual void on_error(const Error& error) = 0;
+};
+using StreamWatches = std::vector<std::shared_ptr<StreamWatch>>;
+
 // A connection that no longer speaks HTTP (after 101 or CONNECT). Closed when dropped. One reader and one writer at a
 // time, blocking, from any thread.
 class UpgradedConnection {
  public:
   class Impl;
-  explicit UpgradedConnection(std::unique_ptr<Impl> impl);
   UpgradedConnection(UpgradedConnection&&) noexcept;
   UpgradedConnection& operator=(UpgradedConnection&&) noexcept;
   ~UpgradedConnection();
@@ -53,10 +63,13 @@ class UpgradedConnection {
   Result<std::size_t> read(std::span<char> into, Duration limit);
   Result<void> write(std::string_view bytes, Duration limit);
 
-  std::unique_ptr<Impl> release() &&;  // for the library itself
+  // For the library itself.
+  UpgradedConnection(std::unique_ptr<Impl> impl, StreamWatches watches);
+  std::unique_ptr<Impl> release(StreamWatches& watches) &&;
 
  private:
   std::unique_ptr<Impl> impl_;
+  StreamWatches watches_;
 };
 
 // An open response. Dropping it gives the connection back when little is left to read, or closes it; it never leaks.
@@ -85,9 +98,15 @@ class ResponseStream {
   // After a 101: the connection, with what the peer has already sent. The stream is empty afterwards.
   Result<UpgradedConnection> take_connection();
 
+  // Drops it, and returns when its connection has been given back or is being closed, so that the next request finds it
+  // so. Nothing but the head may be asked for afterwards. On a loop's thread it is dropped, and not waited for.
+  void close();
+  void watch(std::shared_ptr<StreamWatch> watch);
+
  private:
   ResponseHead head_;
   std::shared_ptr<Call> call_;
+  StreamWatches watches_;
 };
 
 }  // namespace trunkline

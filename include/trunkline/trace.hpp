@@ -45,6 +45,7 @@ struct TraceEvent {
     first_byte,
     retry,     // sent again; detail: why
     redirect,  // detail: where to
+    refused,   // by a policy, before it was sent; detail: why
     done,      // detail: status or error
   } kind = queued;
   Duration at{0};  // since the start of the request

@@ -55,7 +55,8 @@ class Transport : public RoundTripper {
   // and takes no connection's place: where a limit is reached, or dials have just failed, it does nothing.
   virtual bool warm(const std::string& url) = 0;
 
-  // Closes what is idle to that host ("" : to all) and lets what is busy finish without being reused.
+  // Closes what is idle to that host, or through that proxy ("" : to all), and lets what is busy finish without being
+  // reused. Its addresses are looked up anew.
   virtual void invalidate(const std::string& host = {}) = 0;
   // Requests from now on fail with `transport_closed`. Waits until those under way are done and the rest closed,
   // `limit` at most; true when so. A shared transport leaves the cache: the next shared() makes a new one.

@@ -55,12 +55,12 @@ void Call::start_stream(std::shared_ptr<Call> self, Callback<void(Result<Respons
 }
 
 void Call::launch(std::shared_ptr<Call> self) {
+  net::Loop* loop = net::Loop::current();
+  const bool here = loop != nullptr;
+  if (!here) loop = &Engine::instance().next_loop();  // may throw: nothing has begun yet
   self_ = std::move(self);
   transport_->call_started();
   counted_ = true;
-  net::Loop* loop = net::Loop::current();
-  const bool here = loop != nullptr;
-  if (!here) loop = &Engine::instance().next_loop();
   home_.store(loop, std::memory_order_relaxed);
   std::optional<Error> error = prepare();
   if (error || !here) {

@@ -52,8 +52,9 @@ class Call final : public pool::Waiter,
   // Of an open stream.
   Result<std::size_t> read(std::span<char> into);
   void start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done);
-  void abandon();
-  Result<UpgradedConnection> take_connection();
+  void abandon(Callback<void()> done = {});  // `done`: on a loop's thread, or at once
+  void close();                              // the same, and waits for it
+  Result<std::unique_ptr<UpgradedConnection::Impl>> take_connection();
   const Headers& trailers() const { return response_.trailers; }
   bool upgraded() const { return upgraded_; }
 
@@ -140,6 +141,7 @@ class Call final : public pool::Waiter,
   Error decoding_error() const;
   StreamCallbacks& stream_callbacks();
   void start_read_on_loop();
+  void abandon_here();
   void finish_read();
   Result<std::size_t> read_result();
   void fill(Error& error) const;

@@ -101,7 +101,13 @@ PooledConnection* Call::wait_for_grant() {
       }
       until = never;  // the pool has decided and is about to say so
     }
-    futex_wait(wake_, signal_waiting, until);
+    // Without descriptors or threads for a loop nobody wakes the route when it may dial again.
+    TimePoint look = until;
+    if (!Engine::instance().has_loops()) {
+      look = std::min<TimePoint>(until, Clock::now() + std::chrono::seconds(1));
+    }
+    futex_wait(wake_, signal_waiting, look);
+    if (look != until && wake_.load(std::memory_order_acquire) == signal_waiting) pool_->tick(*route_, Clock::now());
   }
 }
 

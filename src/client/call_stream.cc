@@ -87,30 +87,45 @@ void Call::finish_read() {
 }
 
 // The stream is dropped: a small rest is read, so that the connection lives; otherwise it closes.
-void Call::abandon() {
+void Call::abandon(Callback<void()> done) {
   net::Loop* loop = home_.load(std::memory_order_relaxed);
   if (blocking_) {  // nobody else touches it yet
-    if (carrier_ == nullptr) return;
-    loop = &carrier_->loop();
-  }
-  loop->post([self = shared_from_this(), loop] {
-    if (!self->blocking_ && &self->home() != loop) {
-      self->abandon();  // it has moved to its connection's loop
+    if (carrier_ == nullptr) {
+      if (done) done();
       return;
     }
-    Carrier* const carrier = std::exchange(self->carrier_, nullptr);
-    if (carrier == nullptr) return;  // it ended meanwhile
-    if (carrier->in_caller_mode()) carrier->hand_to_loop();
-    self->count_end();
-    carrier->discard_rest();
-    if (!self->reading_) return;
-    self->error_ =
-        std::make_unique<Error>(ErrorCode::cancelled, Phase::body, "the response was dropped while it was being read");
-    self->finish_read();
+    loop = &carrier_->loop();
+  }
+  loop->post([self = shared_from_this(), loop, done = std::move(done)]() mutable {
+    if (!self->blocking_ && &self->home() != loop) {
+      self->abandon(std::move(done));  // it has moved to its connection's loop
+      return;
+    }
+    self->abandon_here();
+    if (done) done();
   });
 }
 
-Result<UpgradedConnection> Call::take_connection() {
+void Call::abandon_here() {
+  Carrier* const carrier = std::exchange(carrier_, nullptr);
+  if (carrier == nullptr) return;  // it ended meanwhile
+  if (carrier->in_caller_mode()) carrier->hand_to_loop();
+  count_end();
+  carrier->discard_rest();
+  if (!reading_) return;
+  error_ =
+      std::make_unique<Error>(ErrorCode::cancelled, Phase::body, "the response was dropped while it was being read");
+  finish_read();
+}
+
+void Call::close() {
+  if (net::Loop::current() != nullptr) return abandon();
+  std::atomic<std::uint32_t> word{signal_waiting};
+  abandon([&word] { set_and_wake(word, signal_granted); });
+  while (word.load(std::memory_order_acquire) == signal_waiting) futex_wait(word, signal_waiting, never);
+}
+
+Result<std::unique_ptr<UpgradedConnection::Impl>> Call::take_connection() {
   if (!upgraded_ || (blocking_ && carrier_ == nullptr)) {
     return Error(ErrorCode::invalid_request, Phase::body, "this response has not handed its connection over");
   }
@@ -133,7 +148,7 @@ Result<UpgradedConnection> Call::take_connection() {
     while (word.load(std::memory_order_acquire) == signal_waiting) futex_wait(word, signal_waiting, never);
   }
   if (connection == nullptr) return Error(ErrorCode::cancelled, Phase::body, "the connection has ended meanwhile");
-  return UpgradedConnection(std::make_unique<UpgradedConnection::Impl>(*connection));
+  return std::make_unique<UpgradedConnection::Impl>(*connection);
 }
 
 const std::shared_ptr<SourceEvent>& Call::source_event() {

@@ -193,7 +193,8 @@ void Connection::on_events(std::uint32_t events) {
     if (!call->carried_by(this)) return;
     if (send_failed_) may_be_readable_ = true;
   }
-  while ((may_be_readable_ || !held_.empty() || at_end()) && reading_wanted()) {
+  for (int reads = 0; (may_be_readable_ || !held_.empty() || at_end()) && reading_wanted(); ++reads) {
+    if (reads == reads_per_turn) return read_later();  // others wait for this loop, too
     if (!read_some()) return;
   }
 }

@@ -76,6 +76,7 @@ class Connection final : public PooledConnection, public Carrier {
   bool read_result(const net::ReadResult& result);
   bool read_some();  // false: nothing more to be had now, or the exchange is over
   bool read_discarded();
+  void read_later();  // in the loop's next turn
   bool feed(std::string_view bytes);
   bool take_head();
   bool at_end() const;

@@ -62,6 +62,11 @@ void Connection::hand_to_loop() {
 // a receive would. Where there is more to wait for, or the time limit is near, it is poll().
 void Connection::drive(Call& call) {
   while (call.carried_by(this) && !call.satisfied()) {
+    // A server that always has more would otherwise be read for ever.
+    if (call.total_deadline() != never && Clock::now() >= call.total_deadline()) {
+      expire();
+      continue;
+    }
     if ((may_be_readable_ || !held_.empty() || at_end()) && reading_wanted()) {
       if (read_some() || !call.carried_by(this) || call.satisfied()) continue;
     }

@@ -46,7 +46,8 @@ void Connection::begin(Call& call, bool by_caller) {
   deadline_ = never;
   sending_body_ = source_done_ = awaiting_source_ = all_sent_ = send_failed_ = false;
   peer_closed_ = discarding_ = false;
-  may_be_readable_ = false;
+  // The server may have closed it since it was granted, while this was on its way to the loop.
+  may_be_readable_ = !by_caller && peer_spoke;
 
   const Request& request = call.request();
   const http1::RequestHead head = call.head();
@@ -77,14 +78,16 @@ void Connection::begin(Call& call, bool by_caller) {
     // of a callback API must not be called back from there.
     may_be_readable_ = true;
     set_deadline(call.limits().first_byte, ErrorCode::timeout_first_byte);
-    if (!by_caller) {
-      loop_.post([weak = call.weak_from_this(), this] {
-        // While the call is on this connection, the connection lives.
-        const auto living = weak.lock();
-        if (living && living->carried_by(this)) on_events(net::readable);
-      });
-    }
   }
+  if (may_be_readable_ && !by_caller) read_later();
+}
+
+void Connection::read_later() {
+  loop_.post([weak = call_->weak_from_this(), this, at = requests] {
+    // While the call is on this connection, the connection lives.
+    const auto living = weak.lock();
+    if (living && living->carried_by(this) && requests == at) on_events(net::readable);
+  });
 }
 
 // Sends what is ready, and notes what it waits for.

@@ -48,7 +48,12 @@ std::shared_ptr<pool::Pool> Engine::make_pool() {
 Engine::Worker& Engine::next_worker() {
   std::call_once(workers_once_, [this] {
     const std::size_t count = loop_count();
-    for (std::size_t i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>());
+    try {
+      while (workers_.size() < count) workers_.push_back(std::make_unique<Worker>());
+    } catch (const std::system_error&) {  // no descriptor or thread is left: fewer will do
+      if (workers_.empty()) throw;
+    }
+    has_loops_.store(true);
   });
   return workers_.size() == 1 ? *workers_[0]
                               : *workers_[next_.fetch_add(1, std::memory_order_relaxed) % workers_.size()];
@@ -177,7 +182,13 @@ class Wake final : public net::Timer {
 void Engine::wake(pool::Route& route, TimePoint when) {
   auto pool = static_cast<const Destination&>(*route.attachment).pool.lock();
   if (!pool) return;
-  net::Loop& loop = next_loop();
+  net::Loop* first = nullptr;
+  try {
+    first = &next_loop();
+  } catch (const std::system_error&) {  // then no dial is under way either: those who wait look for themselves
+    return;
+  }
+  net::Loop& loop = *first;
   loop.post([&loop, when, pool = std::move(pool), route = route.shared_from_this()]() mutable {
     if (when <= loop.now()) {
       pool->tick(*route, loop.now());

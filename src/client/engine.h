@@ -42,7 +42,9 @@ class Engine final : public pool::Performer {
     net::Loop loop;
     LateWatch late_watch{loop};
   };
+  // Throws std::system_error when there is none yet, and no descriptor or thread is left for the first one.
   net::Loop& next_loop() { return next_worker().loop; }
+  bool has_loops() const { return has_loops_.load(std::memory_order_relaxed); }
   pool::Budget& budget() { return budget_; }
   const std::shared_ptr<pool::Pool>& shared_pool() { return shared_pool_; }
   std::shared_ptr<pool::Pool> make_pool();
@@ -87,6 +89,7 @@ class Engine final : public pool::Performer {
   const std::uint64_t generation_;
   std::once_flag workers_once_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::atomic<bool> has_loops_{false};
   std::atomic<std::size_t> next_{0};
   pool::Budget budget_;
   std::shared_ptr<pool::Pool> shared_pool_;

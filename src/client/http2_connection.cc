@@ -17,7 +17,6 @@ using net::Io;
 namespace {
 
 constexpr std::size_t write_size = 64 * 1024;
-constexpr int reads_per_turn = 32;                         // 2 MiB, then others have their turn
 constexpr auto doubtful_after = std::chrono::seconds(10);  // idle for longer, it is asked along with the next request
 
 http2::Limits session_limits(const Http2Settings& settings) {

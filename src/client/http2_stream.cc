@@ -30,7 +30,8 @@ void Http2Stream::begin(Call& call) {
   deadline_code_ = ErrorCode::timeout_total;
   begun_ = loop().now();
   ++exchange_;
-  started_ = has_head_ = ended_ = closed_ = finishing_ = reset_ = slot_kept_ = pulled_back_ = all_sent_ = false;
+  started_ = has_head_ = ended_ = closed_ = finishing_ = reset_ = slot_kept_ = pulled_back_ = all_sent_ =
+      refused_rest_ = false;
   reused_ = call.on_reused();
   call.on_begin(*this, connection_);
 
@@ -90,7 +91,7 @@ void Http2Stream::refused(std::unique_ptr<Error> why) {
 }
 
 http2::Stream::Body Http2Stream::read_body(std::span<char> into) {
-  if (call_ == nullptr || awaiting_continue_) return {.kind = Body::later};
+  if (call_ == nullptr || awaiting_continue_ || refused_rest_) return {.kind = Body::later};
   Call& call = *call_;
   const Request& request = call.request();
   set_deadline(call.limits().write_stall, ErrorCode::timeout_write);
@@ -144,7 +145,7 @@ http2::Stream::Body Http2Stream::read_body(std::span<char> into) {
 }
 
 void Http2Stream::resume_writing() {
-  if (closed_ || reset_ || all_sent_) return;
+  if (closed_ || reset_ || all_sent_ || refused_rest_) return;
   connection_.session().resume(*this);
   connection_.want_flush();
 }
@@ -169,6 +170,9 @@ void Http2Stream::on_response(int status, Headers&& fields, std::optional<std::u
   Call& call = *call_;
   if (!std::exchange(started_, true)) call.on_first_byte();
   has_head_ = true;
+  // The server has decided without the rest of the body, as in HTTP/1.1: its source is asked no more, and may be rewound
+  // for another try while this response is still being read.
+  refused_rest_ = !all_sent_ && (status >= 300 || awaiting_continue_);
   awaiting_continue_ = false;
   const bool no_body = is_end || to_head();
   if (length && *length > call.body_limit() && !no_body) {
@@ -179,7 +183,7 @@ void Http2Stream::on_response(int status, Headers&& fields, std::optional<std::u
     reset(Code::cancel);
     return;
   }
-  if (all_sent_) set_deadline(call.limits().idle_read, ErrorCode::timeout_idle_read);
+  if (all_sent_ || refused_rest_) set_deadline(call.limits().idle_read, ErrorCode::timeout_idle_read);
   call.on_head(status, {}, std::move(fields), no_body ? std::optional<std::uint64_t>(0) : length);
   if (!is_end && !call.wants_body()) {
     set_deadline(Duration::zero(), ErrorCode::timeout_total);  // from here it is the caller's pace, not the peer's
@@ -192,7 +196,7 @@ void Http2Stream::on_data(std::string_view bytes) {
     connection_.session().consumed(*this, bytes.size());
     return;
   }
-  if (all_sent_) set_deadline(call_->limits().idle_read, ErrorCode::timeout_idle_read);
+  if (all_sent_ || refused_rest_) set_deadline(call_->limits().idle_read, ErrorCode::timeout_idle_read);
   if (held_.empty() && call_->wants_body()) {
     take(bytes);
   } else {

@@ -78,6 +78,7 @@ class Http2Stream final : public Carrier, public http2::Stream, public net::Time
   bool pulled_back_ = false;
   bool slot_kept_ = false;  // the lease ends when the peer knows
   bool all_sent_ = false;
+  bool refused_rest_ = false;  // by a final status before all was sent
   bool awaiting_continue_ = false;
   std::string held_;  // received and not asked for yet; bounded by the stream's window
   std::size_t held_taken_ = 0;

@@ -14,6 +14,8 @@ namespace trunkline {
 
 class Call;
 
+inline constexpr int reads_per_turn = 32;  // 2 MiB of one connection, then others have their turn
+
 class PooledConnection : public pool::Entry, public net::Watcher, public net::Timer {
  public:
   PooledConnection(net::Loop& loop, std::shared_ptr<pool::Pool> pool, std::shared_ptr<pool::Route> route,

@@ -1,7 +1,10 @@
+#include <utility>
+
 #include <trunkline/response.hpp>
 #include <trunkline/round_tripper.hpp>
 
 #include "client/call.h"
+#include "client/upgraded.h"
 
 namespace trunkline {
 
@@ -14,6 +17,7 @@ ResponseStream& ResponseStream::operator=(ResponseStream&& other) noexcept {
     if (call_) call_->abandon();
     head_ = std::move(other.head_);
     call_ = std::move(other.call_);
+    watches_ = std::move(other.watches_);
   }
   return *this;
 }
@@ -22,11 +26,36 @@ ResponseStream::~ResponseStream() {
   if (call_) call_->abandon();
 }
 
-Result<std::size_t> ResponseStream::read(std::span<char> into) { return call_->read(into); }
+namespace {
+
+void tell(const StreamWatches& watches, const Result<std::size_t>& got) {
+  if (got) return;
+  for (const auto& watch : watches) watch->on_error(got.error());
+}
+
+}  // namespace
+
+Result<std::size_t> ResponseStream::read(std::span<char> into) {
+  Result<std::size_t> got = call_->read(into);
+  tell(watches_, got);
+  return got;
+}
 
 void ResponseStream::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done) {
-  call_->start_read(into, std::move(done));
+  if (watches_.empty()) return call_->start_read(into, std::move(done));
+  call_->start_read(into, [watches = watches_, done = std::move(done)](Result<std::size_t> got) mutable {
+    tell(watches, got);
+    watches.clear();
+    done(std::move(got));
+  });
 }
+
+void ResponseStream::close() {
+  if (const auto call = std::exchange(call_, nullptr)) call->close();
+  watches_.clear();
+}
+
+void ResponseStream::watch(std::shared_ptr<StreamWatch> watch) { watches_.push_back(std::move(watch)); }
 
 Result<std::string> ResponseStream::read_all(std::size_t limit) {
   std::string all;
@@ -48,6 +77,10 @@ Result<std::string> ResponseStream::read_all(std::size_t limit) {
 
 const Headers& ResponseStream::trailers() const { return call_->trailers(); }
 bool ResponseStream::upgraded() const { return call_->upgraded(); }
-Result<UpgradedConnection> ResponseStream::take_connection() { return call_->take_connection(); }
+Result<UpgradedConnection> ResponseStream::take_connection() {
+  Result<std::unique_ptr<UpgradedConnection::Impl>> taken = call_->take_connection();
+  if (!taken) return std::move(taken).error();
+  return UpgradedConnection(*std::move(taken), std::move(watches_));
+}
 
 }  // namespace trunkline

@@ -18,6 +18,8 @@ std::string_view to_string(TraceEvent::Kind kind) {
       return "retry";
     case TraceEvent::redirect:
       return "redirect";
+    case TraceEvent::refused:
+      return "refused";
     case TraceEvent::done:
       return "done";
   }

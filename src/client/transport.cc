@@ -107,6 +107,14 @@ Result<void> TransportImpl::ready() const {
   return {};
 }
 
+RouteName TransportImpl::route_of(const std::string& url) {
+  if (unusable_) return {};
+  const auto target = target_of(url);
+  if (!target) return {};
+  const pool::Route& route = *(*target)->route;
+  return {route.name(), route.key()};
+}
+
 // In a forked child, the transport that takes this one's place: the parent's sockets are not ours.
 std::shared_ptr<TransportImpl> TransportImpl::living() {
   if (generation_ == net::fork_generation() || unusable_) return shared_from_this();
@@ -361,7 +369,9 @@ void TransportImpl::invalidate(const std::string& host) {
     std::lock_guard lock(mutex_);
     for (const auto& [origin, route] : routes_) {
       const auto& target = *static_cast<const Destination&>(*route->attachment).target;
-      if (host.empty() || equals_ignore_case(target.host, host)) routes.push_back(route);
+      const bool is_meant = host.empty() || equals_ignore_case(target.host, host) ||
+                            (target.proxy && equals_ignore_case(target.proxy->host, host));
+      if (is_meant) routes.push_back(route);
     }
   }
   for (const auto& route : routes) {

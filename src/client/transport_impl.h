@@ -54,6 +54,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   Result<Response> send(Request&& request) override;
   CallHandle start(Request&& request, Callback<void(Result<Response>)>&& done) override;
   CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)>&& done) override;
+  RouteName route_of(const std::string& url) override;
   Result<void> ready() const override;
   const Options& options() const override { return options_; }
   const std::string& fingerprint() const override { return identity_.handle; }

@@ -98,12 +98,16 @@ Result<void> UpgradedConnection::Impl::write(std::string_view bytes, Duration li
   return {};
 }
 
-UpgradedConnection::UpgradedConnection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+UpgradedConnection::UpgradedConnection(std::unique_ptr<Impl> impl, StreamWatches watches)
+    : impl_(std::move(impl)), watches_(std::move(watches)) {}
 UpgradedConnection::UpgradedConnection(UpgradedConnection&&) noexcept = default;
 UpgradedConnection& UpgradedConnection::operator=(UpgradedConnection&&) noexcept = default;
 UpgradedConnection::~UpgradedConnection() = default;
 
-std::unique_ptr<UpgradedConnection::Impl> UpgradedConnection::release() && { return std::move(impl_); }
+std::unique_ptr<UpgradedConnection::Impl> UpgradedConnection::release(StreamWatches& watches) && {
+  watches = std::move(watches_);
+  return std::move(impl_);
+}
 
 Result<std::size_t> UpgradedConnection::read(std::span<char> into, Duration limit) { return impl_->read(into, limit); }
 Result<void> UpgradedConnection::write(std::string_view bytes, Duration limit) { return impl_->write(bytes, limit); }

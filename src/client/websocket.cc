@@ -31,14 +31,15 @@ websocket::Settings settings_of(const WebSocketOptions& options) {
 }  // namespace
 
 WebSocket::Impl::Impl(Connection& connection, std::string held, const WebSocketOptions& options,
-                      websocket::Agreement agreement)
+                      websocket::Agreement agreement, StreamWatches watches)
     : loop_(connection.loop()),
       connection_(&connection),
       protocol_(websocket::Role::client, settings_of(options), agreement.deflate, Clock::now()),
       held_(std::move(held)),
       inbox_limit_(options.receive_queue_bytes),
       subprotocol_(std::move(agreement.subprotocol)),
-      compressed_(agreement.deflate.has_value()) {}
+      compressed_(agreement.deflate.has_value()),
+      watches_(std::move(watches)) {}
 
 WebSocket::Impl::~Impl() = default;
 
@@ -123,6 +124,7 @@ void WebSocket::Impl::work(Guard guard) {
     // The lease ends here. What is left of this object is the user's.
     Connection* const connection = std::exchange(connection_, nullptr);
     const std::shared_ptr<Impl> last = std::move(self_);
+    const StreamWatches watches = std::move(watches_);
     guard.unlock();
     connection->abort(CloseReason::upgraded);
     return;

@@ -29,7 +29,8 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   using Opcode = websocket::Opcode;
 
   // `held`: what has already come.
-  Impl(Connection& connection, std::string held, const WebSocketOptions& options, websocket::Agreement agreement);
+  Impl(Connection& connection, std::string held, const WebSocketOptions& options, websocket::Agreement agreement,
+       StreamWatches watches);
   ~Impl();
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -94,6 +95,7 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   std::unique_ptr<End> end_;
   std::string subprotocol_;
   bool compressed_;
+  StreamWatches watches_;        // of the response that it began as, while it has its connection
   bool adopted_ = false;         // its events come here
   bool may_be_readable_ = true;  // an edge has come that nobody has acted upon
   bool peer_closed_ = false;     // FIN or RST was announced

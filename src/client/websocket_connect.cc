@@ -79,10 +79,12 @@ Result<WebSocket> finish(const Opening& opening, Result<ResponseStream> stream) 
   }
   Result<UpgradedConnection> upgraded = stream->take_connection();
   if (!upgraded) return std::move(upgraded).error();
-  const std::unique_ptr<UpgradedConnection::Impl> taken = std::move(*upgraded).release();
+  StreamWatches watches;
+  const std::unique_ptr<UpgradedConnection::Impl> taken = std::move(*upgraded).release(watches);
   std::string held;
   Connection& connection = taken->release(held);
-  auto impl = std::make_shared<WebSocket::Impl>(connection, std::move(held), opening.options, std::move(*agreement));
+  auto impl = std::make_shared<WebSocket::Impl>(connection, std::move(held), opening.options, std::move(*agreement),
+                                                std::move(watches));
   impl->begin();
   return WebSocket(std::move(impl));
 }

@@ -17,8 +17,9 @@ class BoundedMap {
  public:
   explicit BoundedMap(std::size_t most) : most_(most) {}
 
-  // Made anew if it is not known. Whoever holds it goes on with it when it is forgotten here.
-  std::shared_ptr<T> get(const std::string& name) {
+  // Made anew, of these arguments, if it is not known. Whoever holds it goes on with it when it is forgotten here.
+  template <class... Arguments>
+  std::shared_ptr<T> get(const std::string& name, Arguments&&... arguments) {
     std::lock_guard lock(mutex_);
     if (const auto found = places_.find(name); found != places_.end()) {
       all_.splice(all_.begin(), all_, found->second);
@@ -28,7 +29,7 @@ class BoundedMap {
       places_.erase(all_.back().first);
       all_.pop_back();
     }
-    all_.emplace_front(name, std::make_shared<T>());
+    all_.emplace_front(name, std::make_shared<T>(std::forward<Arguments>(arguments)...));
     places_.emplace(name, all_.begin());
     return all_.front().second;
   }

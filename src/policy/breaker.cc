@@ -1,12 +1,13 @@
 // with_breaker.
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "net/per_process.h"
 #include "policy/bounded_map.h"
 #include "policy/circuit.h"
 #include "policy/layer.h"
-#include "policy/origin_ledger.h"
+#include "policy/route_ledger.h"
 
 namespace trunkline {
 namespace {
@@ -17,8 +18,8 @@ struct Guarded {
   int at_once = 0;
 };
 
-struct GuardedOrigins {
-  BoundedMap<Guarded> by_policy_and_origin{1024};
+struct GuardedRoutes {
+  BoundedMap<Guarded> by_policy_and_route{1024};
 };
 
 // What equal policies have in common.
@@ -50,74 +51,102 @@ Circuit::Outcome outcome_of(const ResponseHead* head, const Error* error) {
   }
 }
 
-class Guard final : public Journey {
+// One request that is under way, or its response while somebody reads it.
+class UnderWay final : public StreamWatch {
  public:
-  Guard(const BreakerPolicy& policy, Request&& request)
-      : policy_(policy), request_(std::move(request)), origin_(origin_of(request_.url())) {}
-  ~Guard() override { end(Circuit::Outcome::neither, Clock::now()); }
-
-  Result<Sending> depart(TimePoint now) override {
-    guarded_ = net::per_process<GuardedOrigins>().by_policy_and_origin.get(name_of(policy_) + origin_);
-    ledger_ = OriginLedger::of(origin_);
+  UnderWay(const BreakerPolicy& policy, std::shared_ptr<Guarded> guarded, std::shared_ptr<RouteLedger> ledger,
+           Circuit::Pass pass)
+      : policy_(policy), guarded_(std::move(guarded)), ledger_(std::move(ledger)), pass_(pass) {}
+  ~UnderWay() override {
+    end(Circuit::Outcome::neither, Clock::now());
     std::lock_guard lock(guarded_->mutex);
-    if (policy_.most_at_once > 0 && guarded_->at_once >= policy_.most_at_once) {
-      ++ledger_->refused_limit;
-      return refusal(ErrorCode::limit_reached, std::to_string(policy_.most_at_once) +
-                                                   " requests to this origin are under way, as many as the policy "
-                                                   "permits: send fewer at once, or raise most_at_once");
-    }
-    const bool allowed = guarded_->circuit.begin(now);
-    show();
-    if (!allowed) {
-      ++ledger_->refused_open;
-      return refusal(ErrorCode::circuit_open,
-                     "the last requests to this origin failed; it is tried again by single requests, the next one in " +
-                         wait(now));
-    }
-    ++guarded_->at_once;
-    under_way_ = true;
-    return Sending{std::move(request_), nullptr};
+    --guarded_->at_once;
   }
 
-  Verdict judge(const ResponseHead* head, const Error* error, TimePoint now) override {
-    end(outcome_of(head, error), now);
-    return {};
+  // The first word counts; a body that breaks off afterwards is one more failure.
+  void end(Circuit::Outcome outcome, TimePoint now) {
+    if (std::exchange(ended_, true) && outcome != Circuit::Outcome::failure) return;
+    std::lock_guard lock(guarded_->mutex);
+    const std::uint64_t before = guarded_->circuit.times_opened();
+    guarded_->circuit.end(policy_, pass_, outcome, now);
+    pass_.probe = false;
+    ledger_->circuit_opened += guarded_->circuit.times_opened() - before;
+    show(*ledger_, guarded_->circuit);
+  }
+
+  void on_error(const Error& error) override { end(outcome_of(nullptr, &error), Clock::now()); }
+
+  static void show(RouteLedger& ledger, const Circuit& circuit) {
+    constexpr const char* names[] = {"closed", "open", "half_open"};
+    ledger.circuit = names[static_cast<std::size_t>(circuit.state())];
   }
 
  private:
-  void end(Circuit::Outcome outcome, TimePoint now) {
-    if (!std::exchange(under_way_, false)) return;
-    std::lock_guard lock(guarded_->mutex);
-    --guarded_->at_once;
-    const std::uint64_t before = guarded_->circuit.times_opened();
-    guarded_->circuit.end(policy_, outcome, now);
-    ledger_->circuit_opened += guarded_->circuit.times_opened() - before;
-    show();
+  const BreakerPolicy policy_;
+  const std::shared_ptr<Guarded> guarded_;
+  const std::shared_ptr<RouteLedger> ledger_;
+  Circuit::Pass pass_;
+  bool ended_ = false;
+};
+
+class Guard final : public Journey {
+ public:
+  Guard(const BreakerPolicy& policy, RoundTripper& next, Request&& request)
+      : policy_(policy), request_(std::move(request)), route_(route_of(next, request_.url())) {}
+
+  Result<Sending> depart(TimePoint now) override {
+    const auto guarded = net::per_process<GuardedRoutes>().by_policy_and_route.get(name_of(policy_) + route_.key);
+    const auto ledger = RouteLedger::of(route_);
+    std::lock_guard lock(guarded->mutex);
+    if (policy_.most_at_once > 0 && guarded->at_once >= policy_.most_at_once) {
+      ++ledger->refused_limit;
+      return refusal(ErrorCode::limit_reached, std::to_string(policy_.most_at_once) +
+                                                   " requests on this route are under way, as many as the policy "
+                                                   "permits: send fewer at once, or raise most_at_once");
+    }
+    const std::optional<Circuit::Pass> pass = guarded->circuit.begin(now);
+    UnderWay::show(*ledger, guarded->circuit);
+    if (!pass) {
+      ++ledger->refused_open;
+      return refusal(ErrorCode::circuit_open,
+                     "the last requests on this route failed; it is tried again by single requests, the next one in " +
+                         wait(guarded->circuit, now));
+    }
+    ++guarded->at_once;
+    under_way_ = std::make_shared<UnderWay>(policy_, guarded, ledger, *pass);
+    return Sending{std::move(request_), nullptr};
   }
 
-  void show() {
-    constexpr const char* names[] = {"closed", "open", "half_open"};
-    ledger_->circuit = names[static_cast<std::size_t>(guarded_->circuit.state())];
+  Verdict judge(const ResponseHead* head, const Error* error, TimePoint now, TimePoint) override {
+    under_way_->end(outcome_of(head, error), now);
+    return {};
   }
 
-  std::string wait(TimePoint now) const {
-    const TimePoint until = guarded_->circuit.opens_again();
+  std::shared_ptr<StreamWatch> watch() override { return under_way_; }
+
+ private:
+  static std::string wait(const Circuit& circuit, TimePoint now) {
+    const TimePoint until = circuit.opens_again();
     if (until <= now) return "a moment";
     return std::to_string(std::chrono::ceil<std::chrono::seconds>(until - now).count()) + " s at most";
   }
 
   Error refusal(ErrorCode code, std::string message) const {
+    if (request_.tracer()) {
+      TraceEvent event;
+      event.kind = TraceEvent::refused;
+      event.detail = message;
+      request_.tracer()->on_event(event);
+    }
     Error error(code, Phase::prepare, std::move(message));
-    error.route = origin_;
+    error.route = route_.route;
     return error;
   }
 
   const BreakerPolicy policy_;
   Request request_;
-  const std::string origin_;
-  std::shared_ptr<Guarded> guarded_;
-  std::shared_ptr<OriginLedger> ledger_;
-  bool under_way_ = false;
+  const RouteName route_;
+  std::shared_ptr<UnderWay> under_way_;
 };
 
 class Breaker final : public Layer {
@@ -126,7 +155,7 @@ class Breaker final : public Layer {
 
  private:
   std::unique_ptr<Journey> journey(Request&& request) override {
-    return std::make_unique<Guard>(policy_, std::move(request));
+    return std::make_unique<Guard>(policy_, *next(), std::move(request));
   }
   std::shared_ptr<RoundTripper> over(std::shared_ptr<RoundTripper> next) const override {
     return with_breaker(std::move(next), policy_);

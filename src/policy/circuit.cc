@@ -1,6 +1,7 @@
 #include "policy/circuit.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace trunkline {
 
@@ -8,36 +9,33 @@ namespace {
 constexpr int longest_open = 12;  // times open_for
 }
 
-bool Circuit::begin(TimePoint now) {
-  if (state_ == State::closed) return true;
+std::optional<Circuit::Pass> Circuit::begin(TimePoint now) {
+  if (state_ == State::closed) return Pass{.times_opened = times_opened_};
   if (state_ == State::open) {
-    if (now < until_) return false;
+    if (now < until_) return std::nullopt;
     state_ = State::half_open;
     probes_passed_ = 0;
     probing_ = false;
   }
-  if (probing_) return false;
-  return probing_ = true;
+  if (std::exchange(probing_, true)) return std::nullopt;
+  return Pass{.times_opened = times_opened_, .probe = true};
 }
 
-void Circuit::end(const BreakerPolicy& policy, Outcome outcome, TimePoint now) {
-  switch (state_) {
-    case State::open:  // of a request that was under way when it opened
-      return;
-    case State::half_open:
-      probing_ = false;
-      if (outcome == Outcome::failure) {
-        open_for_ = std::min<Duration>(2 * open_for_, longest_open * policy.open_for);
-        open(now);
-      } else if (outcome == Outcome::success && ++probes_passed_ >= policy.probes) {
-        state_ = State::closed;
-        in_a_row_ = 0;
-        recent_ = {};
-        open_for_ = Duration::zero();
-      }
-      return;
-    case State::closed:
-      break;
+void Circuit::end(const BreakerPolicy& policy, Pass pass, Outcome outcome, TimePoint now) {
+  if (pass.times_opened != times_opened_) return;
+  if (state_ == State::half_open) {
+    if (!pass.probe) return;
+    probing_ = false;
+    if (outcome == Outcome::failure) {
+      open_for_ = std::min<Duration>(2 * open_for_, longest_open * policy.open_for);
+      open(now);
+    } else if (outcome == Outcome::success && ++probes_passed_ >= policy.probes) {
+      state_ = State::closed;
+      in_a_row_ = 0;
+      recent_ = {};
+      open_for_ = Duration::zero();
+    }
+    return;
   }
   if (outcome == Outcome::neither) return;
   const bool failed = outcome == Outcome::failure;

@@ -1,8 +1,9 @@
-// Whether requests to one origin are worth sending. Pure, the clock a parameter; its owner locks.
+// Whether requests on one route are worth sending. Pure, the clock a parameter; its owner locks.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include <trunkline/policy.hpp>
 
@@ -15,9 +16,16 @@ class Circuit {
   enum class State : unsigned char { closed, open, half_open };
   enum class Outcome : unsigned char { success, failure, neither };
 
-  // False: it would fail. True: an end() must follow.
-  bool begin(TimePoint now);
-  void end(const BreakerPolicy& policy, Outcome outcome, TimePoint now);
+  // What a request was let through on: only a probe decides while the circuit is half open, and what began before it
+  // last opened says nothing of today.
+  struct Pass {
+    std::uint64_t times_opened = 0;
+    bool probe = false;
+  };
+
+  // Nothing: it would fail. Otherwise an end() must follow.
+  std::optional<Pass> begin(TimePoint now);
+  void end(const BreakerPolicy& policy, Pass pass, Outcome outcome, TimePoint now);
 
   State state() const { return state_; }
   TimePoint opens_again() const { return until_; }  // for a probe

@@ -1,5 +1,8 @@
 #include "policy/circuit.h"
 
+#include <array>
+#include <optional>
+
 #include <gtest/gtest.h>
 
 namespace trunkline {
@@ -12,8 +15,9 @@ using State = Circuit::State;
 class CircuitTest : public testing::Test {
  protected:
   void request(Outcome outcome) {
-    ASSERT_TRUE(circuit.begin(now));
-    circuit.end(policy, outcome, now);
+    const auto pass = circuit.begin(now);
+    ASSERT_TRUE(pass);
+    circuit.end(policy, *pass, outcome, now);
   }
   void fail(int times) {
     for (int i = 0; i < times; ++i) request(Outcome::failure);
@@ -70,10 +74,11 @@ TEST_F(CircuitTest, probes_one_at_a_time_and_closes_when_all_pass) {
   fail(5);
   now += 5s;
   for (int probe = 0; probe < 3; ++probe) {
-    ASSERT_TRUE(circuit.begin(now)) << probe;
+    const auto pass = circuit.begin(now);
+    ASSERT_TRUE(pass) << probe;
     EXPECT_EQ(circuit.state(), State::half_open);
     EXPECT_FALSE(circuit.begin(now)) << "one at a time";
-    circuit.end(policy, Outcome::success, now);
+    circuit.end(policy, *pass, Outcome::success, now);
   }
   EXPECT_EQ(circuit.state(), State::closed);
   fail(4);
@@ -83,8 +88,7 @@ TEST_F(CircuitTest, probes_one_at_a_time_and_closes_when_all_pass) {
 TEST_F(CircuitTest, a_probe_that_was_cancelled_gives_way_to_the_next) {
   fail(5);
   now += 5s;
-  ASSERT_TRUE(circuit.begin(now));
-  circuit.end(policy, Outcome::neither, now);
+  request(Outcome::neither);
   EXPECT_EQ(circuit.state(), State::half_open);
   EXPECT_TRUE(circuit.begin(now));
 }
@@ -96,17 +100,35 @@ TEST_F(CircuitTest, stays_open_longer_each_time_that_a_probe_fails_up_to_a_minut
     now += open_for - 1ns;
     EXPECT_FALSE(circuit.begin(now)) << i;
     now += 1ns;
-    ASSERT_TRUE(circuit.begin(now)) << i;
-    circuit.end(policy, Outcome::failure, now);
+    request(Outcome::failure);
     open_for = std::min<Duration>(2 * open_for, 60s);
   }
 }
 
 TEST_F(CircuitTest, what_was_under_way_when_it_opened_changes_nothing) {
-  ASSERT_TRUE(circuit.begin(now));
+  const auto early = circuit.begin(now);
   fail(5);
-  circuit.end(policy, Outcome::success, now);
+  circuit.end(policy, *early, Outcome::success, now);
   EXPECT_EQ(circuit.state(), State::open);
+}
+
+TEST_F(CircuitTest, only_probes_decide_while_it_is_half_open) {
+  std::array<std::optional<Circuit::Pass>, 3> early;
+  for (auto& pass : early) pass = circuit.begin(now);
+  fail(5);
+  now += 5s;
+  const auto probe = circuit.begin(now);
+  ASSERT_TRUE(probe);
+  circuit.end(policy, *early[0], Outcome::failure, now);
+  EXPECT_EQ(circuit.state(), State::half_open) << "it failed before";
+  circuit.end(policy, *early[1], Outcome::success, now);
+  EXPECT_FALSE(circuit.begin(now)) << "the probe is still under way";
+  circuit.end(policy, *probe, Outcome::success, now);
+  for (int more = 0; more < 2; ++more) request(Outcome::success);
+  EXPECT_EQ(circuit.state(), State::closed);
+  fail(4);
+  circuit.end(policy, *early[2], Outcome::failure, now);
+  EXPECT_EQ(circuit.state(), State::closed) << "what began before it opened says nothing of today";
 }
 
 }  // namespace

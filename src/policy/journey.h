@@ -33,8 +33,10 @@ class Journey {
   virtual ~Journey() = default;
   // What to send now, or why nothing is sent.
   virtual Result<Sending> depart(TimePoint now) = 0;
-  // Of what came back: one of the two is null.
-  virtual Verdict judge(const ResponseHead* head, const Error* error, TimePoint now) = 0;
+  // Of what came back: one of the two is null. `until`: the request's total time limit.
+  virtual Verdict judge(const ResponseHead* head, const Error* error, TimePoint now, TimePoint until) = 0;
+  // What an open stream that is delivered takes along.
+  virtual std::shared_ptr<StreamWatch> watch() { return nullptr; }
 };
 
 }  // namespace trunkline

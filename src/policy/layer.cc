@@ -14,6 +14,20 @@ namespace {
 const ResponseHead* head_of(const Result<Response>& reply) { return reply ? &*reply : nullptr; }
 const ResponseHead* head_of(const Result<ResponseStream>& reply) { return reply ? &reply->head() : nullptr; }
 
+Error cancelled() { return {ErrorCode::cancelled, Phase::queue, "the request was cancelled"}; }
+
+// What is delivered as an open stream is not over yet.
+void watch(Result<Response>&, Journey&) {}
+void watch(Result<ResponseStream>& reply, Journey& journey) {
+  if (std::shared_ptr<StreamWatch> watch = journey.watch(); watch && reply) reply->watch(std::move(watch));
+}
+
+// The next sending should find the connection of the last one, and its server nobody who reads on.
+void let_go(Result<Response>&) {}
+void let_go(Result<ResponseStream>& reply) {
+  if (reply) reply->close();
+}
+
 // The total time limit of a request bounds all its sendings together.
 class TotalLimit {
  public:
@@ -21,7 +35,7 @@ class TotalLimit {
       : until_(request.total_timeout() && *request.total_timeout() > Duration::zero() ? now + *request.total_timeout()
                                                                                       : never) {}
 
-  bool allows(Duration pause, TimePoint now) const { return until_ == never || pause < until_ - now; }
+  TimePoint until() const { return until_; }
   void apply(Request& request, TimePoint now) const {
     if (until_ != never) request.total_timeout(std::max<Duration>(until_ - now, std::chrono::nanoseconds(1)));
   }
@@ -61,7 +75,7 @@ class Passage final : public Cancellable, public net::Timer, public std::enable_
     }
     call.cancel();
     loop_.post([self = this->shared_from_this()] {
-      if (self->pausing_) self->end_pause(Error(ErrorCode::cancelled, Phase::queue, "the request was cancelled"));
+      if (self->pausing_) self->end_pause(cancelled());
     });
   }
 
@@ -94,15 +108,25 @@ class Passage final : public Cancellable, public net::Timer, public std::enable_
 
   void arrived(Result<Reply> reply) {
     const TimePoint now = Clock::now();
-    Journey::Verdict verdict = journey_->judge(head_of(reply), reply ? nullptr : &reply.error(), now);
+    Journey::Verdict verdict = journey_->judge(head_of(reply), reply ? nullptr : &reply.error(), now, limit_.until());
     if (verdict.kind == Journey::Verdict::fail) return finish(std::move(*verdict.error));
-    const bool again = verdict.kind == Journey::Verdict::again && limit_.allows(verdict.pause, now);
-    if (!again || is_cancelled()) return finish(std::move(reply));
+    if (verdict.kind == Journey::Verdict::deliver) {
+      watch(reply, *journey_);
+      return finish(std::move(reply));
+    }
+    if (is_cancelled()) return finish(cancelled());
     if (verdict.pause > Duration::zero()) return pause(now + verdict.pause);
+    if constexpr (std::is_same_v<Reply, ResponseStream>) {
+      // A stream that is dropped gives its connection back in this loop's next turn; this comes after it.
+      if (net::Loop* const here = net::Loop::current(); here != nullptr && reply) {
+        return here->post([self = this->shared_from_this()] { self->resume(); });
+      }
+    }
     resume();
   }
 
   void resume() {
+    if (is_cancelled()) return finish(cancelled());
     Result<Journey::Sending> sending = journey_->depart(Clock::now());
     if (!sending) return finish(std::move(sending).error());
     send(*std::move(sending));
@@ -110,8 +134,7 @@ class Passage final : public Cancellable, public net::Timer, public std::enable_
 
   void pause(TimePoint until) {
     loop_.post([self = this->shared_from_this(), until] {
-      if (self->is_cancelled())
-        return self->finish(Error(ErrorCode::cancelled, Phase::queue, "the request was cancelled"));
+      if (self->is_cancelled()) return self->finish(cancelled());
       self->pausing_ = self;
       self->until_ = until;
       self->loop_.set_timer(*self, until);
@@ -170,10 +193,14 @@ Result<Reply> Layer::run(Request&& request) {
         return through.open(std::move(sending->request));
       }
     }();
-    const TimePoint now = Clock::now();
-    Journey::Verdict verdict = way->judge(head_of(reply), reply ? nullptr : &reply.error(), now);
+    Journey::Verdict verdict =
+        way->judge(head_of(reply), reply ? nullptr : &reply.error(), Clock::now(), limit.until());
     if (verdict.kind == Journey::Verdict::fail) return std::move(*verdict.error);
-    if (verdict.kind == Journey::Verdict::deliver || !limit.allows(verdict.pause, now)) return reply;
+    if (verdict.kind == Journey::Verdict::deliver) {
+      watch(reply, *way);
+      return reply;
+    }
+    let_go(reply);
     std::this_thread::sleep_for(verdict.pause);
   }
 }

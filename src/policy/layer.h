@@ -18,6 +18,7 @@ class Layer : public RoundTripper {
   CallHandle start(Request&& request, Callback<void(Result<Response>)>&& done) override;
   CallHandle start_open(Request&& request, Callback<void(Result<ResponseStream>)>&& done) override;
   std::shared_ptr<RoundTripper> elsewhere() override;
+  RouteName route_of(const std::string& url) override { return next_->route_of(url); }
 
  protected:
   virtual std::unique_ptr<Journey> journey(Request&& request) = 0;

@@ -90,9 +90,9 @@ RetryPolicy hasty() {
   return policy;
 }
 
-PolicyStats::Origin stats_of(const std::string& origin) {
-  for (const auto& each : policy_stats().origins) {
-    if (each.origin == origin + ":80") return each;
+PolicyStats::Route stats_of(const std::string& origin) {
+  for (const auto& each : policy_stats().routes) {
+    if (each.route == origin + ":80") return each;
   }
   return {};
 }
@@ -145,8 +145,11 @@ TEST(Retries, wait_as_long_as_the_server_asks_but_not_for_days) {
 
 TEST(Retries, stop_at_the_requests_own_time_limit) {
   both([](const auto& send) {
+    const std::string origin = unused_origin();
     const auto told = std::make_shared<Told>(std::deque<Answer>{status(503, {{"Retry-After", "30"}})});
-    const Answer reply = send(*with_retries(told), get(unused_origin()).total_timeout(5s));
+    const Answer reply = send(*with_retries(told), get(origin).total_timeout(5s));
+    EXPECT_EQ(stats_of(origin).retries, 0U);
+    EXPECT_EQ(stats_of(origin).retries_refused, 0U) << "the budget was not asked";
     EXPECT_EQ(reply->status, 503) << "what is there, at once: a pause of 30 s would be for nothing";
     EXPECT_EQ(told->seen().size(), 1U);
     EXPECT_LE(*told->seen()[0].total_timeout(), Duration(5s));
@@ -177,14 +180,24 @@ TEST(Retries, keep_within_their_budget) {
 }
 
 TEST(Retries, that_are_pausing_can_be_cancelled) {
+  class Pausing final : public Tracer {
+   public:
+    void on_event(const TraceEvent& event) override {
+      if (event.kind == TraceEvent::retry) begun.set_value();
+    }
+    std::promise<void> begun;
+  };
+  const auto pausing = std::make_shared<Pausing>();
   const auto told = std::make_shared<Told>(std::deque<Answer>{status(503, {{"Retry-After", "30"}})});
   std::promise<Answer> promise;
   const auto way = with_retries(told);
   const CallHandle call =
-      way->start(get(unused_origin()), [&](Answer answer) { promise.set_value(std::move(answer)); });
+      way->start(get(unused_origin()).trace(pausing), [&](Answer answer) { promise.set_value(std::move(answer)); });
+  pausing->begun.get_future().wait();
   call.cancel();
   const Answer reply = promise.get_future().get();
-  EXPECT_TRUE(!reply ? reply.error().code == ErrorCode::cancelled : reply->status == 503);
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, ErrorCode::cancelled);
   EXPECT_EQ(told->seen().size(), 1U);
 }
 
@@ -270,11 +283,39 @@ TEST(Redirects, are_followed_up_to_a_limit) {
     EXPECT_EQ(seen[2].url(), origin + "/c?d");
     EXPECT_EQ(stats_of(origin).redirects, 2U);
 
-    const auto loop = std::make_shared<Told>(std::deque<Answer>{status(301, {{"Location", "/again"}})});
-    const Answer endless = send(*with_redirects(loop), get(origin));
+    const auto deeper = std::make_shared<Told>(std::deque<Answer>{status(301, {{"Location", "deeper/"}})});
+    const Answer endless = send(*with_redirects(deeper), get(origin));
     ASSERT_FALSE(endless);
     EXPECT_EQ(endless.error().code, ErrorCode::limit_exceeded);
-    EXPECT_EQ(loop->seen().size(), 11U);
+    EXPECT_EQ(deeper->seen().size(), 11U);
+  });
+}
+
+TEST(Redirects, do_not_go_round_in_circles) {
+  both([](const auto& send) {
+    const std::string origin = unused_origin();
+    const auto told = std::make_shared<Told>(
+        std::deque<Answer>{status(302, {{"Location", "/b"}}), status(302, {{"Location", "/a"}})});
+    const Answer round = send(*with_redirects(told), get(origin + "/a"));
+    ASSERT_FALSE(round);
+    EXPECT_EQ(round.error().code, ErrorCode::limit_exceeded);
+    EXPECT_NE(round.error().message.find("circle"), std::string::npos) << round.error().message;
+    EXPECT_EQ(told->seen().size(), 2U);
+    // The form's own page after it was sent is no circle.
+    const auto form = std::make_shared<Told>(std::deque<Answer>{status(303, {{"Location", "/form"}}), status(200)});
+    EXPECT_EQ(send(*with_redirects(form), post(origin + "/form", "x"))->status, 200);
+  });
+}
+
+TEST(Redirects, that_fail_on_their_way_have_been_processed_by_the_first_server) {
+  both([](const auto& send) {
+    const std::string origin = unused_origin();
+    const auto told = std::make_shared<Told>(
+        std::deque<Answer>{status(303, {{"Location", "/done"}}), failure(ErrorCode::connect_failed), status(200)});
+    const Answer reply = send(*with_retries(with_redirects(told), hasty()), post(origin + "/order", "x"));
+    ASSERT_FALSE(reply) << "the order was sent twice";
+    EXPECT_EQ(reply.error().maybe_processed, MaybeProcessed::yes);
+    EXPECT_EQ(told->seen().size(), 2U);
   });
 }
 

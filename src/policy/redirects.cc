@@ -1,11 +1,13 @@
 // with_redirects, by the rules of client/redirect.h.
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include <trunkline/policy.hpp>
 
 #include "client/redirect.h"
 #include "policy/layer.h"
-#include "policy/origin_ledger.h"
+#include "policy/route_ledger.h"
 
 namespace trunkline {
 namespace {
@@ -15,19 +17,30 @@ class Redirect final : public Journey {
   Redirect(const RedirectPolicy& policy, std::shared_ptr<RoundTripper> next, Request&& request)
       : policy_(policy), next_(std::move(next)), request_(std::move(request)) {}
 
-  Result<Sending> depart(TimePoint) override { return Sending{request_, through_}; }
+  Result<Sending> depart(TimePoint now) override {
+    if (hops_ == 0) began_ = now;
+    return Sending{request_, through_};
+  }
 
-  Verdict judge(const ResponseHead* head, const Error*, TimePoint) override {
+  Verdict judge(const ResponseHead* head, const Error* error, TimePoint now, TimePoint) override {
+    if (error != nullptr && hops_ > 0) return failed_after_hop(*error);
     if (head == nullptr || head->status < 300 || head->status > 399) return {};
     const Result<Url> from = Url::parse(request_.url());
     if (!from) return {};
     Result<std::optional<Request>> next = redirected(request_, *from, *head, rules_);
     if (!next) return {.kind = Verdict::fail, .pause = Duration::zero(), .error = std::move(next).error()};
     if (!*next) return {};
-    if (++hops_ > policy_.most) return fail(*from, (*next)->url());
     const Result<Url> to = Url::parse((*next)->url());
-    ++OriginLedger::of(from->origin())->redirects;
-    tell((*next)->url());
+    const std::string last = to ? to->text() : std::string("nowhere");
+    if (++hops_ > policy_.most) {
+      return fail(*from, "more than " + std::to_string(policy_.most) + " redirects; the last one leads to " + last);
+    }
+    been_.push_back(request_.method() + " " + request_.url());
+    if (std::find(been_.begin(), been_.end(), (*next)->method() + " " + (*next)->url()) != been_.end()) {
+      return fail(*from, "the redirects go round in a circle: this one leads back to " + last);
+    }
+    ++RouteLedger::of(trunkline::route_of(through_ ? *through_ : *next_, request_.url()))->redirects;
+    tell(last, *head, now);
     if (policy_.referer) refer(*from, *to, **next);
     if (!same_origin(*from, *to) && !left_) {
       left_ = true;  // for good: nothing comes back on the way back
@@ -38,11 +51,15 @@ class Redirect final : public Journey {
   }
 
  private:
-  Verdict fail(const Url& from, const std::string& to) const {
-    const Result<Url> last = Url::parse(to);
-    Error error(ErrorCode::limit_exceeded, Phase::done,
-                "more than " + std::to_string(policy_.most) + " redirects; the last one leads to " +
-                    (last ? last->text() : std::string("nowhere")));
+  // Whatever became of the last hop, the server that was asked first has answered.
+  static Verdict failed_after_hop(const Error& hop) {
+    Error error = hop;
+    error.maybe_processed = MaybeProcessed::yes;
+    return {.kind = Verdict::fail, .pause = Duration::zero(), .error = std::move(error)};
+  }
+
+  static Verdict fail(const Url& from, std::string why) {
+    Error error(ErrorCode::limit_exceeded, Phase::done, std::move(why));
     error.maybe_processed = MaybeProcessed::yes;
     error.route = from.origin();
     return {.kind = Verdict::fail, .pause = Duration::zero(), .error = std::move(error)};
@@ -58,12 +75,13 @@ class Redirect final : public Journey {
     request.header("Referer", text);
   }
 
-  void tell(const std::string& to) const {
+  void tell(const std::string& to, const ResponseHead& head, TimePoint now) const {
     if (!request_.tracer()) return;
     TraceEvent event;
     event.kind = TraceEvent::redirect;
-    const Result<Url> url = Url::parse(to);
-    event.detail = url ? url->text() : std::string();
+    event.at = now - began_;
+    event.connection = head.connection.id;
+    event.detail = to;
     request_.tracer()->on_event(event);
   }
 
@@ -72,7 +90,9 @@ class Redirect final : public Journey {
   std::shared_ptr<RoundTripper> next_;
   std::shared_ptr<RoundTripper> through_;
   Request request_;
-  bool left_ = false;  // the origin that the request was made for
+  TimePoint began_{};
+  std::vector<std::string> been_;  // "GET https://...", of the hops so far
+  bool left_ = false;              // the origin that the request was made for
   int hops_ = 0;
 };
 

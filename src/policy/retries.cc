@@ -9,8 +9,8 @@
 #include "net/per_process.h"
 #include "policy/bounded_map.h"
 #include "policy/layer.h"
-#include "policy/origin_ledger.h"
 #include "policy/retry_rules.h"
+#include "policy/route_ledger.h"
 
 namespace trunkline {
 namespace {
@@ -21,7 +21,7 @@ struct SharedBudget {
 };
 
 struct Budgets {
-  BoundedMap<SharedBudget> by_policy_and_origin{1024};
+  BoundedMap<SharedBudget> by_policy_and_route{1024};
 };
 
 double chance() {
@@ -39,8 +39,11 @@ std::string name_of(const RetryPolicy& policy) {
 
 class Retry final : public Journey {
  public:
-  Retry(const RetryPolicy& policy, Request&& request)
-      : policy_(policy), request_(std::move(request)), ledger_(OriginLedger::of(origin_of(request_.url()))) {
+  Retry(const RetryPolicy& policy, RoundTripper& next, Request&& request)
+      : policy_(policy),
+        request_(std::move(request)),
+        route_(route_of(next, request_.url())),
+        ledger_(RouteLedger::of(route_)) {
     if (request_.headers().contains("Idempotency-Key")) request_.idempotent();
     repeatable_ = request_.is_idempotent() || is_idempotent(request_.method());
   }
@@ -49,8 +52,7 @@ class Retry final : public Journey {
     if (++attempts_ == 1) {
       began_ = now;
       ++ledger_->requests;
-      budget_ =
-          net::per_process<Budgets>().by_policy_and_origin.get(name_of(policy_) + " " + origin_of(request_.url()));
+      budget_ = net::per_process<Budgets>().by_policy_and_route.get(name_of(policy_) + " " + route_.key);
       std::lock_guard lock(budget_->mutex);
       budget_->budget.on_request(policy_);
     }
@@ -58,7 +60,7 @@ class Retry final : public Journey {
     return Sending{request_, nullptr};
   }
 
-  Verdict judge(const ResponseHead* head, const Error* error, TimePoint now) override {
+  Verdict judge(const ResponseHead* head, const Error* error, TimePoint now, TimePoint until) override {
     if (attempts_ >= policy_.attempts || !may_send_again(policy_, repeatable_, head, error)) return {};
     Duration pause = backoff(policy_, attempts_, chance());
     if (head != nullptr) {
@@ -69,7 +71,9 @@ class Retry final : public Journey {
       }
     }
     if (policy_.give_up_after > Duration::zero() && now + pause > began_ + policy_.give_up_after) return {};
-    if (request_.source() && !request_.source()->rewind()) return {};
+    if (until != never && pause >= until - now) return {};
+    // After a good status its upload may still be under way.
+    if (request_.source() && ((head != nullptr && head->status < 300) || !request_.source()->rewind())) return {};
     {
       std::lock_guard lock(budget_->mutex);
       if (!budget_->budget.take(policy_, now)) {
@@ -81,6 +85,8 @@ class Retry final : public Journey {
     if (request_.tracer()) {
       TraceEvent event;
       event.kind = TraceEvent::retry;
+      event.at = now - began_;
+      if (head != nullptr) event.connection = head->connection.id;
       event.detail = error != nullptr ? error->message : "status " + std::to_string(head->status);
       request_.tracer()->on_event(event);
     }
@@ -90,7 +96,8 @@ class Retry final : public Journey {
  private:
   const RetryPolicy policy_;
   Request request_;
-  std::shared_ptr<OriginLedger> ledger_;
+  const RouteName route_;
+  std::shared_ptr<RouteLedger> ledger_;
   std::shared_ptr<SharedBudget> budget_;
   TimePoint began_{};
   bool repeatable_ = false;
@@ -104,7 +111,7 @@ class Retries final : public Layer {
 
  private:
   std::unique_ptr<Journey> journey(Request&& request) override {
-    return std::make_unique<Retry>(policy_, std::move(request));
+    return std::make_unique<Retry>(policy_, *next(), std::move(request));
   }
   std::shared_ptr<RoundTripper> over(std::shared_ptr<RoundTripper> next) const override {
     return with_retries(std::move(next), policy_);

@@ -1,6 +1,7 @@
-#include "policy/origin_ledger.h"
+#include "policy/route_ledger.h"
 
 #include <trunkline/policy.hpp>
+#include <trunkline/url.hpp>
 
 #include "net/per_process.h"
 #include "policy/bounded_map.h"
@@ -8,28 +9,31 @@
 namespace trunkline {
 namespace {
 
-constexpr std::size_t most_origins = 1024;
+constexpr std::size_t most_routes = 1024;
 
 struct Ledgers {
-  BoundedMap<OriginLedger> by_origin{most_origins};
+  BoundedMap<RouteLedger> by_key{most_routes};
 };
 
 }  // namespace
 
-std::shared_ptr<OriginLedger> OriginLedger::of(const std::string& origin) {
-  return net::per_process<Ledgers>().by_origin.get(origin);
+std::shared_ptr<RouteLedger> RouteLedger::of(const RouteName& route) {
+  return net::per_process<Ledgers>().by_key.get(route.key, route.route);
 }
 
-std::string origin_of(const std::string& url) {
+RouteName route_of(RoundTripper& next, const std::string& url) {
+  RouteName name = next.route_of(url);
+  if (!name.key.empty()) return name;
   const Result<Url> parsed = Url::parse(url);
-  return parsed ? parsed->origin() : std::string();
+  std::string origin = parsed ? parsed->origin() : std::string();
+  return {origin, origin};
 }
 
 PolicyStats policy_stats() {
   PolicyStats stats;
-  net::per_process<Ledgers>().by_origin.for_each([&](const std::string& origin, OriginLedger& ledger) {
-    PolicyStats::Origin& one = stats.origins.emplace_back();
-    one.origin = origin;
+  net::per_process<Ledgers>().by_key.for_each([&](const std::string&, RouteLedger& ledger) {
+    PolicyStats::Route& one = stats.routes.emplace_back();
+    one.route = ledger.route;
     one.requests = ledger.requests;
     one.retries = ledger.retries;
     one.retries_refused = ledger.retries_refused;
