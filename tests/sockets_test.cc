@@ -1,6 +1,12 @@
 // TRUNKLINE_SOCKETS, by which whoever runs a program bounds its sockets. It is read once, when the library is first
 // used: it stands before main begins, and other values are tried in processes of their own.
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
 #include <cstdlib>
+#include <system_error>
 
 #include "support/h2_test.h"
 
@@ -40,6 +46,54 @@ TEST(SocketsDeathTest, what_is_no_number_above_zero_is_ignored) {
   ASSERT_EQ(::setenv("TRUNKLINE_SOCKETS", "7", 1), 0);
   EXPECT_EXIT(exit_with(Transport::create(Options())->stats().sockets_limit == 7), ::testing::ExitedWithCode(0), "");
   ASSERT_EQ(::setenv("TRUNKLINE_SOCKETS", "3", 1), 0);
+}
+
+// S4's own trouble, and before the library has a loop.
+[[noreturn]] void begin_without_descriptors() {
+  rlimit usual{};
+  ::getrlimit(RLIMIT_NOFILE, &usual);
+  const int next = ::dup(0);
+  ::close(next);
+  rlimit none = usual;
+  none.rlim_cur = static_cast<rlim_t>(next);
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  const Options options = test_options().derive([](Options& o) { o.timeouts.queue = milliseconds(100); });
+  const auto transport = Transport::create(options);
+  const std::string nowhere = "http://127.0.0.1:1/";
+  const auto check = [](bool holds, const char* what) {
+    if (holds) return;
+    std::fputs(what, stderr);
+    std::_Exit(1);
+  };
+  bool thrown = false;
+  try {
+    transport->start(get(nowhere), [](const Result<Response>&) {});
+  } catch (const std::system_error&) {
+    thrown = true;
+  }
+  check(thrown, "it began without a loop\n");
+  std::atomic<int> out_of_sockets{0};
+  on_threads(4, [&](int) {
+    for (int i = 0; i < 5; ++i) {
+      const Result<Response> reply = transport->send(get(nowhere));
+      if (!reply && reply.error().code == ErrorCode::no_sockets) ++out_of_sockets;
+    }
+  });
+  check(out_of_sockets > 0, "nobody was told why\n");
+  check(transport->stats().requests.in_flight == 0, "a call was lost\n");
+  check(transport->stats().broken_law().empty(), "the counters do not add up\n");
+  ::setrlimit(RLIMIT_NOFILE, &usual);
+  check(eventually([&] {
+          const Result<Response> reply = transport->send(get(nowhere));
+          return !reply && reply.error().code == ErrorCode::connect_failed;
+        }),
+        "it does not dial again\n");
+  std::_Exit(0);
+}
+
+TEST(SocketsDeathTest, calls_survive_that_there_is_no_descriptor_for_the_first_loop) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(begin_without_descriptors(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

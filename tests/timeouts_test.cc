@@ -184,6 +184,20 @@ TEST_F(TimeoutsTest, total_bounds_the_whole_call_wherever_it_is) {
                  MaybeProcessed::yes);
 }
 
+// Every read finds bytes that are here already: no wait in which a limit could run out.
+TEST_F(TimeoutsTest, total_bounds_the_reading_of_a_body_that_always_has_more) {
+  Listener& server = serve();
+  const Client client = make_client();
+  auto stream = client.open(get(server.scenario("big", "size=10000000000&coding=chunked")).total_timeout(brief));
+  ASSERT_TRUE(stream) << describe(stream);
+  char byte = 0;
+  Result<std::size_t> got = std::size_t{1};
+  const auto give_up = std::chrono::steady_clock::now() + seconds(30);
+  while (got && *got > 0 && std::chrono::steady_clock::now() < give_up) got = stream->read({&byte, 1});
+  ASSERT_FALSE(got) << "it would have gone on for ever";
+  EXPECT_EQ(got.error().code, ErrorCode::timeout_total) << describe(got);
+}
+
 TEST_F(TimeoutsTest, total_bounds_a_dial_too) {
   Listener& server = serve({.scenario = "tarpit", .certificate = &server_certificate()});
   const Client client = make_client(with([](Timeouts& t) {

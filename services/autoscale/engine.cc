@@ -10,6 +10,15 @@
 
 namespace trunkline::autoscale {
 
+Policy suited_to(Duration interval, Policy policy) {
+  auto* native = std::get_if<NativePolicy>(&policy.rules);
+  if (!native) return policy;
+  const auto whole = std::chrono::ceil<std::chrono::seconds>(interval);
+  native->gaps.fresh = std::max(native->gaps.fresh, whole);
+  if (native->gaps.carry.count() > 0) native->gaps.carry = std::max(native->gaps.carry, 2 * whole);
+  return policy;
+}
+
 Decision decide(State& state, const Snapshot& snapshot, const Policy& policy, TimePoint now) {
   if (state.last_decision) now = std::max(now, *state.last_decision);
   state.last_decision = now;
@@ -30,7 +39,12 @@ Decision decide(State& state, const Snapshot& snapshot, const Policy& policy, Ti
       decision.victims = name_leaving(snapshot.targets, decision.targets, freeze(snapshot, {}, now));
     }
   } else {
-    decide_natively(state, snapshot, std::get<NativePolicy>(policy.rules), policy.pause, now, decision);
+    const Gaps& gaps = std::get<NativePolicy>(policy.rules).gaps;
+    const bool is_slow =
+        snapshot.interval > gaps.fresh || (gaps.carry.count() > 0 && 2 * snapshot.interval > gaps.carry);
+    const Policy suited = is_slow ? suited_to(snapshot.interval, policy) : Policy();
+    decide_natively(state, snapshot, std::get<NativePolicy>(is_slow ? suited.rules : policy.rules), policy.pause, now,
+                    decision);
   }
   decision.action = decision.desired > decision.current   ? Action::up
                     : decision.desired < decision.current ? Action::down

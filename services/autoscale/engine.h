@@ -8,6 +8,11 @@
 
 namespace trunkline::autoscale {
 
+// No value can be younger than pods are asked, so what is fresh and what is carried over is at least one interval old,
+// and two, whatever the policy says; otherwise an interval of a minute would make silent pods of all. Carrying over
+// stays off where it is.
+Policy suited_to(Duration interval, Policy policy);
+
 // `state` becomes what the next decision needs. It belongs to one target; a policy that is edited keeps it. A time
 // before the last decision's is read as that decision's. The same arguments always give the same record.
 Decision decide(State& state, const Snapshot& snapshot, const Policy& policy, TimePoint now);

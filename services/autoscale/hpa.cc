@@ -79,13 +79,11 @@ Asked ask_metrics(const Snapshot& snapshot, const HpaPolicy& policy, TimePoint n
       asked.metric = metric.name;
     }
   }
-  if (invalid > 0) {
+  if (invalid >= policy.metrics.size() || (invalid > 0 && asked.replicas < snapshot.current)) {
+    set(decision, "ScalingActive", Truth::no, first_reason, first_error);
     decision.events.push_back({true, "FailedComputeMetricsReplicas",
                                "invalid metrics (" + std::to_string(invalid) + " invalid out of " +
                                    std::to_string(policy.metrics.size()) + "), first error is: " + first_error});
-  }
-  if (invalid >= policy.metrics.size() || (invalid > 0 && asked.replicas < snapshot.current)) {
-    set(decision, "ScalingActive", Truth::no, first_reason, first_error);
     return asked;
   }
   set(decision, "ScalingActive", Truth::yes, "ValidMetricFound",
@@ -97,7 +95,7 @@ Asked ask_metrics(const Snapshot& snapshot, const HpaPolicy& policy, TimePoint n
 void rescale(HpaState& state, const HpaPolicy& policy, const std::optional<Pause>& pause, TimePoint now,
              std::string_view why, Decision& decision) {
   hold_if_paused(pause, now, decision);
-  if (decision.desired == decision.current) return;
+  if (decision.desired == decision.current || decision.dry_run) return;
   set(decision, "AbleToScale", Truth::yes, "SucceededRescale",
       "the HPA controller was able to update the target scale to " + std::to_string(decision.desired));
   decision.events.push_back(
@@ -113,12 +111,6 @@ void decide_as_hpa(HpaState& state, const Snapshot& snapshot, const HpaPolicy& p
   decision.desired = current;
   set(decision, "AbleToScale", Truth::yes, "SucceededGetScale",
       "the HPA controller was able to get the target's current scale");
-  if (snapshot.ambiguous) {
-    set(decision, "ScalingActive", Truth::no, "AmbiguousSelector", "the target's pods belong to another HPA as well");
-    decision.events.push_back({true, "AmbiguousSelector", "the target's pods belong to another HPA as well"});
-    step(decision, "selector", current, current, "AmbiguousSelector");
-    return;
-  }
   // What there was at the start counts as a recommendation: a controller that restarts does not shrink at once.
   if (state.recommendations.empty()) state.recommendations.push_back({now, current});
 
@@ -139,6 +131,14 @@ void decide_as_hpa(HpaState& state, const Snapshot& snapshot, const HpaPolicy& p
     return;
   }
 
+  if (snapshot.ambiguous) {
+    const std::string why = "the target's pods belong to another HPA as well";
+    set(decision, "ScalingActive", Truth::no, "AmbiguousSelector", why);
+    decision.events.push_back({true, "AmbiguousSelector", why});
+    decision.events.push_back({true, "FailedComputeMetricsReplicas", why});
+    step(decision, "selector", current, current, "AmbiguousSelector");
+    return;
+  }
   const Asked asked = ask_metrics(snapshot, policy, now, decision);
   if (!asked.valid) {
     step(decision, "metrics", current, current, decision.conditions.back().reason);

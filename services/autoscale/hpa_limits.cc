@@ -133,13 +133,19 @@ HpaLimited hpa_limit(const HpaState& state, const HpaPolicy& policy, int current
 
 void hpa_scaled(HpaState& state, const HpaPolicy& policy, int from, int to, TimePoint now) {
   if (!policy.behavior || from == to) return;
-  // A rate of one direction is counted from where its period began, so it needs the events of both.
-  const seconds kept =
-      std::max(longest_period(policy.behavior->up, true), longest_period(policy.behavior->down, false));
-  forget_before(state.ups, now - kept);
-  forget_before(state.downs, now - kept);
-  if (to > from) state.ups.push_back({now, to - from});
-  if (to < from) state.downs.push_back({now, from - to});
+  const bool is_up = to > from;
+  std::vector<HpaEvent>& events = is_up ? state.ups : state.downs;
+  const HpaEvent event{now, std::abs(to - from)};
+  // As there: one that is older than its own direction's longest period gives its place, although the other direction's
+  // rate may have a longer period and would still count it.
+  const seconds period = longest_period(is_up ? policy.behavior->up : policy.behavior->down, is_up);
+  const auto old =
+      std::find_if(events.rbegin(), events.rend(), [&](const HpaEvent& was) { return was.at < now - period; });
+  if (old != events.rend()) {
+    *old = event;
+  } else {
+    events.push_back(event);
+  }
 }
 
 }  // namespace trunkline::autoscale

@@ -197,18 +197,37 @@ TEST(HpaLimits, stabilises_towards_the_present_within_what_the_windows_recommend
   }
 }
 
-TEST(HpaLimits, remembers_events_for_the_longest_period_of_either_direction) {
+// As the original stores them: an event gives its place to a newer one of its own direction once it is older than that
+// direction's longest period, although the other direction's rate would still count it.
+TEST(HpaLimits, an_event_gives_its_place_when_it_is_older_than_its_own_directions_periods) {
   const HpaPolicy policy{.max = 100,
                          .behavior = HpaBehavior{.up = {.policies = {{Kind::pods, 4, 15s}}},
                                                  .down = {.policies = {{Kind::percent, 10, 60s}}}}};
   HpaState state;
   hpa_scaled(state, policy, 5, 8, noon);
   hpa_scaled(state, policy, 8, 8, noon + 10s);
-  hpa_scaled(state, policy, 8, 6, noon + 30s);
   EXPECT_EQ(state.ups, (std::vector<HpaEvent>{{noon, 3}}));
-  EXPECT_EQ(state.downs, (std::vector<HpaEvent>{{noon + 30s, 2}}));
-  hpa_scaled(state, policy, 6, 7, noon + 61s);
-  EXPECT_EQ(state.ups, (std::vector<HpaEvent>{{noon + 61s, 1}}));
+  hpa_scaled(state, policy, 8, 9, noon + 15s);
+  EXPECT_EQ(state.ups, (std::vector<HpaEvent>{{noon, 3}, {noon + 15s, 1}})) << "not older than 15 s";
+  hpa_scaled(state, policy, 9, 11, noon + 20s);
+  EXPECT_EQ(state.ups, (std::vector<HpaEvent>{{noon + 20s, 2}, {noon + 15s, 1}}));
+  hpa_scaled(state, policy, 11, 9, noon + 30s);
+  hpa_scaled(state, policy, 9, 8, noon + 90s);
+  EXPECT_EQ(state.downs, (std::vector<HpaEvent>{{noon + 30s, 2}, {noon + 90s, 1}}));
+  hpa_scaled(state, policy, 8, 7, noon + 91s);
+  EXPECT_EQ(state.downs, (std::vector<HpaEvent>{{noon + 91s, 1}, {noon + 90s, 1}}));
+  EXPECT_EQ(state.ups.size(), 2U);
+}
+
+TEST(HpaLimits, a_step_down_counts_from_the_steps_up_that_are_still_stored) {
+  const HpaPolicy policy{.min = 1,
+                         .max = 100,
+                         .behavior = HpaBehavior{.up = {.policies = {{Kind::pods, 4, 15s}}},
+                                                 .down = {.policies = {{Kind::percent, 10, 60s}}}}};
+  HpaState state;
+  hpa_scaled(state, policy, 5, 8, noon);
+  hpa_scaled(state, policy, 8, 10, noon + 20s);
+  EXPECT_EQ(hpa_limit(state, policy, 10, 1, noon + 30s).replicas, 7);
 }
 
 }  // namespace hpa_limits_test

@@ -39,11 +39,27 @@ bool is_ready(const Pod& pod) {
   return pod.ready.value_or(pod.state == PodState::ready || pod.state == PodState::missing);
 }
 
+// Of a pod's containers, one that tells other resources but not this one makes the sum unknown.
+bool is_partly_silent(const Pod& pod, const std::string& metric) {
+  return std::ranges::any_of(pod.samples, [&](const Sample& other) {
+    return !other.container.empty() && std::ranges::none_of(pod.samples, [&](const Sample& sample) {
+      return sample.container == other.container && sample.metric == metric && std::isfinite(sample.value);
+    });
+  });
+}
+
+// As there, of whatever is asked to end too.
+bool is_running_and_ready(const Pod& pod) {
+  if (pod.phase) return *pod.phase == PodPhase::running && is_ready(pod);
+  return !is_ignored(pod) && !is_pending(pod) && is_ready(pod);
+}
+
 Usage read(const Pod& pod, const HpaMetric& metric) {
   Usage usage;
   if (pod.state == PodState::missing) return usage;
+  if (metric.type == HpaMetric::Type::resource && is_partly_silent(pod, metric.name)) return usage;
   for (const Sample& sample : pod.samples) {
-    if (sample.metric != metric.name || !is_usable(sample.value)) continue;
+    if (sample.metric != metric.name || !std::isfinite(sample.value)) continue;
     if (metric.type == HpaMetric::Type::container_resource && sample.container != metric.container) continue;
     if (!usage.known) usage = {.known = true, .milli = 0, .at = sample.at, .window = sample.window};
     usage.milli += to_milli(sample.value);
@@ -102,15 +118,25 @@ void write_down(MetricRecord& record, const Grouped& one, TimePoint now) {
   record.pods.push_back(std::move(input));
 }
 
-// The sum of what a pod's containers asked for; unset when one did not say.
+// The pod is measured, and has no such container.
+bool lacks_container(const Pod& pod, const HpaMetric& metric) {
+  return metric.type == HpaMetric::Type::container_resource && pod.state != PodState::missing && !pod.samples.empty() &&
+         std::ranges::none_of(pod.samples, [&](const Sample& sample) { return sample.container == metric.container; });
+}
+
+// The sum of what a pod's containers asked for; nothing is a request, too. Unset when one did not say.
 std::optional<double> request_of(const Pod& pod, const HpaMetric& metric) {
+  const bool one_container = metric.type == HpaMetric::Type::container_resource;
   double total = 0;
   bool found = false;
-  for (const ResourceRequest& request : pod.requests) {
-    if (request.resource != metric.name) continue;
-    if (metric.type == HpaMetric::Type::container_resource && request.container != metric.container) continue;
-    if (!std::isfinite(request.amount) || request.amount <= 0) return std::nullopt;
-    total += to_milli(request.amount);
+  for (const ResourceRequest& any : pod.requests) {
+    if (one_container && any.container != metric.container) continue;
+    const auto request = std::ranges::find_if(pod.requests, [&](const ResourceRequest& each) {
+      return each.container == any.container && each.resource == metric.name;
+    });
+    if (request == pod.requests.end() || !std::isfinite(request->amount) || request->amount < 0) return std::nullopt;
+    if (&any != &*request) continue;  // its container is counted there
+    total += to_milli(any.amount);
     found = true;
   }
   return found ? std::optional(total) : std::nullopt;
@@ -152,18 +178,28 @@ HpaProposal propose_per_pod(const HpaMetric& metric, const HpaPolicy& policy, co
   std::vector<Part> parts;
   std::vector<Part> missing;
   std::vector<Part> unready;
+  std::string without_request;
   for (const Pod& pod : snapshot.pods) {
     Grouped one{.pod = &pod, .usage = read(pod, metric)};
     one.group = group_of(pod, one.usage, metric, policy, now);
     if (record) write_down(*record, one, now);
-    if (one.group == Group::ignored) continue;
+    if (lacks_container(pod, metric)) {
+      return {.error = "container " + metric.container + " not present in metrics for pod " + pod.name};
+    }
     const std::optional<double> request = is_utilization ? request_of(pod, metric) : 0;
-    if (!request) return {.error = "missing request for " + metric.name + " in pod " + pod.name};
+    // A pod that is gone may be recorded without what it asked for.
+    const bool says_nothing = one.group == Group::ignored && pod.requests.empty();
+    if (!request && !says_nothing && without_request.empty()) without_request = pod.name;
+    if (!request || one.group == Group::ignored) continue;
     if (one.group == Group::ready) parts.push_back({one.usage.milli, *request});
     if (one.group == Group::missing) missing.push_back({0, *request});
     if (one.group == Group::unready) unready.push_back({0, *request});
   }
   if (parts.empty()) return {.error = "did not receive metrics for targeted pods (pods might be unready)"};
+  if (!without_request.empty()) return {.error = "missing request for " + metric.name + " in pod " + without_request};
+  if (is_utilization && std::ranges::all_of(parts, [](const Part& part) { return part.request == 0; })) {
+    return {.error = "no metrics returned matched known pods"};
+  }
 
   const Ratio seen = ratio_of(parts, metric);
   const bool counts_unready = !unready.empty() && seen.ratio > 1.0;
@@ -200,7 +236,7 @@ HpaProposal propose_from_value(const HpaMetric& metric, const HpaPolicy& policy,
   double usage = 0;
   bool found = false;
   for (const ExternalValue& value : snapshot.external) {
-    if (value.metric != metric.name || !is_usable(value.value)) continue;
+    if (value.metric != metric.name || !std::isfinite(value.value)) continue;
     usage += to_milli(value.value);
     found = true;
   }
@@ -220,8 +256,7 @@ HpaProposal propose_from_value(const HpaMetric& metric, const HpaPolicy& policy,
     proposal.replicas = ceil_replicas(ratio);
   } else if (!tolerance.holds(ratio)) {
     if (snapshot.pods.empty()) return {.error = "no pods returned by selector while calculating replica count"};
-    const auto ready = std::ranges::count_if(
-        snapshot.pods, [](const Pod& pod) { return !is_ignored(pod) && !is_pending(pod) && is_ready(pod); });
+    const auto ready = std::ranges::count_if(snapshot.pods, is_running_and_ready);
     proposal.replicas = ceil_replicas(ratio * static_cast<double>(ready));
   }
   return proposal;

@@ -98,7 +98,7 @@ TEST(HpaReplicas, container_resource_looks_at_one_container_only) {
     if (std::string_view(row.name).starts_with("M8")) snapshot.pods.back().requests.front().amount = 2;
     for (Pod& pod : snapshot.pods) {
       for (Sample& sample : pod.samples) sample.container = "app";
-      pod.samples.push_back({.metric = "cpu", .value = 7, .container = "sidecar"});
+      if (!pod.samples.empty()) pod.samples.push_back({.metric = "cpu", .value = 7, .container = "sidecar"});
       pod.requests.push_back({.container = "sidecar", .resource = "cpu", .amount = .1});
     }
     const HpaMetric metric{
@@ -120,7 +120,8 @@ TEST(HpaReplicas, pods_that_are_over_do_not_count) {  // R4
   EXPECT_EQ(proposal.shown, 60);
 }
 
-TEST(HpaReplicas, samples_of_pods_that_are_not_known_are_not_counted) {  // M9
+// M9. A recording has samples only of pods that it lists, so there is nothing to leave out: what remains of the row.
+TEST(HpaReplicas, usage_far_above_the_target) {
   const Snapshot snapshot = snapshot_of(4, {{4000}, {9500}, {3000}, {7000}}, 0, "cpu");
   const HpaProposal proposal =
       hpa_propose({.type = HpaMetric::Type::resource, .name = "cpu", .value = 100}, {}, snapshot, noon);
@@ -240,6 +241,73 @@ TEST(HpaReplicas, object_and_external_metrics_as_the_tables_have_it) {
       EXPECT_NEAR(proposal.shown, row.shown, 1e-9) << row.name;
     }
   }
+}
+
+TEST(HpaReplicas, a_value_is_multiplied_by_what_runs_and_is_ready_even_if_it_is_asked_to_end) {
+  Snapshot snapshot = snapshot_of(3, {{0}, {0}, {0}, {0}, {0, 1, false}}, 0, "cpu");
+  snapshot.pods[3].deleted = noon - 1s;
+  snapshot.external = {{.metric = "queue", .value = 2}};
+  const HpaMetric metric{
+      .type = HpaMetric::Type::external, .name = "queue", .target = HpaMetric::TargetType::value, .value = 1};
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 8);
+}
+
+TEST(HpaReplicas, external_values_below_zero_count_in_the_sum) {
+  Snapshot snapshot = snapshot_of(2, {}, 0, "cpu");
+  snapshot.external = {{.metric = "queue", .value = 10}, {.metric = "queue", .value = -2}};
+  const HpaMetric metric{
+      .type = HpaMetric::Type::external, .name = "queue", .target = HpaMetric::TargetType::average_value, .value = 1};
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 8);
+}
+
+TEST(HpaReplicas, a_replica_count_of_the_status_is_what_an_average_is_held_against) {
+  Snapshot snapshot{.current = 4, .status_replicas = 5};
+  snapshot.external = {{.metric = "queue", .value = 4}};
+  const HpaMetric metric{
+      .type = HpaMetric::Type::external, .name = "queue", .target = HpaMetric::TargetType::average_value, .value = 1};
+  EXPECT_EQ(hpa_propose(metric, with_tolerance(.1, .3), snapshot, noon).replicas, 5) << "within the tolerance of 5";
+  snapshot.status_replicas = 4;
+  EXPECT_EQ(hpa_propose(metric, with_tolerance(.1, .3), snapshot, noon).replicas, 4);
+}
+
+TEST(HpaReplicas, a_container_that_a_measured_pod_has_not_is_an_error) {
+  Snapshot snapshot = snapshot_of(3, {{900}, {900}, {900}}, 0, "cpu");
+  for (Pod& pod : snapshot.pods) pod.samples[0].container = "app";
+  const HpaMetric metric{.type = HpaMetric::Type::container_resource, .name = "cpu", .container = "app", .value = 50};
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 6);
+  snapshot.pods[2].samples = {{.metric = "memory", .value = 7, .container = "app"}};
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 4) << "the container is there: missing";
+  snapshot.pods[2].samples = {{.metric = "cpu", .value = .1, .container = "sidecar"}};
+  EXPECT_NE(hpa_propose(metric, {}, snapshot, noon).error.find("container app not present in metrics for pod pod-2"),
+            std::string::npos);
+}
+
+TEST(HpaReplicas, a_container_without_the_resource_makes_its_pods_usage_unknown) {
+  Snapshot snapshot = snapshot_of(2, {{900}, {900}}, 0, "cpu");
+  for (Pod& pod : snapshot.pods) pod.samples[0].container = "app";
+  const HpaMetric metric{.type = HpaMetric::Type::resource, .name = "cpu", .value = 50};
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 4);
+  snapshot.pods[1].samples.push_back({.metric = "memory", .value = 1, .container = "sidecar"});
+  MetricRecord record;
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon, &record).replicas, 2);
+  EXPECT_EQ(record.pods.at(1).state, InputState::missing);
+}
+
+TEST(HpaReplicas, what_containers_asked_for_may_be_nothing_but_must_be_said) {
+  const HpaMetric metric{.type = HpaMetric::Type::resource, .name = "cpu", .value = 30};
+  Snapshot snapshot = snapshot_of(2, {{600}, {600}}, 0, "cpu");
+  for (Pod& pod : snapshot.pods) pod.requests.push_back({.container = "istio", .resource = "cpu", .amount = 0});
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 4);
+  snapshot.pods[1].requests.back().resource = "memory";
+  EXPECT_NE(hpa_propose(metric, {}, snapshot, noon).error.find("missing request for cpu in pod pod-1"),
+            std::string::npos);
+  snapshot.pods[1].phase = PodPhase::failed;
+  EXPECT_NE(hpa_propose(metric, {}, snapshot, noon).error.find("missing request"), std::string::npos)
+      << "all pods are asked, also those that are over";
+  snapshot.pods[1].requests.clear();
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 2) << "a recording need not say it of those";
+  for (Pod& pod : snapshot.pods) pod.requests = {{.container = "app", .resource = "cpu", .amount = 0}};
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).error, "no metrics returned matched known pods");
 }
 
 struct GroupRow {

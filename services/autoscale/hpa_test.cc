@@ -143,6 +143,8 @@ TEST(Hpa, scenarios_end_with_the_replicas_conditions_and_events_of_the_original)
     EXPECT_EQ(condition(decision, "ScalingActive"), scenario.active) << scenario.name;
     EXPECT_EQ(condition(decision, "ScalingLimited"), scenario.limited) << scenario.name;
     EXPECT_TRUE(*scenario.event == '\0' || has_event(decision, scenario.event)) << scenario.name;
+    const bool holds = decision.stages.size() == 1 && std::string_view(scenario.active).starts_with("False Failed");
+    EXPECT_EQ(has_event(decision, "FailedComputeMetricsReplicas"), holds) << scenario.name;
   }
 }
 
@@ -165,6 +167,10 @@ TEST(Hpa, pods_of_two_autoscalers_are_left_alone) {
   const Decision decision = decide(state, snapshot, {.rules = policy_of(1, 10, {cpu(30)})}, noon);
   EXPECT_EQ(decision.desired, 3);
   EXPECT_EQ(condition(decision, "ScalingActive"), "False AmbiguousSelector");
+  EXPECT_TRUE(has_event(decision, "FailedComputeMetricsReplicas"));
+  // The bounds are seen to first: there the pods do not matter.
+  snapshot.current = 12;
+  EXPECT_EQ(decide(state, snapshot, {.rules = policy_of(1, 10, {cpu(30)})}, noon + 15s).desired, 10);
 }
 
 TEST(Hpa, what_it_did_counts_against_the_rate_of_what_it_does_next) {

@@ -222,6 +222,12 @@ void decide_as_kthena(std::map<std::string, KthenaState>& states, const Snapshot
       decision.targets = split_by_cost(policy.targets, policy.cost_expansion_percent, decision.desired);
     }
   }
+  // Of pods that are gone; what is so old counts for nobody.
+  for (auto& [name, state] : states) {
+    std::erase_if(state.histograms, [&](const auto& item) {
+      return item.second.empty() || item.second.back().at < now - histogram_kept;
+    });
+  }
   if (!decision.stages.empty()) decision.reason = decision.stages.back().reason;
 }
 

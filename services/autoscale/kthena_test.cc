@@ -286,6 +286,19 @@ TEST(KthenaEngine, one_pod_that_cannot_be_read_silences_the_metric) {
   EXPECT_GT(decided(kthena_policy(1), with_load(2, {40, 40})), 2);
 }
 
+TEST(KthenaEngine, forgets_the_histograms_of_pods_that_are_gone) {
+  const KthenaPolicy policy{
+      .min = 1, .max = 10, .metrics = {{.name = "seconds", .target = 1, .kind = KthenaMetric::Kind::histogram}}};
+  State state;
+  for (int generation = 0; generation < 100; ++generation) {
+    Snapshot snapshot{.current = 1};
+    snapshot.pods = {{.name = "pod-" + std::to_string(generation),
+                      .samples = {{.metric = "seconds", .value = 10, .buckets = {{1, 5}, {2, 10}}}}}};
+    decide(state, snapshot, {.rules = policy}, noon + generation * 60s);
+  }
+  EXPECT_LE(state.kthena[""].histograms.size(), 6U) << "five minutes' worth";
+}
+
 TEST(KthenaEngine, two_backends_share_a_load_by_cost) {
   KthenaPolicy policy{.metrics = {{.name = "load", .target = 1}},
                       .targets = {{"a", 10, 1, 5}, {"b", 20, 2, 4}},

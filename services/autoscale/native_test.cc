@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -193,26 +194,26 @@ TEST(NativeGaps, with_too_few_heard_nothing_goes_down) {
 }
 
 TEST(NativeGaps, three_of_thirty_silent_for_two_minutes_move_nothing_while_an_averaging_hpa_moves) {
-  Fleet streams(websocket_preset("load", 22, {.min = 1, .max = 60}), 30);
+  Fleet streams(websocket_preset("load", 21.2, {.min = 1, .max = 60}), 30);
   Policy hpa{.rules = HpaPolicy{.min = 1,
                                 .max = 60,
                                 .metrics = {{.type = HpaMetric::Type::external,
                                              .name = "average",
                                              .target = HpaMetric::TargetType::value,
-                                             .value = 22}},
-                                .tolerance = 0.05}};
+                                             .value = 21.2}}}};
   State hpa_state;
   int hpa_replicas = 30;
   bool hpa_moved = false;
   for (int tick = 0; tick < 40; ++tick) {
     const int silent = tick >= 12 && tick < 20 ? 3 : 0;  // two minutes
     std::vector<double> loads;
-    // The three that fall silent hold few streams, so an average without them is higher than the truth.
-    for (int i = 0; i < 30; ++i) loads.push_back(i < 3 ? 4 : 23);
+    // The three that fall silent hold no streams, so an average without them is higher than the truth.
+    for (int i = 0; i < 30; ++i) loads.push_back(i < 3 ? 0 : 23.5);
+    const double average = std::accumulate(loads.begin() + silent, loads.end(), 0.0) / (30 - silent);
     streams.with(loads).silence(silent);
     EXPECT_EQ(streams.after(15s), 30) << tick;
     Snapshot seen{.current = hpa_replicas, .pods = streams.snapshot.pods};
-    seen.external = {{.metric = "average", .value = silent > 0 ? 23.2 : 21.1}};
+    seen.external = {{.metric = "average", .value = average}};
     hpa_replicas = decide(hpa_state, seen, hpa, streams.now).desired;
     hpa_moved = hpa_moved || hpa_replicas != 30;
   }

@@ -97,6 +97,7 @@ struct TargetReplicas {
 
 struct Snapshot {
   int current = 0;                          // replicas asked for now (the scale's spec)
+  std::chrono::nanoseconds interval{0};     // how often pods are asked, where that is known: see suited_to()
   std::optional<int> status_replicas = {};  // replicas that exist (the scale's status); unset: `current`
   bool scaled_to_zero = false;              // HPA: it was the autoscaler that went to 0, nobody switched it off
   bool ambiguous = false;                   // another autoscaler has the same target

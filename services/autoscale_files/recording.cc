@@ -77,6 +77,7 @@ template <class Io>
 void seen_fields(Io& io, Snapshot& seen, TimePoint now) {
   io.integer("current", seen.current, 0, most_replicas_seen);
   io.integer("statusReplicas", seen.status_replicas, 0, most_replicas_seen);
+  if (Io::reading || seen.interval.count() > 0) io.duration("interval", seen.interval);
   if (Io::reading || seen.scaled_to_zero) io.boolean("scaledToZero", seen.scaled_to_zero);
   if (Io::reading || seen.ambiguous) io.boolean("ambiguous", seen.ambiguous);
   io.list("pods", seen.pods, [&](auto& in, Pod& pod) { pod_fields(in, pod, now); });

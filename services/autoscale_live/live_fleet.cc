@@ -82,15 +82,6 @@ ReplicaBounds bounds_of(const Policy& policy) {
   return {kthena.min, kthena.max};
 }
 
-Policy suited_to(Duration interval, Policy policy) {
-  auto* native = std::get_if<NativePolicy>(&policy.rules);
-  if (!native) return policy;
-  const auto whole = std::chrono::ceil<std::chrono::seconds>(interval);
-  native->gaps.fresh = std::max(native->gaps.fresh, whole);
-  if (native->gaps.carry.count() > 0) native->gaps.carry = std::max(native->gaps.carry, 2 * whole);
-  return policy;
-}
-
 int remembered_replicas(const State& state, const Policy& policy) {
   const ReplicaBounds bounds = bounds_of(policy);
   if (state.replicas.empty()) return bounds.min;
@@ -137,6 +128,7 @@ DecisionPtr LiveFleet::decide(const TargetView& view, const scrape::Snapshot* cy
   auto entry = std::make_shared<DecisionEntry>();
   entry->number = next_number_++;
   entry->seen = observe(view, cycle, metrics_, std::move(external), time);
+  entry->seen.interval = cycle ? cycle->interval : Duration(0);
   entry->decision = autoscale::decide(state_, entry->seen, policy, time.of(now));
   if (!policy.dry_run) state_.targets = entry->decision.targets;
   // The native rules remember this by themselves; whoever starts processes again after a restart asks it of all.

@@ -69,11 +69,6 @@ class LiveFleet {
   FleetCounters counters_;
 };
 
-// No value can be younger than pods are asked, so what is fresh and what is carried over is at least one interval old,
-// and two, whatever the policy says; otherwise an interval of a minute would make silent pods of all. Carrying over
-// stays off where it is.
-Policy suited_to(Duration interval, Policy policy);
-
 struct ReplicaBounds {
   int min = 0;
   int max = 0;

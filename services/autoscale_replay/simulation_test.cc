@@ -109,6 +109,40 @@ TEST(Simulation, starts_each_decision_from_the_recorded_replicas_unless_the_loop
   }
 }
 
+// Whoever tries a policy over what another one did: the rates count what happened, not what would have.
+TEST(Simulation, counts_a_change_that_it_asked_for_only_if_it_was_made) {
+  const auto hpa = [] {
+    HpaPolicy rules{.min = 1, .max = 60, .behavior = HpaBehavior{}};
+    rules.behavior->up.policies = {{HpaScalingPolicy::Type::pods, 4, seconds(60)}};
+    rules.metrics = {{.type = HpaMetric::Type::external,
+                      .name = "queue",
+                      .target = HpaMetric::TargetType::average_value,
+                      .value = 1}};
+    return Policy{.name = "hpa", .rules = rules};
+  };
+  const auto tick = [](int t, int current) {
+    Tick made{.at = TimePoint(seconds(t))};
+    made.seen.current = current;
+    made.seen.external = {{.metric = "queue", .value = 18}};
+    return made;
+  };
+  Simulation ignored(hpa(), false);
+  for (const int t : {0, 15, 30, 45}) EXPECT_EQ(ignored.step(tick(t, 3)).desired, 7) << t;
+  Simulation obeyed(hpa(), false);
+  EXPECT_EQ(obeyed.step(tick(0, 3)).desired, 7);
+  EXPECT_EQ(obeyed.step(tick(15, 7)).desired, 7) << "its four of this minute are used up";
+  EXPECT_EQ(obeyed.step(tick(75, 7)).desired, 11);
+
+  Policy dry = hpa();
+  dry.dry_run = true;
+  Simulation watching(dry, false);
+  for (const int t : {0, 15, 30}) {
+    const Decision& decision = watching.step(tick(t, 3));
+    EXPECT_EQ(decision.desired, 7) << t;
+    EXPECT_TRUE(decision.events.empty()) << "nobody rescaled anything";
+  }
+}
+
 TEST(Score, counts_time_changes_and_flaps) {
   Course course{.policy = "p"};
   const auto add = [&](int minute, double demand, double capacity, int current, int desired) {

@@ -18,8 +18,11 @@ const Label* find_label(const Sample& sample, std::string_view name) {
   return nullptr;
 }
 
+// Not the same for (b, a), nor nothing for (a, a): label names and values are often each other's words.
 std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
-  a = (a ^ b) * 0x9E3779B97F4A7C15;
+  constexpr std::uint64_t odd = 0x9E3779B97F4A7C15;
+  a = (a + odd) * odd;
+  a = ((a ^ a >> 32) + b) * odd;
   return a ^ a >> 32;
 }
 

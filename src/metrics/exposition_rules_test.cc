@@ -55,6 +55,8 @@ TEST(ExpositionRules, a_series_is_told_once) {
   const std::string twice = "problem 2:1 this series is there twice: its labels must tell it apart\n";
   EXPECT_EQ(problems("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 1\n", Format::text), twice);
   EXPECT_EQ(problems("a{x=\"1\",y=\"2\"} 1\na{x=\"2\",y=\"1\"} 1\n", Format::text), "");
+  EXPECT_EQ(problems("a 1\na{x=\"x\"} 1\n", Format::text), "") << "a name as its own value";
+  EXPECT_EQ(problems("a{x=\"y\"} 1\na{y=\"x\"} 1\n", Format::text), "") << "a name and a value that change places";
 }
 
 TEST(ExpositionRules, buckets_have_bounds_that_are_numbers) {

@@ -177,7 +177,7 @@ Result<std::vector<Address>> Dial::overrides() const {
     addresses.push_back(address);
     rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
-  return address_memory().order(target_->host, addresses, loop_.now());
+  return addresses;
 }
 
 void Dial::on_resolved(Result<std::vector<Address>> addresses) {

@@ -8,7 +8,10 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 
+#include <atomic>
+#include <filesystem>
 #include <fstream>
+#include <future>
 #include <list>
 
 #include "net/dial_peers.h"
@@ -97,6 +100,34 @@ TEST(Dial, does_not_wait_for_an_address_that_is_silent) {
   EXPECT_EQ(dialled->address, "127.0.0.6:" + std::to_string(hole.port()));
   EXPECT_GE(dialled->connect, 250ms);
   EXPECT_LT(dialled->connect, 5s);
+}
+
+// The pool has counted one socket for each dial.
+TEST(Dial, silent_addresses_do_not_multiply_the_sockets) {
+  Loop loop;
+  const BlackHole hole("127.0.0.5");
+  DialTarget target = to(hole.port(), "far.invalid");
+  for (int i = 0; i < 8; ++i) target.address_override += (i > 0 ? ",127.0.0.5" : "127.0.0.5");
+  const auto descriptors = [] {
+    return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
+  };
+  const auto before = descriptors();
+  constexpr int dials = 100;
+  std::atomic<int> failed{0};
+  std::ptrdiff_t most = 0;
+  std::promise<void> over;
+  peers::on(loop, [&] {
+    for (int i = 0; i < dials; ++i) {
+      dial(loop, std::make_shared<const DialTarget>(target), {.connect = 1500ms}, [&](const Result<Dialled>& dialled) {
+        EXPECT_FALSE(dialled);
+        if (failed == 0) most = descriptors() - before;  // none has let go of its sockets before
+        if (++failed == dials) over.set_value();
+      });
+    }
+  });
+  over.get_future().wait();
+  EXPECT_LE(most, dials + 64);
+  EXPECT_GE(most, dials) << "all were at it";
 }
 
 TEST(Dial, names_every_address_that_failed) {

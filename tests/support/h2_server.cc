@@ -441,6 +441,11 @@ class H2Server::Worker {
       process(stream);
       stream.reset_after = true;
       respond(stream, 413, "too much");
+    } else if (const auto status = number_after(stream.path, "/refuse/")) {
+      process(stream);
+      stream.waits = !gate_open_;
+      if (stream.waits) hold(stream);
+      respond(stream, static_cast<int>(*status), "refused");
     }
   }
 
