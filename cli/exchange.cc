@@ -138,9 +138,10 @@ void Exchange::on_event(Result<std::optional<Event>> event) {
 
 void Exchange::read_body() {
   if (inbox_) {
-    return stream_->start_read(buffer_, [this, inbox = inbox_](Result<std::size_t> size) {
+    stream_->start_read(buffer_, [this, inbox = inbox_](Result<std::size_t> size) {
       inbox->post([this, size = std::move(size)]() mutable { on_piece(std::move(size)); });
     });
+    return;
   }
   on_piece(stream_->read(buffer_));
 }

@@ -94,6 +94,8 @@ PoolCounters difference(const PoolCounters& after, const PoolCounters& before) {
   change.reused -= before.reused;
   change.queued -= before.queued;
   change.queue_rejected -= before.queue_rejected;
+  for (std::size_t i = 0; i < change.dials_failed_by_phase.size(); ++i)
+    change.dials_failed_by_phase[i] -= before.dials_failed_by_phase[i];
   for (std::size_t i = 0; i < change.dials_by_reason.size(); ++i)
     change.dials_by_reason[i] -= before.dials_by_reason[i];
   for (std::size_t i = 0; i < change.closed_by_reason.size(); ++i)

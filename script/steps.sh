@@ -27,6 +27,7 @@ step() {
       printf '    %d tests passed, %d failed\n' "$p" "$f"
     done <build/log/counts
     rm -f build/log/counts
+    sed 's/^/    skipped: /' build/log/skipped
   fi
   if [[ $status -ne 0 ]]; then
     tail -n 60 "$log"
@@ -61,7 +62,7 @@ steps_done() {
 }
 
 # tests PRESET [ctest options...]: one more at a time than there are processors, for most of them wait. The number of
-# cases is left in build/log/counts.
+# cases is left in build/log/counts, and the names of those that were skipped in build/log/skipped.
 #
 # They speak with real servers and wait for real clocks, and a machine that has other work can starve one. So what failed
 # by what it found is run again, alone; if it passes then, the last lines name it. No second chance has what crashed, hung or
@@ -73,6 +74,7 @@ tests() {
   log=build/$preset/Testing/Temporary/LastTest.log
   ctest --test-dir "build/$preset" -j "$(($(nproc) + 1))" --output-on-failure --no-tests=error "$@" || status=$?
   count_cases "$log" >build/log/counts
+  sed -nE 's/^\[  SKIPPED \] (.*) \([0-9]+ ms\)$/\1/p' "$log" | sort -u >build/log/skipped
   if [[ $status -ne 0 && ! ${TRUNKLINE_FULL:-} ]] && only_found_wrong "$preset" "$log"; then
     echo '--- again, alone'
     local first good bad

@@ -25,7 +25,10 @@ namespace asio = boost::asio;
 class AsioTest : public HttpTest {
  protected:
   // Runs until nothing is left to do; an executor that is not kept busy would end it too early.
-  void run() { io_.run(); }
+  void run() {
+    io_.restart();
+    io_.run();
+  }
   asio::io_context io_;
 };
 
@@ -126,6 +129,33 @@ TEST_F(AsioTest, is_cancelled_through_its_slot) {
   signal.emit(asio::cancellation_type::terminal);
   run();
   EXPECT_TRUE(called);
+  EXPECT_TRUE(server.wait_for_exactly("open", 0));
+}
+
+TEST_F(AsioTest, a_read_is_cancelled_through_its_slot_unless_it_is_over) {
+  Listener& server = serve();
+  const Client client = make_client();
+  Result<ResponseStream> stream = client.open(get(server.scenario("hold", "after=head")));
+  ASSERT_TRUE(stream) << describe(stream);
+  asio::cancellation_signal signal;
+  std::array<char, 64> buffer{};
+  std::vector<Result<std::size_t>> reads;
+  const auto read = [&] {
+    async_read(*stream, buffer,
+               asio::bind_cancellation_slot(signal.slot(), asio::bind_executor(io_, [&](Result<std::size_t> got) {
+                                              reads.push_back(std::move(got));
+                                            })));
+  };
+  read();
+  run();
+  signal.emit(asio::cancellation_type::terminal);
+  read();
+  ASSERT_EQ(reads.size(), 1U);
+  EXPECT_EQ(*reads[0], 4U);
+  signal.emit(asio::cancellation_type::terminal);
+  run();
+  ASSERT_EQ(reads.size(), 2U);
+  EXPECT_FAILS(reads[1], ErrorCode::cancelled);
   EXPECT_TRUE(server.wait_for_exactly("open", 0));
 }
 

@@ -320,6 +320,8 @@ TEST_F(TlsTest, clear_text_to_a_tls_port_is_a_typed_error) {
   Listener& server = serve({.certificate = &server_certificate()});
   const Result<Response> reply = make_client().get("http" + server.url().substr(5));
   ASSERT_FALSE(reply);
+  EXPECT_TRUE(reply.error().kind == ErrorKind::broken_peer || reply.error().kind == ErrorKind::disconnected)
+      << describe(reply);
 }
 
 TEST_F(TlsTest, a_body_that_runs_to_the_close_must_end_with_close_notify) {

@@ -20,39 +20,55 @@
 namespace trunkline {
 namespace asio_adapter {
 
+// What the cancellation slot of an operation holds. Once the operation is over it does nothing: the response that it
+// read from may still be in use.
+struct Cancellation {
+  void begin(CallHandle started) {
+    std::lock_guard lock(mutex);
+    if (over) return;
+    call = std::move(started);
+    if (asked) call.cancel();
+  }
+  void ask() {
+    std::lock_guard lock(mutex);
+    asked = true;
+    call.cancel();
+  }
+  void end() {
+    std::lock_guard lock(mutex);
+    over = true;
+    call = CallHandle();
+  }
+
+  std::mutex mutex;
+  CallHandle call;
+  bool asked = false;
+  bool over = false;
+};
+
 // Calls the handler on its own executor, which is kept busy until then.
 template <class T, class Handler, class Start>
 void initiate(Handler handler, Start start) {
   namespace asio = boost::asio;
   auto executor = asio::get_associated_executor(handler, asio::system_executor());
   auto slot = asio::get_associated_cancellation_slot(handler);
-  auto complete = [work = asio::make_work_guard(executor), handler = std::move(handler)](Result<T> result) mutable {
+  // The slot is filled before the operation starts: it may be over, and its coroutine gone, when start() returns.
+  auto cancellation = slot.is_connected() ? std::make_shared<Cancellation>() : nullptr;
+  auto complete = [work = asio::make_work_guard(executor), handler = std::move(handler),
+                   cancellation](Result<T> result) mutable {
+    if (cancellation) cancellation->end();
     auto own = work.get_executor();
     asio::post(own, [handler = std::move(handler), result = std::move(result)]() mutable {
       std::move(handler)(std::move(result));
     });
     work.reset();
   };
-  if (!slot.is_connected()) {
+  if (!cancellation) {
     start(std::move(complete));
     return;
   }
-  // The slot is filled before the operation starts: it may be over, and its coroutine gone, when start() returns.
-  struct Cancellation {
-    std::mutex mutex;
-    CallHandle call;
-    bool asked = false;
-  };
-  auto cancellation = std::make_shared<Cancellation>();
-  slot.assign([cancellation](asio::cancellation_type) {
-    std::lock_guard lock(cancellation->mutex);
-    cancellation->asked = true;
-    cancellation->call.cancel();
-  });
-  CallHandle call = start(std::move(complete));
-  std::lock_guard lock(cancellation->mutex);
-  cancellation->call = call;
-  if (cancellation->asked) call.cancel();
+  slot.assign([cancellation](asio::cancellation_type) { cancellation->ask(); });
+  cancellation->begin(start(std::move(complete)));
 }
 
 }  // namespace asio_adapter
@@ -83,15 +99,13 @@ auto Client::async_get(std::string url, Token&& token) const {
   return async_send(trunkline::get(std::move(url)), std::forward<Token>(token));
 }
 
-// Reads more of an open response; `stream` and `into` must stay until the token completes.
+// Reads more of an open response; `stream` and `into` must stay until the token completes. Cancelled, the response ends.
 template <class Token>
 auto async_read(ResponseStream& stream, std::span<char> into, Token&& token) {
   return boost::asio::async_initiate<Token, void(Result<std::size_t>)>(
       [](auto handler, ResponseStream* from, std::span<char> buffer) {
-        asio_adapter::initiate<std::size_t>(std::move(handler), [&](auto done) {
-          from->start_read(buffer, std::move(done));
-          return CallHandle();
-        });
+        asio_adapter::initiate<std::size_t>(std::move(handler),
+                                            [&](auto done) { return from->start_read(buffer, std::move(done)); });
       },
       token, &stream, into);
 }

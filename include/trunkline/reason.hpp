@@ -1,4 +1,4 @@
-// Closed sets: why a connection was dialled, why an idle one was not reused, why one was closed.
+// Closed sets: why a connection was dialled, where a dial failed, why an idle one was not reused, why one was closed.
 #pragma once
 
 #include <string_view>
@@ -19,6 +19,10 @@ enum class DialReason : unsigned char {
   streams_full,  // all that are open carry as many requests as the peer permits
 };
 inline constexpr int dial_reason_count = 10;
+
+// How far a dial came that led to no connection. `connect` includes what the machine had no socket or port for.
+enum class DialPhase : unsigned char { resolve, connect, proxy, tls };
+inline constexpr int dial_phase_count = 4;
 
 // Why this request did not find a connection to reuse.
 enum class ReuseMiss : unsigned char {
@@ -66,6 +70,7 @@ enum class CloseReason : unsigned char {
 inline constexpr int close_reason_count = 22;
 
 std::string_view to_string(DialReason reason);
+std::string_view to_string(DialPhase phase);
 std::string_view to_string(ReuseMiss miss);
 std::string_view to_string(CloseReason reason);
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <trunkline/call_handle.hpp>
 #include <trunkline/callback.hpp>
 #include <trunkline/headers.hpp>
 #include <trunkline/result.hpp>
@@ -87,8 +88,9 @@ class ResponseStream {
 
   // At least one byte, or 0 at the end of the body. Blocks; not for loop threads.
   Result<std::size_t> read(std::span<char> into);
-  // The same, when bytes are there: `done` is called once, on a loop thread. `into` must stay until then.
-  void start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done);
+  // The same, when bytes are there: `done` is called once, on a loop thread. `into` must stay until then. Cancelled, the
+  // response ends with it: its connection is closed.
+  CallHandle start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done);
   // The rest as a string, or `limit_exceeded`.
   Result<std::string> read_all(std::size_t limit);
   // After the end of a chunked body.

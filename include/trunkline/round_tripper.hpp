@@ -5,34 +5,13 @@
 #include <string>
 #include <utility>
 
+#include <trunkline/call_handle.hpp>
 #include <trunkline/callback.hpp>
 #include <trunkline/request.hpp>
 #include <trunkline/response.hpp>
 #include <trunkline/result.hpp>
 
 namespace trunkline {
-
-// What a call that was started can be asked from any thread.
-class Cancellable {
- public:
-  virtual void cancel() = 0;
-
- protected:
-  virtual ~Cancellable() = default;
-};
-
-// A started call. Dropping it changes nothing; cancel() ends it with `cancelled`, if it has not ended already.
-class CallHandle {
- public:
-  CallHandle() = default;
-  explicit CallHandle(std::weak_ptr<Cancellable> call) : call_(std::move(call)) {}
-  void cancel() const {
-    if (const auto call = call_.lock()) call->cancel();
-  }
-
- private:
-  std::weak_ptr<Cancellable> call_;
-};
 
 struct RouteName {
   std::string route;  // for people: "https://host:port via http://proxy:3128"

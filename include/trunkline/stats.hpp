@@ -1,6 +1,6 @@
 // Counters that add up. Sums and gauges only; averages are the reader's business.
 //
-//   dials started    = succeeded + failed + under way
+//   dials started    = succeeded + failed by phase + under way
 //   dials succeeded  = open + closed by reason
 //   open             = idle + active + draining + upgraded
 //   leases           = active + upgraded, and more where connections are shared
@@ -23,6 +23,7 @@ struct PoolCounters {
   std::uint64_t dials_succeeded = 0;
   std::uint64_t dials_failed = 0;
   std::int64_t dialing = 0;
+  std::array<std::uint64_t, dial_phase_count> dials_failed_by_phase{};
   std::array<std::uint64_t, dial_reason_count> dials_by_reason{};
   std::uint64_t dials_unused = 0;  // connections closed without having carried a request
 

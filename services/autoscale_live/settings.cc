@@ -245,6 +245,22 @@ Result<void> check_split(const FleetSettings& fleet, const std::string& shown) {
   return wrong_settings(shown + " has processes for targets that its policy does not name");
 }
 
+// What containers asked for, and which there are, only Kubernetes knows.
+Result<void> check_metrics(const FleetSettings& fleet, const std::string& shown) {
+  const auto* hpa = std::get_if<HpaPolicy>(&fleet.policy.rules);
+  if (!hpa) return {};
+  for (const HpaMetric& metric : hpa->metrics) {
+    const bool of_container = metric.type == HpaMetric::Type::container_resource;
+    if (!of_container && metric.target != HpaMetric::TargetType::utilization) continue;
+    return wrong_settings(
+        shown + ": its metric " + printable(metric.name, 60) + " needs what containers " +
+        (of_container ? "use" : "asked for") +
+        ", which scraped pods do not tell: give it an averageValue of a Pods metric, or try the policy "
+        "over a recording with trunkline autoscale simulate");
+  }
+  return {};
+}
+
 void from_folder(std::string& path, const std::string& folder) {
   if (!path.empty() && !path.starts_with('/')) path = (std::filesystem::path(folder) / path).string();
 }
@@ -315,6 +331,7 @@ Result<void> check(const AutoscalerSettings& settings) {
       ranges.emplace_back(process->ports, name);
       if (!part.empty()) ranges.back().second.append("-").append(part);
     }
+    if (Result<void> good = check_metrics(fleet, shown); !good) return good;
   }
   return {};
 }

@@ -203,6 +203,26 @@ class Folder {
   std::string path;
 };
 
+TEST(AutoscalerSettings, what_only_kubernetes_knows_cannot_be_asked_of_scraped_pods) {
+  const auto problem = [](const HpaMetric& metric) {
+    AutoscalerSettings settings;
+    settings.fleets = {{.policy = {.name = "web", .rules = HpaPolicy{.metrics = {metric}}},
+                        .target = DryRunSettings{.job = "web", .replicas = 1}}};
+    const Result<void> good = check(settings);
+    return good ? "" : good.error().message;
+  };
+  using Type = HpaMetric::Type;
+  using Target = HpaMetric::TargetType;
+  EXPECT_NE(problem({.type = Type::resource, .name = "cpu", .target = Target::utilization, .value = 50})
+                .find("what containers asked for"),
+            std::string::npos);
+  EXPECT_NE(
+      problem({.type = Type::container_resource, .name = "cpu", .container = "a", .target = Target::average_value})
+          .find("what containers use"),
+      std::string::npos);
+  EXPECT_EQ(problem({.type = Type::pods, .name = "active", .target = Target::average_value, .value = 50}), "");
+}
+
 TEST(AutoscalerSettings, policy_files_count_from_the_folder_of_the_configuration) {
   const Folder folder;
   std::ofstream(folder.path + "/other.yaml") << "name: other\nmetrics: [{name: active, target: {perPod: 20}}]\n";

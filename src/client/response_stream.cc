@@ -41,13 +41,18 @@ Result<std::size_t> ResponseStream::read(std::span<char> into) {
   return got;
 }
 
-void ResponseStream::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done) {
-  if (watches_.empty()) return call_->start_read(into, std::move(done));
+CallHandle ResponseStream::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done) {
+  CallHandle handle{call_};
+  if (watches_.empty()) {
+    call_->start_read(into, std::move(done));
+    return handle;
+  }
   call_->start_read(into, [watches = watches_, done = std::move(done)](Result<std::size_t> got) mutable {
     tell(watches, got);
     watches.clear();
     done(std::move(got));
   });
+  return handle;
 }
 
 void ResponseStream::close() {

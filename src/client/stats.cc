@@ -94,6 +94,7 @@ void write_members(JsonWriter& json, const PoolCounters& c) {
   json.member("dials_started", c.dials_started);
   json.member("dials_succeeded", c.dials_succeeded);
   json.member("dials_failed", c.dials_failed);
+  json.counts<DialPhase>("dials_failed_by_phase", c.dials_failed_by_phase);
   json.member("dialing", c.dialing);
   json.counts<DialReason>("dials_by_reason", c.dials_by_reason);
   json.member("dials_unused", c.dials_unused);
@@ -216,7 +217,10 @@ void write_pool(Exposition& page, const PoolCounters& pool) {
   for (std::size_t i = 0; i < pool.dials_by_reason.size(); ++i) {
     page.sample({{"reason", to_string(static_cast<DialReason>(i))}}, pool.dials_by_reason[i]);
   }
-  page.single("trunkline_dials_failed_total", "counter", "Dials that led to no connection.", pool.dials_failed);
+  page.family("trunkline_dials_failed_total", "counter", "Dials that led to no connection, by how far they came.");
+  for (std::size_t i = 0; i < pool.dials_failed_by_phase.size(); ++i) {
+    page.sample({{"phase", to_string(static_cast<DialPhase>(i))}}, pool.dials_failed_by_phase[i]);
+  }
   page.single("trunkline_dials_unused_total", "counter", "Connections that closed without having carried a request.",
               pool.dials_unused);
   page.family("trunkline_connections", "gauge", "Connections, by what they are doing.");

@@ -27,6 +27,7 @@ Stats some_stats() {
   stats.pool.dials_started = 3;
   stats.pool.dials_succeeded = 2;
   stats.pool.dials_failed = 1;
+  at(stats.pool.dials_failed_by_phase, DialPhase::proxy) = 1;
   at(stats.pool.dials_by_reason, DialReason::first) = 3;
   stats.pool.open = 1;
   stats.pool.active = 1;
@@ -121,10 +122,12 @@ TEST(StatsJson, is_one_value_with_snake_case_keys) {
 
 TEST(StatsJson, holds_every_number_under_a_stable_key) {
   const std::string json = some_stats().to_json();
-  EXPECT_TRUE(json.starts_with(R"({"requests":{"started":12,"completed":9,"failed":{"rejected":0,"overloaded":0,)"
-                               R"("unreachable":0,"disconnected":0,"timed_out":2,"broken_peer":0,"cancelled":0},)"
-                               R"("in_flight":1,"retries":1},"pool":{"dials_started":3,"dials_succeeded":2,)"
-                               R"("dials_failed":1,"dialing":0,"dials_by_reason":{"first":3,"busy":0,)"))
+  EXPECT_TRUE(
+      json.starts_with(R"({"requests":{"started":12,"completed":9,"failed":{"rejected":0,"overloaded":0,)"
+                       R"("unreachable":0,"disconnected":0,"timed_out":2,"broken_peer":0,"cancelled":0},)"
+                       R"("in_flight":1,"retries":1},"pool":{"dials_started":3,"dials_succeeded":2,)"
+                       R"("dials_failed":1,"dials_failed_by_phase":{"resolve":0,"connect":0,"proxy":1,"tls":0},)"
+                       R"("dialing":0,"dials_by_reason":{"first":3,"busy":0,)"))
       << json;
   EXPECT_NE(json.find(R"("open":1,"idle":0,"active":1,"draining":0,"upgraded":0,"leases":3,"shared_open":1,)"
                       R"("retiring":1,"limit_changes":2,"closed":1,"closed_by_reason":{)"),
@@ -201,7 +204,8 @@ TEST(StatsPrometheus, says_what_happened_to_requests_and_connections) {
            R"(trunkline_requests_total{outcome="rejected"} 0)",
            R"(trunkline_requests_in_flight 1)",
            R"(trunkline_dials_total{reason="first"} 3)",
-           R"(trunkline_dials_failed_total 1)",
+           R"(trunkline_dials_failed_total{phase="connect"} 0)",
+           R"(trunkline_dials_failed_total{phase="proxy"} 1)",
            R"(trunkline_connections{state="idle"} 0)",
            R"(trunkline_connections{state="active"} 1)",
            R"(trunkline_connections{state="draining"} 0)",

@@ -117,7 +117,9 @@ class Passage final : public Cancellable, public net::Timer, public std::enable_
     if (is_cancelled()) return finish(cancelled());
     // A stream that is dropped gives its connection back in this loop's next turn: what is posted now comes after it.
     const bool was_open = std::is_same_v<Reply, ResponseStream> && reply;
-    { const Result<Reply> dropped = std::move(reply); }
+    {
+      const Result<Reply> dropped = std::move(reply);
+    }
     if (verdict.pause > Duration::zero()) return pause(now + verdict.pause);
     net::Loop* const here = net::Loop::current();
     if (was_open && here != nullptr) return here->post([self = this->shared_from_this()] { self->resume(); });

@@ -57,6 +57,7 @@ std::string broken_law_of(const PoolCounters& c) {
       negative("retiring", c.retiring),
       unequal("dials_started", c.dials_started, "dials_succeeded + dials_failed + dialing",
               c.dials_succeeded + c.dials_failed + count(c.dialing)),
+      unequal("dials_failed", c.dials_failed, "the sum of dials_failed_by_phase", sum(c.dials_failed_by_phase)),
       unequal("dials_started", c.dials_started, "the sum of dials_by_reason", sum(c.dials_by_reason)),
       unequal("dials_succeeded", c.dials_succeeded, "open + closed", count(c.open) + c.closed()),
       unequal("open", count(c.open), "idle + active + draining + upgraded",
@@ -78,6 +79,7 @@ void PoolCounters::add(const PoolCounters& other) {
   dials_started += other.dials_started;
   dials_succeeded += other.dials_succeeded;
   dials_failed += other.dials_failed;
+  add_each(dials_failed_by_phase, other.dials_failed_by_phase);
   dialing += other.dialing;
   add_each(dials_by_reason, other.dials_by_reason);
   dials_unused += other.dials_unused;

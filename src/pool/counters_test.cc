@@ -19,6 +19,7 @@ PoolCounters some_life() {
   c.dials_started = 10;
   c.dials_succeeded = 8;
   c.dials_failed = 1;
+  at(c.dials_failed_by_phase, DialPhase::tls) = 1;
   c.dialing = 1;
   at(c.dials_by_reason, DialReason::first) = 4;
   at(c.dials_by_reason, DialReason::busy) = 6;
@@ -80,8 +81,11 @@ TEST(Counters, each_number_that_is_off_by_one_breaks_the_law_that_it_is_in) {
   const Case cases[] = {
       {[](auto& c) { ++c.dials_started; }, "pool: dials_started 11 != 10 = dials_succeeded + dials_failed + dialing"},
       {[](auto& c) { ++c.dials_failed; }, "pool: dials_started 10 != 11 = dials_succeeded + dials_failed + dialing"},
+      {[](auto& c) { ++at(c.dials_failed_by_phase, DialPhase::connect); },
+       "pool: dials_failed 1 != 2 = the sum of dials_failed_by_phase"},
       {[](auto& c) { --c.dialing; }, "pool: dials_started 10 != 9 = dials_succeeded + dials_failed + dialing"},
-      {[](auto& c) { ++c.dials_succeeded, --c.dials_failed; }, "pool: dials_succeeded 9 != 8 = open + closed"},
+      {[](auto& c) { ++c.dials_succeeded, --c.dials_failed, --at(c.dials_failed_by_phase, DialPhase::tls); },
+       "pool: dials_succeeded 9 != 8 = open + closed"},
       {[](auto& c) { ++at(c.dials_by_reason, DialReason::forced); },
        "pool: dials_started 10 != 11 = the sum of dials_by_reason"},
       {[](auto& c) { ++c.open; }, "pool: dials_succeeded 8 != 9 = open + closed"},
@@ -147,6 +151,7 @@ TEST(Counters, sums_of_lives_that_add_up_add_up) {
   EXPECT_EQ(sum.dials_started, 20U);
   EXPECT_EQ(sum.dials_succeeded, 16U);
   EXPECT_EQ(sum.dials_failed, 2U);
+  EXPECT_EQ(sum.dials_failed_by_phase[static_cast<std::size_t>(DialPhase::tls)], 2U);
   EXPECT_EQ(sum.dialing, 2);
   EXPECT_EQ(sum.dials_unused, 2U);
   EXPECT_EQ(sum.open, 10);
@@ -169,11 +174,11 @@ TEST(Counters, sums_of_lives_that_add_up_add_up) {
 // Sums forget a number that is added to the struct but not to add(): this stops the build when that happens.
 TEST(Counters, sums_cover_every_number) {
   PoolCounters c = some_life();
-  auto& [started, succeeded, failed, dialing, by_reason, unused, open, idle, active, draining, upgraded, leases, shared,
-         retiring, limit_changes, closed, granted, reused, misses, queued, waiting, rejected] = c;
+  auto& [started, succeeded, failed, dialing, by_phase, by_reason, unused, open, idle, active, draining, upgraded,
+         leases, shared, retiring, limit_changes, closed, granted, reused, misses, queued, waiting, rejected] = c;
   EXPECT_EQ(started + succeeded + failed + unused + granted + reused + queued + rejected + limit_changes, 63U);
   EXPECT_EQ(dialing + open + idle + active + draining + upgraded + leases + shared + retiring + waiting, 19);
-  EXPECT_EQ(by_reason.size() + closed.size() + misses.size(), 46U);
+  EXPECT_EQ(by_phase.size() + by_reason.size() + closed.size() + misses.size(), 50U);
 }
 
 TEST(Counters, failures_of_every_kind_add_up) { EXPECT_EQ(some_requests().failed_total(), 3U); }

@@ -10,6 +10,8 @@ namespace {
 constexpr std::array<std::string_view, dial_reason_count> dial_reasons{
     "first", "busy", "expired", "evicted", "peer_closed", "aged", "draining", "failed", "forced", "streams_full"};
 
+constexpr std::array<std::string_view, dial_phase_count> dial_phases{"resolve", "connect", "proxy", "tls"};
+
 constexpr std::array<std::string_view, reuse_miss_count> reuse_misses{
     "none",    "first_for_key", "all_busy", "idle_expired", "learned_idle",   "evicted", "peer_closed",
     "max_age", "max_requests",  "draining", "broken",       "stale_on_write", "forced",  "streams_full"};
@@ -26,6 +28,7 @@ constexpr bool complete(const std::array<std::string_view, N>& names) {
   return !names.back().empty();
 }
 static_assert(complete(dial_reasons) && static_cast<int>(DialReason::streams_full) == dial_reason_count - 1);
+static_assert(complete(dial_phases) && static_cast<int>(DialPhase::tls) == dial_phase_count - 1);
 static_assert(complete(reuse_misses) && static_cast<int>(ReuseMiss::streams_full) == reuse_miss_count - 1);
 static_assert(complete(close_reasons) && static_cast<int>(CloseReason::protocol_error) == close_reason_count - 1);
 
@@ -38,6 +41,8 @@ std::string_view name_in(const std::array<std::string_view, N>& names, Enum valu
 }  // namespace
 
 std::string_view to_string(DialReason reason) { return name_in(dial_reasons, reason); }
+
+std::string_view to_string(DialPhase phase) { return name_in(dial_phases, phase); }
 
 std::string_view to_string(ReuseMiss miss) { return name_in(reuse_misses, miss); }
 

@@ -22,6 +22,7 @@ void expect_own_names(int count) {
 
 TEST(Reason, every_value_has_a_snake_case_name_of_its_own) {
   expect_own_names<DialReason>(dial_reason_count);
+  expect_own_names<DialPhase>(dial_phase_count);
   expect_own_names<ReuseMiss>(reuse_miss_count);
   expect_own_names<CloseReason>(close_reason_count);
 }

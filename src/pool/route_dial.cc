@@ -12,6 +12,19 @@ using std::chrono::seconds;
 
 namespace {
 
+DialPhase dial_phase(Phase phase) {
+  switch (phase) {
+    case Phase::resolve:
+      return DialPhase::resolve;
+    case Phase::proxy:
+      return DialPhase::proxy;
+    case Phase::tls:
+      return DialPhase::tls;
+    default:
+      return DialPhase::connect;
+  }
+}
+
 // The first pause after a failed dial, doubling up to the longest: long enough that a thousand waiters make a handful
 // of attempts on a dead server, short enough that a restart goes unnoticed.
 constexpr auto first_pause = milliseconds(20);
@@ -205,6 +218,7 @@ void Route::dial_failed(std::shared_ptr<const Error> error, TimePoint now, Actio
   --dialing_;
   --counters_.dialing;
   ++counters_.dials_failed;
+  ++counters_.dials_failed_by_phase[static_cast<std::size_t>(dial_phase(error->phase))];
   give_socket(actions);
   exhausted_ = machine_is_exhausted(*error);
   last_error_ = std::move(error);

@@ -1,7 +1,9 @@
 #include "support/nginx.h"
 
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include <sstream>
 #include <stdexcept>
@@ -42,7 +44,11 @@ std::string configuration(const NginxOptions& options, const std::string& direct
 
 }  // namespace
 
-bool Nginx::installed() { return access(program, X_OK) == 0; }
+bool Nginx::installed() {
+  if (access(program, X_OK) == 0) return true;
+  if (std::getenv("TRUNKLINE_COMPLETE") != nullptr) ADD_FAILURE() << program << " is missing: script/setup installs it";
+  return false;
+}
 
 Nginx::Nginx(const NginxOptions& options) : port_(free_port()), secure_(options.certificate != nullptr) {
   const std::string directory = directory_.path().string();

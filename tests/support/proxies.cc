@@ -1,8 +1,10 @@
 #include "support/proxies.h"
 
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include <fstream>
 #include <set>
@@ -21,7 +23,11 @@ constexpr const char* haproxy = "/usr/sbin/haproxy";
 constexpr const char* danted = "/usr/sbin/danted";
 constexpr const char* microsocks = "/usr/bin/microsocks";
 
-bool can_run(const char* program) { return access(program, X_OK) == 0; }
+bool can_run(const char* program) {
+  if (access(program, X_OK) == 0) return true;
+  if (std::getenv("TRUNKLINE_COMPLETE") != nullptr) ADD_FAILURE() << program << " is missing: script/setup installs it";
+  return false;
+}
 
 int occurrences(const std::string& file, std::string_view words) {
   const std::string text = read_file(file);

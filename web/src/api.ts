@@ -8,7 +8,7 @@ export interface Status {
 export type Counts = Record<string, number>;
 
 export interface Pool {
-  dials_started: number; dials_failed: number; dialing: number; dials_by_reason: Counts; dials_unused: number;
+  dials_started: number; dials_failed: number; dials_failed_by_phase: Counts; dialing: number; dials_by_reason: Counts; dials_unused: number;
   open: number; idle: number; active: number; draining: number; upgraded: number; leases: number;
   shared_open: number; closed: number; closed_by_reason: Counts;
   granted: number; reused: number; misses: Counts; queued: number; waiting: number; queue_rejected: number;
