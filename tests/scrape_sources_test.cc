@@ -2,7 +2,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
+#include "net/resolver.h"
 #include "support/scraper.h"
 
 namespace trunkline::test {
@@ -66,14 +68,21 @@ TEST_F(ScrapeSourcesTest, follows_a_file_of_targets_while_it_runs_and_survives_a
 }
 
 TEST_F(ScrapeSourcesTest, scrapes_every_address_of_a_name) {
-  const CountingServer& server = serve_metrics();
+  const CountingServer& server = serve_metrics({.any_address = true});
+  write("hosts", "127.0.0.1 fleet.test\n127.0.0.2 fleet.test\n127.0.0.3 fleet.test\n");
+  net::use_dns_for_tests({.resolv_conf = path("none"), .hosts = path("hosts"), .servers = "127.0.0.1:1"});
   scrape::DnsSource::Place place;
-  place.host = "127.0.0.1";  // a literal is its own answer; the resolver has tests of its own
+  place.host = "fleet.test";
   place.port = static_cast<std::uint16_t>(server.port());
   Scraper scraper(short_cycles(), {std::make_shared<scrape::DnsSource>(place, std::make_shared<scrape::Job>())});
   scraper.start();
-  EXPECT_TRUE(eventually([&] { return !scraper.snapshots().empty() && scraper.last()->totals.fresh == 1; }));
+  EXPECT_TRUE(eventually([&] { return !scraper.snapshots().empty() && scraper.last()->totals.fresh == 3; }));
+  std::set<std::string> asked;
+  for (const auto& target : scraper.last()->targets) asked.insert(target.target->instance);
+  const std::string port = ":" + std::to_string(server.port());
+  EXPECT_EQ(asked, (std::set<std::string>{"127.0.0.1" + port, "127.0.0.2" + port, "127.0.0.3" + port}));
   scraper.collector().stop();
+  net::use_dns_for_tests({});
 }
 
 TEST_F(ScrapeSourcesTest, a_name_that_does_not_resolve_is_told) {

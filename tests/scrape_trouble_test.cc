@@ -92,9 +92,13 @@ TEST_F(ScrapeTroubleTest, a_login_page_is_no_metrics) {
 }
 
 TEST_F(ScrapeTroubleTest, a_body_without_end_is_left_soon) {
-  const auto seen = seen_of(serve_any().scenario("big", "size=4000000000&coding=chunked"));
+  scrape::CollectorSettings settings = short_cycles(milliseconds(1000));
+  settings.limits.body_bytes = 100'000;
+  const std::string sound = "text=jobs%20%31%0A";
+  const auto seen = seen_of(serve_any().scenario("big", "size=4000000000&coding=chunked&" + sound), {}, settings);
   EXPECT_EQ(seen.state, TargetState::missing);
-  EXPECT_LT(seen.report.bytes, 200'000U);
+  EXPECT_EQ(seen.report.outcome, Outcome::too_large) << seen.report.reason;
+  EXPECT_LT(seen.report.bytes, 400'000U);
 }
 
 TEST_F(ScrapeTroubleTest, a_body_beyond_the_limit_fails_alone_and_names_the_limit) {

@@ -281,12 +281,13 @@ void Route::make_idle(Entry& entry, const PoolLimits& limits, TimePoint now, Act
   (newest_ != nullptr ? newest_->newer : oldest_) = &entry;
   newest_ = &entry;
   ++counters_.idle;
-  if (entry.peer_spoke) {
-    entry.peer_spoke = false;
+  const bool peer_spoke = std::exchange(entry.peer_spoke, false);
+  // Before it is being looked at, for then it could not go, and might be the only one that can.
+  if (counters_.idle > limits.idle_per_host) evict_oldest(now, CloseReason::evicted_host, actions);
+  if (peer_spoke && entry.state == State::idle) {
     mark_examined(entry, true);
     actions.push_back({.kind = Action::look, .entry = &entry});
   }
-  if (counters_.idle > limits.idle_per_host) evict_oldest(now, CloseReason::evicted_host, actions);
 }
 
 void Route::unlink_idle(Entry& entry) {

@@ -405,6 +405,7 @@ class World final : public Performer {
         expect_replacement(r, static_cast<Connection&>(*granted));
         break;
       case Route::Outcome::queued:
+        if (place.route->counters().waiting > r.limits->queue_per_host) broken("more wait than queue_per_host permits");
         break;
       case Route::Outcome::queue_full:
         say("  -> queue full");
@@ -493,7 +494,9 @@ class World final : public Performer {
     connections_.push_back(std::move(made));
     say("a dial for ", *place.route, " becomes ", connection, connection.shared ? ", shared" : "");
     const auto due = count_due(place);
+    const IdleBefore before = idle_of(place);
     place.pool->dialled(*place.route, connection, *wire.order, now_);
+    check_idle(place, before, wire.order->limits);
     if (wire.order->reason == DialReason::aged && due > 0 && count_due(place) >= due) {
       broken("what " + name(connection) + " replaces stays");
     }
@@ -523,7 +526,30 @@ class World final : public Performer {
     if (connection.told && connection.invalidations == request.place->generation) {
       request.place->limit_until = now_ + std::chrono::minutes(10);
     }
+    const IdleBefore before = idle_of(*request.place);
     request.place->pool->release(*request.place->route, connection, keep, reason, *request.limits, now_);
+    check_idle(*request.place, before, *request.limits);
+  }
+
+  // Whoever lays a connection aside keeps to its own limits; what others have laid aside under theirs may stay, and so
+  // may what is being looked at just now.
+  struct IdleBefore {
+    std::int64_t of_route = 0;
+    std::int64_t of_pool = 0;
+  };
+  IdleBefore idle_of(const Place& place) const {
+    IdleBefore idle{place.route->counters().idle, place.pool->idle()};
+    for (const Place& other : places_) idle.of_pool -= other.pool == place.pool ? other.route->examining() : 0;
+    return idle;
+  }
+  void check_idle(const Place& place, const IdleBefore& before, const PoolLimits& limits) {
+    const IdleBefore after = idle_of(place);
+    if (after.of_route > std::max<std::int64_t>(before.of_route, limits.idle_per_host)) {
+      broken("more idle than idle_per_host permits: " + place.route->describe());
+    }
+    if (after.of_pool > std::max<std::int64_t>(before.of_pool, limits.idle_total)) {
+      broken("more idle than idle_total permits");
+    }
   }
 
   void peer_acts(std::uint32_t which, std::uint32_t how) {
@@ -874,6 +900,8 @@ class World final : public Performer {
     if (reused && connection.most_requests > 0 && connection.requests > connection.most_requests) {
       broken(name(connection) + " has carried enough");
     }
+    const bool was_idle = !waited && (!connection.shared || connection.leases == 1);
+    if (reused && was_idle && now_ > connection.idle_until) broken(name(connection) + " had been idle for too long");
     if (reused != (request.miss == ReuseMiss::none)) broken("reuse and reason disagree");
     if (connection.peer_spoke) broken(name(connection) + " is given away unseen, although its peer spoke");
     if (!waited) expect_best(request, connection);

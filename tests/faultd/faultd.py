@@ -537,8 +537,10 @@ def hold(connection, request):
 
 
 def big(connection, request):
-    """A body of size= bytes, sent as fast as it is taken; the log says how far it came. coding=chunked, close."""
+    """A body of size= bytes, sent as fast as it is taken; the log says how far it came. coding=chunked, close. text=
+    again and again, instead of the pattern."""
     request.read_body()
+    text = request.get("text").encode()
     size, coding = request.number("size"), request.get("coding")
     chunked, to_close = coding == "chunked", coding == "close"
     framing = {"chunked": "Transfer-Encoding: chunked", "close": "Connection: close"}
@@ -546,7 +548,7 @@ def big(connection, request):
     connection.send(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
     sent = 0
     while sent < size:
-        piece = pattern(min(65536, size - sent), sent)
+        piece = text * (65536 // len(text)) if text else pattern(min(65536, size - sent), sent)
         connection.send(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
         sent += len(piece)
         with connection.listener.changed:
