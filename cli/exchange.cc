@@ -16,13 +16,6 @@ Error failure(ErrorCode code, Phase phase, std::string message, MaybeProcessed p
   return error;
 }
 
-// curl sends the userinfo of a URL that its user typed, and so do we; that of a redirect is nobody's word.
-void use_typed_userinfo(Request& request, const Url& url) {
-  if (!url.has_userinfo() || request.headers().contains("Authorization")) return;
-  const std::string pair = std::string(url.user()) + ":" + std::string(url.password());
-  request.header("Authorization", "Basic " + base64(pair));
-}
-
 }  // namespace
 
 Exchange::Exchange(const PlannedRequest& plan, std::uint64_t number, Delivery delivery, const ExchangeRules& rules,
@@ -43,7 +36,6 @@ Exchange::Exchange(const PlannedRequest& plan, std::uint64_t number, Delivery de
 
 void Exchange::begin(Callback<void(Report)> done) {
   done_ = std::move(done);
-  if (const Result<Url> url = Url::parse(request_.url())) use_typed_userinfo(request_, *url);
   // A limit over the whole call spans its redirects and retries: the layers give each what the ones before have left.
   const Duration total = plan_.total      ? *plan_.total
                          : plan_.timeouts ? plan_.timeouts->total

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include <trunkline/url.hpp>
+
 #include "base/text.h"
 #include "batch.h"
 #include "upload.h"
@@ -137,6 +139,14 @@ Result<void> adapt(Plan& plan, const FetchFlags& flags) {
   return {};
 }
 
+// curl sends the userinfo of a URL that its user typed, and so do we; that of a redirect is nobody's word.
+void use_typed_userinfo(Request& request) {
+  const Result<Url> url = Url::parse(request.url());
+  if (!url || !url->has_userinfo() || request.headers().contains("Authorization")) return;
+  const std::string pair = std::string(url->user()) + ":" + std::string(url->password());
+  request.header("Authorization", "Basic " + base64(pair));
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path) {
@@ -188,6 +198,7 @@ Result<Plan> plan_from(const FetchFlags& flags, const Options& options) {
 Request make_request(const PlannedRequest& plan) {
   Request request(plan.method, plan.url);
   request.headers(plan.headers);
+  use_typed_userinfo(request);
   if (plan.generated_bytes || (plan.chunked && plan.body)) {
     request.body(std::make_shared<Upload>(plan.body, plan.generated_bytes.value_or(0), plan.chunked, plan.trailers));
   } else if (plan.body) {

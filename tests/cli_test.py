@@ -505,6 +505,20 @@ class CliTest(unittest.TestCase):
         self.fetch(server.url(), "--ws-message", "x", code=2)
         self.fetch(url, "--json", code=2)
 
+    def test_websockets_go_over_tls_through_proxies_and_with_typed_credentials(self):
+        said = base64.urlsafe_b64encode(b"\x81\x03one").decode()
+        path = f"/scenario/websocket?b64={said}"
+        ca = self.files / "ca.pem"
+        secure = self.serve(tls=True)
+        wss = secure.url(path).replace("https://", "wss://")
+        self.assertEqual(self.fetch("--cacert", ca, wss, "--ws-message", "x").stdout, b"one\n")
+        self.fetch(wss, "--ws-message", "x", code=12)
+        clear, proxy = self.serve(), self.serve("proxy")
+        typed = clear.url(path).replace("http://", "ws://user:pass@")
+        self.assertEqual(self.fetch("--proxy", proxy.origin, typed, "--ws-message", "x").stdout, b"one\n")
+        self.assertEqual(proxy.log()["accepts"], 1)
+        self.assertIn("Authorization: Basic dXNlcjpwYXNz", clear.requests()[-1]["head"])
+
     def test_load_reports_rates_dials_and_sockets(self):
         server = self.serve()
         report = json.loads(self.run_cli("load", server.url(), "-c", 4, "-n", 200, "--json").stdout.splitlines()[-1])

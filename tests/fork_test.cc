@@ -45,6 +45,21 @@ class ForkTest : public HttpTest {
   void TearDown() override { EXPECT_EQ(Transport::shared_stats().broken_law(), ""); }
 };
 
+TEST_F(ForkTest, F29_policies_go_on_in_a_child) {
+  Listener& server = serve();
+  const Client client(with_retries(with_breaker(with_redirects(Transport::shared(test_options())))));
+  ASSERT_STATUS(client.get(server.url("/parent")), 200);
+  Result<ResponseStream> open = client.open(get(server.url("/open")));
+  ASSERT_TRUE(open) << describe(open);
+  EXPECT_EQ(in_child([&] {
+              open = Error(ErrorCode::cancelled, Phase::body, "dropped by the child");
+              return status_of(client.get(server.url("/child"))) == 200 ? 0 : 1;
+            }),
+            0);
+  EXPECT_TRUE(open->read_all(1 << 20));
+  EXPECT_STATUS(client.get(server.url("/parent")), 200);
+}
+
 TEST_F(ForkTest, F29_a_child_dials_for_itself_and_the_parents_connection_survives) {
   for (const bool tls : {false, true}) {
     Serve how;

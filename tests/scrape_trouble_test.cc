@@ -92,7 +92,7 @@ TEST_F(ScrapeTroubleTest, a_login_page_is_no_metrics) {
 }
 
 TEST_F(ScrapeTroubleTest, a_body_without_end_is_left_soon) {
-  scrape::CollectorSettings settings = short_cycles(milliseconds(1000));
+  scrape::CollectorSettings settings = short_cycles(slowed(1000, 4000));
   settings.limits.body_bytes = 100'000;
   const std::string sound = "text=jobs%20%31%0A";
   const auto seen = seen_of(serve_any().scenario("big", "size=4000000000&coding=chunked&" + sound), {}, settings);

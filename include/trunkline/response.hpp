@@ -88,8 +88,8 @@ class ResponseStream {
 
   // At least one byte, or 0 at the end of the body. Blocks; not for loop threads.
   Result<std::size_t> read(std::span<char> into);
-  // The same, when bytes are there: `done` is called once, on a loop thread. `into` must stay until then. Cancelled, the
-  // response ends with it: its connection is closed.
+  // The same, when bytes are there: `done` is called once, on a loop thread. `into` must stay until then. The handle is
+  // the response's: cancelled, at whatever time, the response ends and its connection is closed.
   CallHandle start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done);
   // The rest as a string, or `limit_exceeded`.
   Result<std::string> read_all(std::size_t limit);
@@ -100,8 +100,8 @@ class ResponseStream {
   // After a 101: the connection, with what the peer has already sent. The stream is empty afterwards.
   Result<UpgradedConnection> take_connection();
 
-  // Drops it, and returns when its connection has been given back or is being closed, so that the next request finds it
-  // so. Nothing but the head may be asked for afterwards. On a loop's thread it is dropped, and not waited for.
+  // Drops it, and returns when its connection has been given back, is being closed, or waits a moment for the last of a
+  // short body: the next request usually finds it. Nothing but the head may be asked for afterwards. On a loop's thread it is dropped, and not waited for.
   void close();
   void watch(std::shared_ptr<StreamWatch> watch);
 

@@ -111,6 +111,10 @@ void decide_as_hpa(HpaState& state, const Snapshot& snapshot, const HpaPolicy& p
   decision.desired = current;
   set(decision, "AbleToScale", Truth::yes, "SucceededGetScale",
       "the HPA controller was able to get the target's current scale");
+  if (decision.dry_run) {
+    if (state.watched) hpa_scaled(state, policy, *state.watched, current, now);
+    state.watched = current;
+  }
   // What there was at the start counts as a recommendation: a controller that restarts does not shrink at once.
   if (state.recommendations.empty()) state.recommendations.push_back({now, current});
 

@@ -120,7 +120,9 @@ void write_down(MetricRecord& record, const Grouped& one, TimePoint now) {
 
 // The pod is measured, and has no such container.
 bool lacks_container(const Pod& pod, const HpaMetric& metric) {
-  return metric.type == HpaMetric::Type::container_resource && pod.state != PodState::missing && !pod.samples.empty() &&
+  if (metric.type != HpaMetric::Type::container_resource || pod.state == PodState::missing) return false;
+  const auto is_measured = [](const Sample& sample) { return !sample.container.empty(); };
+  return std::ranges::any_of(pod.samples, is_measured) &&
          std::ranges::none_of(pod.samples, [&](const Sample& sample) { return sample.container == metric.container; });
 }
 

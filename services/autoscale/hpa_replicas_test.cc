@@ -277,6 +277,8 @@ TEST(HpaReplicas, a_container_that_a_measured_pod_has_not_is_an_error) {
   EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 6);
   snapshot.pods[2].samples = {{.metric = "memory", .value = 7, .container = "app"}};
   EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 4) << "the container is there: missing";
+  snapshot.pods[2].samples = {{.metric = "rps", .value = 3}};
+  EXPECT_EQ(hpa_propose(metric, {}, snapshot, noon).replicas, 4) << "nothing of its containers is known: missing";
   snapshot.pods[2].samples = {{.metric = "cpu", .value = .1, .container = "sidecar"}};
   EXPECT_NE(hpa_propose(metric, {}, snapshot, noon).error.find("container app not present in metrics for pod pod-2"),
             std::string::npos);

@@ -90,6 +90,7 @@ struct HpaState {
   std::vector<ReplicasAt> recommendations = {};
   std::vector<HpaEvent> ups = {};
   std::vector<HpaEvent> downs = {};
+  std::optional<int> watched = {};  // the replicas that a dry run saw last: what others change counts against its rates
   bool operator==(const HpaState&) const = default;
 };
 

@@ -98,6 +98,7 @@ void hpa_fields(Io& io, HpaState& hpa) {
   io.list("recommendations", hpa.recommendations, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
   io.list("ups", hpa.ups, event);
   io.list("downs", hpa.downs, event);
+  io.integer("watched", hpa.watched, 0, any_count);
 }
 
 template <class Io>

@@ -141,6 +141,8 @@ TEST(Simulation, counts_a_change_that_it_asked_for_only_if_it_was_made) {
     EXPECT_EQ(decision.desired, 7) << t;
     EXPECT_TRUE(decision.events.empty()) << "nobody rescaled anything";
   }
+  EXPECT_EQ(watching.step(tick(45, 7)).desired, 7) << "but somebody did now, and its rate knows";
+  EXPECT_EQ(watching.step(tick(106, 7)).desired, 11);
 }
 
 TEST(Score, counts_time_changes_and_flaps) {

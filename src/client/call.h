@@ -128,7 +128,7 @@ class Call final : public pool::Waiter,
   void begin_on(PooledConnection& connection);
   void run_blocking();
   void wait_on_loop_of(PooledConnection& connection);
-  PooledConnection* wait_for_grant();
+  PooledConnection* wait_for_grant(bool nobody_wakes);
   void cancel_now();
   void cancel_queue_timer();
   Error wait_error(ErrorCode code, const std::shared_ptr<const Error>& cause) const;

@@ -38,12 +38,13 @@ void Call::run_blocking() {
     again_ = false;
     wake_.store(signal_waiting, std::memory_order_relaxed);
     pool::Entry* entry = nullptr;
+    const bool nobody_wakes = !Engine::instance().has_loops();
     switch (acquire(Clock::now(), entry)) {
       case pool::Route::Outcome::granted:
         break;
       case pool::Route::Outcome::queued:
         if (traced()) trace(TraceEvent::queued, std::string(to_string(Waiter::miss)));
-        entry = wait_for_grant();
+        entry = wait_for_grant(nobody_wakes);
         break;
       case pool::Route::Outcome::queue_full:
         complete(wait_error(ErrorCode::queue_full, nullptr));
@@ -80,8 +81,9 @@ void Call::wait_on_loop_of(PooledConnection& connection) {
   while (wake_.load(std::memory_order_acquire) == signal_waiting) futex_wait(wake_, signal_waiting, never);
 }
 
-// Null: the call has failed.
-PooledConnection* Call::wait_for_grant() {
+// Null: the call has failed. `nobody_wakes`: without descriptors or threads for a loop nobody calls the route when it
+// may dial again.
+PooledConnection* Call::wait_for_grant(bool nobody_wakes) {
   TimePoint until = Waiter::deadline;
   for (;;) {
     switch (wake_.load(std::memory_order_acquire)) {
@@ -101,11 +103,7 @@ PooledConnection* Call::wait_for_grant() {
       }
       until = never;  // the pool has decided and is about to say so
     }
-    // Without descriptors or threads for a loop nobody wakes the route when it may dial again.
-    TimePoint look = until;
-    if (!Engine::instance().has_loops()) {
-      look = std::min<TimePoint>(until, Clock::now() + std::chrono::seconds(1));
-    }
+    const TimePoint look = nobody_wakes ? std::min<TimePoint>(until, Clock::now() + std::chrono::seconds(1)) : until;
     futex_wait(wake_, signal_waiting, look);
     if (look != until && wake_.load(std::memory_order_acquire) == signal_waiting) pool_->tick(*route_, Clock::now());
   }

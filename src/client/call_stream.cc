@@ -67,13 +67,13 @@ void Call::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> 
 void Call::start_read_on_loop() {
   reading_ = true;
   read_bytes_ = 0;
+  if (blocking_ && carrier_ != nullptr) {  // it was opened by a blocking call, and is now the loop's
+    blocking_ = false;
+    carrier_->hand_to_loop();
+  }
   if ((decoding_ && !into_.empty() && read_held()) || carrier_ == nullptr || into_.empty()) {
     finish_read();
     return;
-  }
-  if (blocking_) {  // it was opened by a blocking call, and is now the loop's
-    blocking_ = false;
-    carrier_->hand_to_loop();
   }
   carrier_->resume_reading();
 }
@@ -119,7 +119,8 @@ void Call::abandon_here() {
 }
 
 void Call::close() {
-  if (net::Loop::current() != nullptr) return abandon();
+  // In a forked child nobody would come back from the parent's loop.
+  if (net::Loop::current() != nullptr || !transport_->is_of_this_process()) return abandon();
   std::atomic<std::uint32_t> word{signal_waiting};
   abandon([&word] { set_and_wake(word, signal_granted); });
   while (word.load(std::memory_order_acquire) == signal_waiting) futex_wait(word, signal_waiting, never);

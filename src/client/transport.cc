@@ -108,8 +108,9 @@ Result<void> TransportImpl::ready() const {
 }
 
 RouteName TransportImpl::route_of(const std::string& url) {
-  if (unusable_) return {};
-  const auto target = target_of(url);
+  const std::shared_ptr<TransportImpl> self = living();
+  if (self->unusable_) return {};
+  const auto target = self->target_of(url);
   if (!target) return {};
   const pool::Route& route = *(*target)->route;
   return {route.name(), route.key()};

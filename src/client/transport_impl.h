@@ -17,6 +17,7 @@
 
 #include "base/lock.h"
 #include "client/identity.h"
+#include "net/descriptors.h"
 #include "net/dial.h"
 #include "pool/pool.h"
 #include "url/no_proxy.h"
@@ -75,6 +76,7 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   Result<std::shared_ptr<pool::Route>> http1_route(const Target& target) { return route_for(target.url, true); }
   const std::shared_ptr<pool::Pool>& pool() const { return pool_; }
   const Error* unusable() const { return unusable_.get(); }
+  bool is_of_this_process() const { return generation_ == net::fork_generation(); }
   bool closed() const { return closed_.load(std::memory_order_relaxed); }
   void call_started();
   void call_completed();

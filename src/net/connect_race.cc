@@ -21,7 +21,8 @@ namespace {
 
 // RFC 8305: the next address gets its chance before the first one has failed.
 constexpr std::chrono::milliseconds stagger(250);
-// Beside the one that each dial may have: silent addresses must not multiply the sockets that the pool has counted.
+// Silent addresses must not multiply the sockets that the pool has counted: each dial may have one more beside its own,
+// so that an address of the other family gets its chance, and all dials together so many beside those.
 constexpr int most_extra_sockets = 64;
 constexpr int keepalive_idle_s = 30;
 constexpr int keepalive_interval_s = 15;
@@ -83,7 +84,7 @@ struct ConnectRace::Attempt final : Watcher {
   ConnectRace& race;
   const Address address;
   int fd = -1;            // the winner's goes on to the owner
-  bool is_extra = false;  // another attempt of this race was open already
+  bool is_extra = false;  // two attempts of this race were open already
 };
 
 ConnectRace::ConnectRace(Loop& loop, Owner& owner, std::string bind_address)
@@ -133,7 +134,7 @@ std::string ConnectRace::silent_addresses() const {
 void ConnectRace::try_next() {
   loop_.cancel_timer(stagger_);
   while (!over_ && next_address_ < addresses_.size()) {
-    const bool is_extra = is_connecting();
+    const bool is_extra = connecting() >= 2;
     if (is_extra && !take_extra()) return loop_.set_timer(stagger_, Clock::now() + stagger);
     attempts_.push_back(std::make_unique<Attempt>(*this, addresses_[next_address_++]));
     Attempt& attempt = *attempts_.back();
@@ -146,11 +147,11 @@ void ConnectRace::try_next() {
     if (next_address_ < addresses_.size()) loop_.set_timer(stagger_, Clock::now() + stagger);
     return;
   }
-  if (!over_ && !is_connecting()) lose();
+  if (!over_ && connecting() == 0) lose();
 }
 
-bool ConnectRace::is_connecting() const {
-  return std::any_of(attempts_.begin(), attempts_.end(), [](const auto& attempt) { return attempt->fd >= 0; });
+std::ptrdiff_t ConnectRace::connecting() const {
+  return std::count_if(attempts_.begin(), attempts_.end(), [](const auto& attempt) { return attempt->fd >= 0; });
 }
 
 // 0: connected. EINPROGRESS: an event will tell. Anything else: the attempt is noted as failed, or the race is over.

@@ -2,6 +2,7 @@
 // before it, and whoever answers first wins. The others are closed.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,7 +54,7 @@ class ConnectRace {
   };
 
   void try_next();
-  bool is_connecting() const;
+  std::ptrdiff_t connecting() const;  // attempts that are open
   void blame_those_before(const Attempt& winner);
   int open(Attempt& attempt);
   bool bind(int fd, int family, std::string& why) const;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "net/descriptors.h"
 #include "net/per_process.h"
 #include "policy/bounded_map.h"
 #include "policy/circuit.h"
@@ -58,23 +59,29 @@ class UnderWay final : public StreamWatch {
            Circuit::Pass pass)
       : policy_(policy), guarded_(std::move(guarded)), ledger_(std::move(ledger)), pass_(pass) {}
   ~UnderWay() override {
+    // A forked child that drops what its parent had open would find locks of threads that it has not.
+    if (generation_ != net::fork_generation()) return;
     end(Circuit::Outcome::neither, Clock::now());
     std::lock_guard lock(guarded_->mutex);
     --guarded_->at_once;
   }
 
-  // The first word counts; a body that breaks off afterwards is one more failure.
+  // By the head, or by what came instead of it.
   void end(Circuit::Outcome outcome, TimePoint now) {
-    if (std::exchange(ended_, true) && outcome != Circuit::Outcome::failure) return;
-    std::lock_guard lock(guarded_->mutex);
-    const std::uint64_t before = guarded_->circuit.times_opened();
-    guarded_->circuit.end(policy_, pass_, outcome, now);
-    pass_.probe = false;
-    ledger_->circuit_opened += guarded_->circuit.times_opened() - before;
-    show(*ledger_, guarded_->circuit);
+    if (std::exchange(ended_, true)) return;
+    succeeded_ = outcome == Circuit::Outcome::success;
+    change([&](Circuit& circuit) {
+      circuit.end(policy_, pass_, outcome, now);
+      pass_.probe = false;
+    });
   }
 
-  void on_error(const Error& error) override { end(outcome_of(nullptr, &error), Clock::now()); }
+  // Once, however often the body is asked for again. That the caller's own time is up says nothing of the server.
+  void on_error(const Error& error) override {
+    if (error.code == ErrorCode::timeout_total || outcome_of(nullptr, &error) != Circuit::Outcome::failure) return;
+    if (!std::exchange(succeeded_, false)) return;
+    change([&](Circuit& circuit) { circuit.take_back(policy_, pass_, Clock::now()); });
+  }
 
   static void show(RouteLedger& ledger, const Circuit& circuit) {
     constexpr const char* names[] = {"closed", "open", "half_open"};
@@ -82,11 +89,22 @@ class UnderWay final : public StreamWatch {
   }
 
  private:
+  template <class Change>
+  void change(Change change) {
+    std::lock_guard lock(guarded_->mutex);
+    const std::uint64_t before = guarded_->circuit.times_opened();
+    change(guarded_->circuit);
+    ledger_->circuit_opened += guarded_->circuit.times_opened() - before;
+    show(*ledger_, guarded_->circuit);
+  }
+
+  const std::uint64_t generation_ = net::fork_generation();
   const BreakerPolicy policy_;
   const std::shared_ptr<Guarded> guarded_;
   const std::shared_ptr<RouteLedger> ledger_;
   Circuit::Pass pass_;
   bool ended_ = false;
+  bool succeeded_ = false;  // by its head, and nothing else is known yet
 };
 
 class Guard final : public Journey {
@@ -97,9 +115,10 @@ class Guard final : public Journey {
   Result<Sending> depart(TimePoint now) override {
     const auto guarded = net::per_process<GuardedRoutes>().by_policy_and_route.get(name_of(policy_) + route_.key);
     const auto ledger = RouteLedger::of(route_);
-    std::lock_guard lock(guarded->mutex);
+    std::unique_lock lock(guarded->mutex);
     if (policy_.most_at_once > 0 && guarded->at_once >= policy_.most_at_once) {
       ++ledger->refused_limit;
+      lock.unlock();
       return refusal(ErrorCode::limit_reached, std::to_string(policy_.most_at_once) +
                                                    " requests on this route are under way, as many as the policy "
                                                    "permits: send fewer at once, or raise most_at_once");
@@ -108,9 +127,11 @@ class Guard final : public Journey {
     UnderWay::show(*ledger, guarded->circuit);
     if (!pass) {
       ++ledger->refused_open;
-      return refusal(ErrorCode::circuit_open,
-                     "the last requests on this route failed; it is tried again by single requests, the next one in " +
-                         wait(guarded->circuit, now));
+      const std::string when = wait(guarded->circuit, now);
+      lock.unlock();
+      return refusal(
+          ErrorCode::circuit_open,
+          "the last requests on this route failed; it is tried again by single requests, the next one in " + when);
     }
     ++guarded->at_once;
     under_way_ = std::make_shared<UnderWay>(policy_, guarded, ledger, *pass);
@@ -131,6 +152,7 @@ class Guard final : public Journey {
     return std::to_string(std::chrono::ceil<std::chrono::seconds>(until - now).count()) + " s at most";
   }
 
+  // Without the lock: the tracer is the caller's.
   Error refusal(ErrorCode code, std::string message) const {
     if (request_.tracer()) {
       TraceEvent event;

@@ -21,7 +21,7 @@ std::optional<Circuit::Pass> Circuit::begin(TimePoint now) {
   return Pass{.times_opened = times_opened_, .probe = true};
 }
 
-void Circuit::end(const BreakerPolicy& policy, Pass pass, Outcome outcome, TimePoint now) {
+void Circuit::end(const BreakerPolicy& policy, Pass& pass, Outcome outcome, TimePoint now) {
   if (pass.times_opened != times_opened_) return;
   if (state_ == State::half_open) {
     if (!pass.probe) return;
@@ -38,13 +38,29 @@ void Circuit::end(const BreakerPolicy& policy, Pass pass, Outcome outcome, TimeP
     return;
   }
   if (outcome == Outcome::neither) return;
-  const bool failed = outcome == Outcome::failure;
-  in_a_row_ = failed ? in_a_row_ + 1 : 0;
-  count(policy, failed, now);
-  if (failed && (in_a_row_ >= policy.failures_in_a_row || too_many_failures(policy, now))) {
-    open_for_ = policy.open_for;
-    open(now);
+  Slice& slice = slice_at(policy, now);
+  ++slice.requests;
+  if (outcome == Outcome::success) {
+    pass.in_a_row = std::exchange(in_a_row_, 0);
+    pass.success = ++successes_;
+    return;
   }
+  ++slice.failures;
+  ++in_a_row_;
+  open_if_due(policy, now);
+}
+
+void Circuit::take_back(const BreakerPolicy& policy, const Pass& pass, TimePoint now) {
+  if (pass.times_opened != times_opened_ || pass.probe || state_ != State::closed) return;
+  ++slice_at(policy, now).failures;
+  in_a_row_ += 1 + (pass.success == successes_ ? pass.in_a_row : 0);
+  open_if_due(policy, now);
+}
+
+void Circuit::open_if_due(const BreakerPolicy& policy, TimePoint now) {
+  if (in_a_row_ < policy.failures_in_a_row && !too_many_failures(policy, now)) return;
+  open_for_ = policy.open_for;
+  open(now);
 }
 
 void Circuit::open(TimePoint now) {
@@ -58,12 +74,11 @@ std::int64_t Circuit::slice_of(const BreakerPolicy& policy, TimePoint now) {
   return now.time_since_epoch().count() / length;
 }
 
-void Circuit::count(const BreakerPolicy& policy, bool failed, TimePoint now) {
+Circuit::Slice& Circuit::slice_at(const BreakerPolicy& policy, TimePoint now) {
   const std::int64_t number = slice_of(policy, now);
   Slice& slice = recent_[static_cast<std::size_t>(number % slices)];
   if (slice.number != number) slice = {.number = number};
-  ++slice.requests;
-  slice.failures += failed ? 1 : 0;
+  return slice;
 }
 
 bool Circuit::too_many_failures(const BreakerPolicy& policy, TimePoint now) const {

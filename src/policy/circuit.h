@@ -21,11 +21,16 @@ class Circuit {
   struct Pass {
     std::uint64_t times_opened = 0;
     bool probe = false;
+    // What its success ended: failures in a row, and the how manieth success it was.
+    int in_a_row = 0;
+    std::uint64_t success = 0;
   };
 
   // Nothing: it would fail. Otherwise an end() must follow.
   std::optional<Pass> begin(TimePoint now);
-  void end(const BreakerPolicy& policy, Pass pass, Outcome outcome, TimePoint now);
+  void end(const BreakerPolicy& policy, Pass& pass, Outcome outcome, TimePoint now);
+  // What was a success by its head has failed in its body: as if it had been a failure.
+  void take_back(const BreakerPolicy& policy, const Pass& pass, TimePoint now);
 
   State state() const { return state_; }
   TimePoint opens_again() const { return until_; }  // for a probe
@@ -39,13 +44,15 @@ class Circuit {
   };
   static constexpr int slices = 10;
 
-  void count(const BreakerPolicy& policy, bool failed, TimePoint now);
+  Slice& slice_at(const BreakerPolicy& policy, TimePoint now);
+  void open_if_due(const BreakerPolicy& policy, TimePoint now);
   bool too_many_failures(const BreakerPolicy& policy, TimePoint now) const;
   void open(TimePoint now);
   static std::int64_t slice_of(const BreakerPolicy& policy, TimePoint now);
 
   State state_ = State::closed;
   int in_a_row_ = 0;
+  std::uint64_t successes_ = 0;
   std::array<Slice, slices> recent_{};
   TimePoint until_{};
   Duration open_for_{0};

@@ -15,7 +15,7 @@ using State = Circuit::State;
 class CircuitTest : public testing::Test {
  protected:
   void request(Outcome outcome) {
-    const auto pass = circuit.begin(now);
+    auto pass = circuit.begin(now);
     ASSERT_TRUE(pass);
     circuit.end(policy, *pass, outcome, now);
   }
@@ -49,6 +49,40 @@ TEST_F(CircuitTest, what_says_nothing_of_the_server_does_not_count) {
   EXPECT_EQ(circuit.state(), State::open);
 }
 
+TEST_F(CircuitTest, what_breaks_off_behind_its_head_is_a_failure_and_no_success) {
+  const auto broken = [&] {
+    auto pass = circuit.begin(now);
+    circuit.end(policy, *pass, Outcome::success, now);
+    circuit.take_back(policy, *pass, now);
+  };
+  for (int i = 0; i < 4; ++i) broken();
+  EXPECT_EQ(circuit.state(), State::closed);
+  request(Outcome::success);
+  for (int i = 0; i < 4; ++i) broken();
+  EXPECT_EQ(circuit.state(), State::closed) << "not in a row";
+  auto slow = circuit.begin(now);
+  circuit.end(policy, *slow, Outcome::success, now);
+  request(Outcome::success);
+  circuit.take_back(policy, *slow, now);
+  EXPECT_EQ(circuit.state(), State::closed) << "one has succeeded since";
+  for (int i = 0; i < 4; ++i) broken();
+  EXPECT_EQ(circuit.state(), State::open);
+}
+
+TEST_F(CircuitTest, streams_that_break_off_count_once_by_rate_too) {
+  policy.failures_in_a_row = 1000;
+  for (int i = 0; i < 19; ++i) {
+    auto pass = circuit.begin(now);
+    circuit.end(policy, *pass, Outcome::success, now);
+    if (i % 3 != 0) circuit.take_back(policy, *pass, now);
+  }
+  EXPECT_EQ(circuit.state(), State::closed) << "19 are too few to tell";
+  auto pass = circuit.begin(now);
+  circuit.end(policy, *pass, Outcome::success, now);
+  circuit.take_back(policy, *pass, now);
+  EXPECT_EQ(circuit.state(), State::open);
+}
+
 TEST_F(CircuitTest, opens_when_half_of_many_fail) {
   for (int i = 0; i < 9; ++i) {
     request(Outcome::success);
@@ -74,7 +108,7 @@ TEST_F(CircuitTest, probes_one_at_a_time_and_closes_when_all_pass) {
   fail(5);
   now += 5s;
   for (int probe = 0; probe < 3; ++probe) {
-    const auto pass = circuit.begin(now);
+    auto pass = circuit.begin(now);
     ASSERT_TRUE(pass) << probe;
     EXPECT_EQ(circuit.state(), State::half_open);
     EXPECT_FALSE(circuit.begin(now)) << "one at a time";
@@ -106,7 +140,7 @@ TEST_F(CircuitTest, stays_open_longer_each_time_that_a_probe_fails_up_to_a_minut
 }
 
 TEST_F(CircuitTest, what_was_under_way_when_it_opened_changes_nothing) {
-  const auto early = circuit.begin(now);
+  auto early = circuit.begin(now);
   fail(5);
   circuit.end(policy, *early, Outcome::success, now);
   EXPECT_EQ(circuit.state(), State::open);
@@ -117,7 +151,7 @@ TEST_F(CircuitTest, only_probes_decide_while_it_is_half_open) {
   for (auto& pass : early) pass = circuit.begin(now);
   fail(5);
   now += 5s;
-  const auto probe = circuit.begin(now);
+  auto probe = circuit.begin(now);
   ASSERT_TRUE(probe);
   circuit.end(policy, *early[0], Outcome::failure, now);
   EXPECT_EQ(circuit.state(), State::half_open) << "it failed before";

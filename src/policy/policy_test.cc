@@ -301,6 +301,11 @@ TEST(Redirects, do_not_go_round_in_circles) {
     EXPECT_EQ(round.error().code, ErrorCode::limit_exceeded);
     EXPECT_NE(round.error().message.find("circle"), std::string::npos) << round.error().message;
     EXPECT_EQ(told->seen().size(), 2U);
+    // Nor is it one with a cookie on the way, which somebody below may keep.
+    const auto login = std::make_shared<Told>(
+        std::deque<Answer>{status(302, {{"Location", "/login"}}),
+                           status(302, {{"Location", "/a"}, {"Set-Cookie", "session=1"}}), status(200)});
+    EXPECT_EQ(send(*with_redirects(login), get(origin + "/a"))->status, 200);
     // The form's own page after it was sent is no circle.
     const auto form = std::make_shared<Told>(std::deque<Answer>{status(303, {{"Location", "/form"}}), status(200)});
     EXPECT_EQ(send(*with_redirects(form), post(origin + "/form", "x"))->status, 200);
@@ -316,6 +321,12 @@ TEST(Redirects, that_fail_on_their_way_have_been_processed_by_the_first_server) 
     ASSERT_FALSE(reply) << "the order was sent twice";
     EXPECT_EQ(reply.error().maybe_processed, MaybeProcessed::yes);
     EXPECT_EQ(told->seen().size(), 2U);
+    // Who was only sent elsewhere with it may try again.
+    const auto elsewhere = std::make_shared<Told>(std::deque<Answer>{
+        status(307, {{"Location", "/other"}}), failure(ErrorCode::connect_failed, MaybeProcessed::no), status(200)});
+    const Answer again = send(*with_retries(with_redirects(elsewhere), hasty()), post(origin + "/order", "x"));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(elsewhere->seen().size(), 3U);
   });
 }
 

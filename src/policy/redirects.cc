@@ -23,7 +23,7 @@ class Redirect final : public Journey {
   }
 
   Verdict judge(const ResponseHead* head, const Error* error, TimePoint now, TimePoint) override {
-    if (error != nullptr && hops_ > 0) return failed_after_hop(*error);
+    if (error != nullptr && answered_) return failed_after_hop(*error);
     if (head == nullptr || head->status < 300 || head->status > 399) return {};
     const Result<Url> from = Url::parse(request_.url());
     if (!from) return {};
@@ -35,10 +35,13 @@ class Redirect final : public Journey {
     if (++hops_ > policy_.most) {
       return fail(*from, "more than " + std::to_string(policy_.most) + " redirects; the last one leads to " + last);
     }
+    // A cookie may make the difference, if whoever sends for us keeps them.
+    if (head->headers.contains("Set-Cookie")) been_.clear();
     been_.push_back(request_.method() + " " + request_.url());
     if (std::find(been_.begin(), been_.end(), (*next)->method() + " " + (*next)->url()) != been_.end()) {
       return fail(*from, "the redirects go round in a circle: this one leads back to " + last);
     }
+    answered_ = answered_ || (head->status != 307 && head->status != 308);  // those ask another to do it
     ++RouteLedger::of(trunkline::route_of(through_ ? *through_ : *next_, request_.url()))->redirects;
     tell(last, *head, now);
     if (policy_.referer) refer(*from, *to, **next);
@@ -51,7 +54,7 @@ class Redirect final : public Journey {
   }
 
  private:
-  // Whatever became of the last hop, the server that was asked first has answered.
+  // Whatever became of the last hop, a server before it has done what it was asked.
   static Verdict failed_after_hop(const Error& hop) {
     Error error = hop;
     error.maybe_processed = MaybeProcessed::yes;
@@ -92,6 +95,7 @@ class Redirect final : public Journey {
   Request request_;
   TimePoint began_{};
   std::vector<std::string> been_;  // "GET https://...", of the hops so far
+  bool answered_ = false;          // by a server that sent us on for the answer only
   bool left_ = false;              // the origin that the request was made for
   int hops_ = 0;
 };
