@@ -99,7 +99,8 @@ auto Client::async_get(std::string url, Token&& token) const {
   return async_send(trunkline::get(std::move(url)), std::forward<Token>(token));
 }
 
-// Reads more of an open response; `stream` and `into` must stay until the token completes. Cancelled, the response ends.
+// Reads more of an open response; `stream` and `into` must stay until the token completes. Cancelled, the
+// response ends.
 template <class Token>
 auto async_read(ResponseStream& stream, std::span<char> into, Token&& token) {
   return boost::asio::async_initiate<Token, void(Result<std::size_t>)>(

@@ -101,7 +101,8 @@ class ResponseStream {
   Result<UpgradedConnection> take_connection();
 
   // Drops it, and returns when its connection has been given back, is being closed, or waits a moment for the last of a
-  // short body: the next request usually finds it. Nothing but the head may be asked for afterwards. On a loop's thread it is dropped, and not waited for.
+  // short body: the next request usually finds it. Nothing but the head may be asked for afterwards. On a loop's thread
+  // it is dropped, and not waited for.
   void close();
   void watch(std::shared_ptr<StreamWatch> watch);
 

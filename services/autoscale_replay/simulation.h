@@ -46,9 +46,9 @@ Score score_of(const Course& course);
 class Simulation {
  public:
   // Over a recording. What was decided is recorded as it really was, so that by default each decision starts from the
-  // recorded `current`: "what would it have said then". A change that it asked for counts only where the next tick shows
-  // that it was made. With `closed_loop` it starts from what the policy itself asked
-  // for before, while pods and values stay those of the recording.
+  // recorded `current`: "what would it have said then". A change that it asked for counts only where the next tick
+  // shows that it was made. With `closed_loop` it starts from what the policy itself asked for before, while pods and
+  // values stay those of the recording.
   Simulation(Policy policy, bool closed_loop) : policy_(std::move(policy)), closed_loop_(closed_loop) {
     course_.policy = policy_.name;
   }

@@ -170,8 +170,8 @@ void Http2Stream::on_response(int status, Headers&& fields, std::optional<std::u
   Call& call = *call_;
   if (!std::exchange(started_, true)) call.on_first_byte();
   has_head_ = true;
-  // The server has decided without the rest of the body, as in HTTP/1.1: its source is asked no more, and may be rewound
-  // for another try while this response is still being read.
+  // The server has decided without the rest of the body, as in HTTP/1.1: its source is asked no more, and may be
+  // rewound for another try while this response is still being read.
   refused_rest_ = !all_sent_ && (status >= 300 || awaiting_continue_);
   awaiting_continue_ = false;
   const bool no_body = is_end || to_head();

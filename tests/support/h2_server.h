@@ -7,7 +7,7 @@
 //   /delay/MS        answers so much later         /count           the number of bytes of the request's body
 //   /deaf            takes no more of the request's body than one window, until released
 //   /early           413 in full at the first byte of the request's body, then RST_STREAM(NO_ERROR)
-//   /refuse/N        that status at the first byte of the request's body, which it goes on to take; the body when released
+//   /refuse/N        that status at the first byte of the request's body, which it takes; its own when released
 //   /reset/CODE      RST_STREAM instead of an answer; /reset_upload/CODE: at the first byte of the request's body
 //
 // Servers that break the protocol are in faultd/http2.py.
