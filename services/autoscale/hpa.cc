@@ -1,7 +1,9 @@
 #include "services/autoscale/hpa.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "services/autoscale/hpa_limits.h"
 #include "services/autoscale/hpa_replicas.h"
@@ -111,8 +113,9 @@ void decide_as_hpa(HpaState& state, const Snapshot& snapshot, const HpaPolicy& p
   decision.desired = current;
   set(decision, "AbleToScale", Truth::yes, "SucceededGetScale",
       "the HPA controller was able to get the target's current scale");
+  const std::optional<int> watched = std::exchange(state.watched, std::nullopt);
   if (decision.dry_run) {
-    if (state.watched) hpa_scaled(state, policy, *state.watched, current, now);
+    if (watched) hpa_scaled(state, policy, *watched, current, now);
     state.watched = current;
   }
   // What there was at the start counts as a recommendation: a controller that restarts does not shrink at once.

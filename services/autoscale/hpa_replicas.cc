@@ -48,7 +48,7 @@ bool is_partly_silent(const Pod& pod, const std::string& metric) {
   });
 }
 
-// As there, of whatever is asked to end too.
+// As Kubernetes counts them for a value: a pod that is asked to end runs and may be ready until it has ended.
 bool is_running_and_ready(const Pod& pod) {
   if (pod.phase) return *pod.phase == PodPhase::running && is_ready(pod);
   return !is_ignored(pod) && !is_pending(pod) && is_ready(pod);

@@ -133,6 +133,12 @@ TEST(Simulation, counts_a_change_that_it_asked_for_only_if_it_was_made) {
   EXPECT_EQ(obeyed.step(tick(15, 7)).desired, 7) << "its four of this minute are used up";
   EXPECT_EQ(obeyed.step(tick(75, 7)).desired, 11);
 
+  Simulation sometimes(hpa(), false);
+  EXPECT_EQ(sometimes.step(tick(0, 3)).desired, 7);
+  EXPECT_EQ(sometimes.step(tick(15, 3)).desired, 7) << "it was not made";
+  EXPECT_EQ(sometimes.step(tick(100, 7)).desired, 11) << "it was made";
+  EXPECT_EQ(sometimes.step(tick(115, 7)).desired, 11) << "and counts once";
+
   Policy dry = hpa();
   dry.dry_run = true;
   Simulation watching(dry, false);
