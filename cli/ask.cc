@@ -14,7 +14,7 @@
 namespace trunkline::cli {
 namespace {
 
-constexpr config::Limits most{.bytes = 64 << 20, .depth = 64, .nodes = 5'000'000};
+constexpr config::Limits most_of_an_answer{.bytes = 64 << 20, .depth = 64, .nodes = 5'000'000};
 
 }  // namespace
 
@@ -70,7 +70,7 @@ Result<Reply> ask_api(const AskFlags& flags, std::string_view path) {
   }
   Reply reply{response->status, std::move(response->body), {}};
   while (reply.text.ends_with('\n')) reply.text.pop_back();
-  Result<config::Node> content = config::parse_json(reply.text, base + std::string(path), most);
+  Result<config::Node> content = config::parse_json(reply.text, base + std::string(path), most_of_an_answer);
   if (content) {
     reply.content = std::move(*content);
   } else if (reply.status == 200) {
@@ -106,6 +106,10 @@ std::string path_part(std::string_view text) {
 std::string text_at(const config::Node& node, std::string_view name) {
   const config::Node* found = node.find(name);
   return found && found->kind == config::Node::Kind::scalar ? found->text : "";
+}
+
+std::string shown_at(const config::Node& node, std::string_view name, std::size_t most) {
+  return printable(text_at(node, name), most);
 }
 
 double number_at(const config::Node& node, std::string_view name) {

@@ -39,6 +39,7 @@ std::string path_part(std::string_view text);
 
 // Of a mapping; nothing of what is not there.
 std::string text_at(const config::Node& node, std::string_view name);
+std::string shown_at(const config::Node& node, std::string_view name, std::size_t most = 300);  // fit for a terminal
 double number_at(const config::Node& node, std::string_view name);
 
 }  // namespace trunkline::cli

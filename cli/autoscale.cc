@@ -6,6 +6,7 @@
 #include "autoscale_simulate.h"
 #include "base/text.h"
 #include "exit_code.h"
+#include "fail.h"
 #include "output.h"
 #include "services/autoscale_files/import.h"
 #include "services/autoscale_files/lint.h"
@@ -18,16 +19,6 @@ namespace {
 
 constexpr std::size_t most_bytes = 16 << 20;
 
-int fail(const Error& error) {
-  std::cerr << "trunkline autoscale: " << error.message << "\n";
-  return exit_code_of(error.kind);
-}
-
-int misuse(const std::string& sentence) {
-  std::cerr << "trunkline autoscale: " << sentence << "\n";
-  return exit_misuse;
-}
-
 int finish(Output& out) {
   if (out.finish() || out.reader_gone()) return exit_ok;
   std::cerr << "trunkline autoscale: stdout cannot be written: " << out.failure() << "\n";
@@ -38,9 +29,9 @@ int show(const AutoscaleFlags& flags) {
   Output out = Output::to_stdout();
   for (const std::string& file : flags.files) {
     const auto text = read_whole(file);
-    if (!text) return fail(text.error());
+    if (!text) return fail("autoscale", text.error());
     const auto policies = autoscale::read_policies(*text, shown_name(file));
-    if (!policies) return fail(policies.error());
+    if (!policies) return fail("autoscale", policies.error());
     for (const autoscale::Policy& policy : *policies) out.write("---\n" + autoscale::print_policy(policy));
   }
   return finish(out);
@@ -50,9 +41,9 @@ int import(const AutoscaleFlags& flags) {
   Output out = Output::to_stdout();
   for (const std::string& file : flags.files) {
     const auto text = read_whole(file);
-    if (!text) return fail(text.error());
+    if (!text) return fail("autoscale", text.error());
     const auto imported = autoscale::import_policies(*text, shown_name(file));
-    if (!imported) return fail(imported.error());
+    if (!imported) return fail("autoscale", imported.error());
     for (const autoscale::Imported& one : *imported) {
       std::string document = "---\n# From " + printable(shown_name(file)) + ", " + printable(one.from) + ".\n";
       if (!one.notes.empty()) document += "# Not mapped:\n";
@@ -73,8 +64,9 @@ int lint(const AutoscaleFlags& flags) {
                                           {"--server-keep-alive", &flags.server_keep_alive, &keep_alive}}) {
     if (text->empty()) continue;
     const auto duration = parse_duration(*text);
-    if (!duration) return misuse(std::string(flag) + ": " + duration.error().message);
-    if (*duration > config::longest_time) return misuse(std::string(flag) + ": is longer than 366 days");
+    if (!duration) return fail("autoscale", std::string(flag) + ": " + duration.error().message, exit_misuse);
+    if (*duration > config::longest_time)
+      return fail("autoscale", std::string(flag) + ": is longer than 366 days", exit_misuse);
     *field = *duration;
   }
   if (!flags.server_keep_alive.empty()) settings.server_keep_alive = keep_alive;
@@ -83,9 +75,9 @@ int lint(const AutoscaleFlags& flags) {
   autoscale::Linter linter(settings);
   for (const std::string& file : flags.files) {
     const auto text = read_whole(file);
-    if (!text) return fail(text.error());
+    if (!text) return fail("autoscale", text.error());
     const auto findings = linter.lint(*text, shown_name(file));
-    if (!findings) return fail(findings.error());
+    if (!findings) return fail("autoscale", findings.error());
     for (const autoscale::Finding& finding : *findings) {
       out.write((flags.json ? autoscale::print_json(finding) : autoscale::print(finding)) + "\n");
       found = true;

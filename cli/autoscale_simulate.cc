@@ -13,6 +13,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 #include "exit_code.h"
+#include "fail.h"
 #include "output.h"
 #include "services/autoscale_files/decision_record.h"
 #include "services/autoscale_files/policy_file.h"
@@ -26,16 +27,8 @@ namespace {
 
 using autoscale::Simulation;
 
-Error wrong(std::string sentence) { return {ErrorCode::invalid_options, Phase::prepare, std::move(sentence)}; }
-
-int misuse(const std::string& sentence) {
-  std::cerr << "trunkline autoscale simulate: " << sentence << "\nSee trunkline autoscale simulate --help\n";
-  return exit_misuse;
-}
-
-int fail(const Error& error) {
-  std::cerr << "trunkline autoscale simulate: " << error.message << "\n";
-  return exit_code_of(error.kind);
+int misused(const std::string& why) {
+  return fail("autoscale simulate", why + "\nSee trunkline autoscale simulate --help", exit_misuse);
 }
 
 Result<std::vector<autoscale::Policy>> read_all(const AutoscaleFlags& flags) {
@@ -47,8 +40,8 @@ Result<std::vector<autoscale::Policy>> read_all(const AutoscaleFlags& flags) {
     if (!policies) return std::move(policies).error();
     for (autoscale::Policy& policy : *policies) {
       if (!flags.compat.empty() && autoscale::compat_of(policy) != flags.compat) {
-        return wrong(shown_name(file) + ": is of the form " + std::string(autoscale::compat_of(policy)) +
-                     ", and --compat asks for " + flags.compat);
+        return misuse(shown_name(file) + ": is of the form " + std::string(autoscale::compat_of(policy)) +
+                      ", and --compat asks for " + flags.compat);
       }
       // Two of one name could not be told apart in what is printed.
       const std::string name = policy.name;
@@ -77,12 +70,12 @@ Result<void> check_files(const AutoscaleFlags& flags) {
   for (const auto& [flag, file] : {std::pair("--record ", flags.record), {"--html ", flags.html}}) {
     for (const std::string& other : read) {
       if (!file.empty() && same_file(file, other)) {
-        return wrong(flag + printable(file) + ": is a file that is read, and would be lost; name another one");
+        return misuse(flag + printable(file) + ": is a file that is read, and would be lost; name another one");
       }
     }
   }
   if (!flags.record.empty() && !flags.html.empty() && same_file(flags.record, flags.html)) {
-    return wrong("--record and --html name the same file");
+    return misuse("--record and --html name the same file");
   }
   return {};
 }
@@ -91,8 +84,8 @@ Result<autoscale::Scenario> scenario_of(const AutoscaleFlags& flags) {
   const auto shape = autoscale::shape_of(flags.generate);
   if (!shape) {
     const auto& names = autoscale::shape_names();
-    return wrong("--generate " + printable(flags.generate, 40) + ": there is no such shape" +
-                 did_you_mean(flags.generate, {names.begin(), names.end()}));
+    return misuse("--generate " + printable(flags.generate, 40) + ": there is no such shape" +
+                  did_you_mean(flags.generate, {names.begin(), names.end()}));
   }
   autoscale::Scenario scenario{.shape = *shape, .low = flags.low, .high = flags.high};
   for (const auto& [text, field] : {std::pair(&flags.length, &scenario.length),
@@ -101,11 +94,11 @@ Result<autoscale::Scenario> scenario_of(const AutoscaleFlags& flags) {
     const auto duration = parse_duration(*text);
     if (!duration) return duration.error();
     // Far enough from the ends of the clock that moments can be added up.
-    if (*duration > config::longest_time) return wrong(printable(*text, 40) + ": is longer than 366 days");
+    if (*duration > config::longest_time) return misuse(printable(*text, 40) + ": is longer than 366 days");
     *field = *duration;
   }
-  if (scenario.interval <= autoscale::Duration(0)) return wrong("--interval must be above 0");
-  if (scenario.length / scenario.interval > 1'000'000) return wrong("--length holds more than a million intervals");
+  if (scenario.interval <= autoscale::Duration(0)) return misuse("--interval must be above 0");
+  if (scenario.length / scenario.interval > 1'000'000) return misuse("--length holds more than a million intervals");
   return scenario;
 }
 
@@ -149,7 +142,7 @@ Result<std::vector<Simulation>> replay(const AutoscaleFlags& flags, std::vector<
   std::ifstream file;
   if (flags.input != "-") {
     file.open(flags.input, std::ios::binary);
-    if (!file) return wrong(flags.input + ": cannot be opened");
+    if (!file) return misuse(flags.input + ": cannot be opened");
   }
   autoscale::Recording recording(flags.input == "-" ? std::cin : file, shown_name(flags.input));
   std::vector<Simulation> simulations;
@@ -184,18 +177,18 @@ std::string title_of(const AutoscaleFlags& flags) {
 }  // namespace
 
 int run_simulate(const AutoscaleFlags& flags) {
-  if (flags.input.empty() == flags.generate.empty()) return misuse("give either --input FILE or --generate SHAPE");
+  if (flags.input.empty() == flags.generate.empty()) return misused("give either --input FILE or --generate SHAPE");
   if (flags.closed_loop && flags.input.empty())
-    return misuse("--closed-loop is for a recording; a made-up world obeys anyway");
+    return misused("--closed-loop is for a recording; a made-up world obeys anyway");
   auto policies = read_all(flags);
-  if (!policies) return fail(policies.error());
+  if (!policies) return fail("autoscale simulate", policies.error());
   std::optional<autoscale::Scenario> scenario;
   if (flags.input.empty()) {
     const auto made_up = scenario_of(flags);
-    if (!made_up) return misuse(made_up.error().message);
+    if (!made_up) return misused(made_up.error().message);
     scenario = *made_up;
   }
-  if (const auto good = check_files(flags); !good) return misuse(good.error().message);
+  if (const auto good = check_files(flags); !good) return misused(good.error().message);
   Output out = Output::to_stdout();
   Listener listener(flags, out);
   std::optional<Output> html;
@@ -210,7 +203,7 @@ int run_simulate(const AutoscaleFlags& flags) {
   }
   const auto simulations = scenario ? generate(flags, *scenario, std::move(*policies), listener)
                                     : replay(flags, std::move(*policies), listener);
-  if (!simulations) return fail(simulations.error());
+  if (!simulations) return fail("autoscale simulate", simulations.error());
 
   std::vector<autoscale::Course> courses;
   for (const Simulation& one : *simulations) courses.push_back(one.course());

@@ -1,7 +1,6 @@
 #include "doctor.h"
 
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -10,6 +9,8 @@
 #include "base/text.h"
 #include "doctor_report.h"
 #include "exit_code.h"
+#include "fail.h"
+#include "interrupt.h"
 #include "output.h"
 #include "secrecy.h"
 #include "services/doctor/look_reader.h"
@@ -20,18 +21,6 @@ namespace {
 constexpr const char* usual_place = "http://127.0.0.1:9600";
 // For all of its answers together: one that hangs must not hold up what the kernel's table says without it.
 constexpr std::chrono::seconds time_for_answers{2};
-
-volatile std::sig_atomic_t doctor_interrupted = 0;
-
-void on_doctor_interrupt(int signal) {
-  doctor_interrupted = 1;
-  std::signal(signal, SIG_DFL);
-}
-
-int end_with(const std::string& message, int code) {
-  std::fprintf(stderr, "trunkline doctor: %s\n", message.c_str());
-  return code;
-}
 
 struct AskedTrunkline {
   std::optional<TransportReport> report = {};
@@ -65,16 +54,15 @@ bool has_warning(const doctor::Diagnosis& diagnosis) {
 int run_doctor(const DoctorFlags& flags) {
   const auto interval = parse_duration(flags.interval);
   if (!interval || *interval < std::chrono::milliseconds(100) || *interval > std::chrono::seconds(60)) {
-    return end_with("--interval: want a time from 100ms to 60s", exit_misuse);
+    return fail("doctor", "--interval: want a time from 100ms to 60s", exit_misuse);
   }
   doctor::LookSettings settings;
   settings.pid = flags.pid;
   settings.interval = *interval;
   Result<doctor::LookReader> reader = doctor::LookReader::open(settings);
-  if (!reader) return end_with(reader.error().message, exit_misuse);
+  if (!reader) return fail("doctor", reader.error().message, exit_misuse);
 
-  std::signal(SIGINT, on_doctor_interrupt);
-  std::signal(SIGTERM, on_doctor_interrupt);
+  note_interrupts(/*and_terminate=*/true);
   Output out = Output::to_stdout();
   int code = exit_ok;
   do {
@@ -82,20 +70,20 @@ int run_doctor(const DoctorFlags& flags) {
     const Result<AskedTrunkline> asked = trunkline_of(flags);
     if (!asked) {
       const std::string place = flags.url.empty() ? usual_place : shown_url(flags.url);
-      return end_with(place + ": " + asked.error().describe(), exit_code_of(asked.error().kind));
+      return fail("doctor", place + ": " + asked.error().describe(), exit_code_of(asked.error().kind));
     }
-    const Result<doctor::Observation> seen = reader->observe([] { return doctor_interrupted != 0; });
-    if (!seen) return end_with(seen.error().message, exit_code_of(ErrorKind::disconnected));
-    if (doctor_interrupted != 0 && flags.watch) break;  // a part of an interval says little
+    const Result<doctor::Observation> seen = reader->observe([] { return interrupted(); });
+    if (!seen) return fail("doctor", seen.error().message, exit_code_of(ErrorKind::disconnected));
+    if (interrupted() && flags.watch) break;  // a part of an interval says little
     doctor::Diagnosis diagnosis = doctor::diagnose(*seen);
     if (!asked->silence.empty()) diagnosis.unseen.push_back(asked->silence);
     const TransportReport* const trunkline = asked->report ? &*asked->report : nullptr;
     out.write(flags.json ? doctor_json(diagnosis, trunkline) : doctor_table(diagnosis, trunkline));
     code = has_warning(diagnosis) ? exit_invalid : exit_ok;
     if (flags.watch && !flags.json) out.write("\n");
-  } while (flags.watch && doctor_interrupted == 0 && !out.failed());
+  } while (flags.watch && !interrupted() && !out.failed());
   if (out.failed() && !out.reader_gone()) {
-    return end_with("stdout cannot be written: " + out.failure(), exit_output_failed);
+    return fail("doctor", "stdout cannot be written: " + out.failure(), exit_output_failed);
   }
   return code;
 }

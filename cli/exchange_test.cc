@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <trunkline/url.hpp>
+
 namespace trunkline::cli {
 namespace {
 
@@ -75,7 +77,7 @@ class ExchangeTest : public ::testing::Test {
   }
 
   Report run(const PlannedRequest& plan, Inbox* inbox = nullptr) {
-    Transports transports(options, sharing(), nullptr);
+    Transports transports(options, sharing());
     Output out = Output::to_stdout();
     Exchange exchange(plan, 1, Delivery::whole, rules, transports, out, inbox);
     std::optional<Report> report;

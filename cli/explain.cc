@@ -8,6 +8,7 @@
 #include "ask.h"
 #include "base/text.h"
 #include "exit_code.h"
+#include "fail.h"
 #include "output.h"
 #include "services/config/print.h"
 #include "table.h"
@@ -16,8 +17,6 @@ namespace trunkline::cli {
 namespace {
 
 using config::Node;
-
-std::string shown(const Node& node, std::string_view name) { return printable(text_at(node, name), 300); }
 
 std::string moment(double seconds) {
   const auto whole = static_cast<std::time_t>(std::floor(seconds));
@@ -29,45 +28,40 @@ std::string moment(double seconds) {
 }
 
 std::string metric_line(const Node& metric) {
-  std::string line = "  metric " + shown(metric, "metric") + ": ";
-  const std::string low = shown(metric, "low");
-  const std::string high = shown(metric, "high");
+  std::string line = "  metric " + shown_at(metric, "metric") + ": ";
+  const std::string low = shown_at(metric, "low");
+  const std::string high = shown_at(metric, "high");
   line += low == high ? low : "between " + low + " and " + high;
-  line += ", target " + shown(metric, "targetValue") + ", proposes " + shown(metric, "proposal") + "; of " +
-          shown(metric, "expected") + " pods " + shown(metric, "fresh") + " fresh, " + shown(metric, "carried") +
-          " carried, " + shown(metric, "missing") + " missing";
-  const std::string reason = shown(metric, "reason");
+  line += ", target " + shown_at(metric, "targetValue") + ", proposes " + shown_at(metric, "proposal") + "; of " +
+          shown_at(metric, "expected") + " pods " + shown_at(metric, "fresh") + " fresh, " +
+          shown_at(metric, "carried") + " carried, " + shown_at(metric, "missing") + " missing";
+  const std::string reason = shown_at(metric, "reason");
   return line + (reason.empty() ? "" : "; " + reason) + '\n';
-}
-
-int fail(const std::string& sentence, int code) {
-  std::fprintf(stderr, "trunkline explain: %s\n", sentence.c_str());
-  return code;
 }
 
 // The fleet's name, when there is only one.
 int choose_fleet(const AskFlags& flags, std::string& fleet) {
   const Result<Reply> reply = ask_api(flags, "/api/v1/fleets");
-  if (!reply) return fail(reply.error().message, exit_code_of(reply.error().kind));
-  if (reply->status != 200) return fail(refusal(flags, *reply), exit_status);
+  if (!reply) return fail("explain", reply.error());
+  if (reply->status != 200) return fail("explain", refusal(flags, *reply), exit_status);
   const std::vector<Node>& fleets = reply->content.children;
   if (fleets.size() == 1) {
     fleet = text_at(fleets.front(), "name");
     return exit_ok;
   }
-  if (fleets.empty()) return fail("it scales no fleet", exit_invalid);
+  if (fleets.empty()) return fail("explain", "it scales no fleet", exit_invalid);
   std::string names;
-  for (const Node& one : fleets) names += ' ' + shown(one, "name");
-  return fail("which fleet? There are" + names, exit_misuse);
+  for (const Node& one : fleets) names += ' ' + shown_at(one, "name");
+  return fail("explain", "which fleet? There are" + names, exit_misuse);
 }
 
 }  // namespace
 
 std::string decision_text(const Node& decision) {
-  std::string out = '#' + shown(decision, "number") + ' ' + moment(number_at(decision, "t")) + ' ' +
-                    shown(decision, "policy") + ": " + shown(decision, "action") + ", " + shown(decision, "current") +
-                    " -> " + shown(decision, "desired");
-  const std::string reason = shown(decision, "reason");
+  std::string out = '#' + shown_at(decision, "number") + ' ' + moment(number_at(decision, "t")) + ' ' +
+                    shown_at(decision, "policy") + ": " + shown_at(decision, "action") + ", " +
+                    shown_at(decision, "current") + " -> " + shown_at(decision, "desired");
+  const std::string reason = shown_at(decision, "reason");
   if (!reason.empty()) out += ": " + reason;
   if (text_at(decision, "dryRun") == "true") out += " (dry run)";
   out += '\n';
@@ -77,7 +71,8 @@ std::string decision_text(const Node& decision) {
   Table table({"stage", ">before", ">after", "reason"});
   if (const Node* stages = decision.find("stages")) {
     for (const Node& stage : stages->children) {
-      table.add({shown(stage, "stage"), shown(stage, "before"), shown(stage, "after"), shown(stage, "reason")});
+      table.add(
+          {shown_at(stage, "stage"), shown_at(stage, "before"), shown_at(stage, "after"), shown_at(stage, "reason")});
     }
   }
   return out + (table.empty() ? "" : table.print(2));
@@ -90,11 +85,11 @@ int run_explain(const ExplainFlags& flags) {
   }
   const Result<Reply> reply =
       ask_api(flags.ask, "/api/v1/fleets/" + path_part(fleet) + "/decisions?limit=" + std::to_string(flags.last));
-  if (!reply) return fail(reply.error().message, exit_code_of(reply.error().kind));
+  if (!reply) return fail("explain", reply.error());
   if (reply->status == 404 && !text_at(reply->content, "error").empty()) {
-    return fail(refusal(flags.ask, *reply), exit_invalid);
+    return fail("explain", refusal(flags.ask, *reply), exit_invalid);
   }
-  if (reply->status != 200) return fail(refusal(flags.ask, *reply), exit_status);
+  if (reply->status != 200) return fail("explain", refusal(flags.ask, *reply), exit_status);
   std::string text;
   for (const Node& decision : reply->content.children) {
     text += flags.ask.json ? config::print_json(decision) + '\n' : decision_text(decision);
@@ -103,7 +98,7 @@ int run_explain(const ExplainFlags& flags) {
   Output out = Output::to_stdout();
   out.write(text);
   if (!out.failed() || out.reader_gone()) return exit_ok;
-  return fail("stdout cannot be written: " + out.failure(), exit_output_failed);
+  return fail("explain", "stdout cannot be written: " + out.failure(), exit_output_failed);
 }
 
 }  // namespace trunkline::cli

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -23,8 +22,6 @@
 namespace trunkline::cli {
 namespace {
 
-using Clock = Inbox::Clock;
-
 // Results that wait for an earlier one before they can be printed; a slow first request must not fill the memory.
 constexpr std::uint64_t results_ahead = 4096;
 
@@ -42,18 +39,13 @@ ExchangeRules rules_of(const FetchFlags& flags, const Options& options, const Po
   return rules;
 }
 
-Environment environment_of(const FetchFlags& flags) {
-  if (!flags.transport.proxy_from_environment) return nullptr;
-  return [](const char* name) -> const char* { return std::getenv(name); };
-}
-
 class FetchRun {
  public:
   FetchRun(const FetchFlags& flags, Plan plan, const Options& options, const Policies& policies)
       : flags_(flags),
         plan_(std::move(plan)),
         rules_(rules_of(flags, options, policies)),
-        transports_(options, {.recreate = flags.recreate_client, .isolated = flags.isolated}, environment_of(flags)),
+        transports_(options, sharing_of(flags)),
         out_(Output::to_stdout()) {}
 
   int run();
@@ -127,12 +119,12 @@ void FetchRun::run_alone(std::uint64_t index) {
 
 void FetchRun::run_together(std::uint64_t first, std::uint64_t end, std::uint64_t window) {
   const bool is_group = plan_.parallel == 1;
-  const Clock::time_point began = Clock::now();
+  const Inbox::Clock::time_point began = Inbox::Clock::now();
   // In a group each delay counts from the start of the group; otherwise the starts are that far apart.
   const auto due = [&](std::uint64_t index) {
     return began + planned(index).delay * (is_group ? 1 : static_cast<std::int64_t>(index - first));
   };
-  std::vector<std::pair<Clock::time_point, std::uint64_t>> group;
+  std::vector<std::pair<Inbox::Clock::time_point, std::uint64_t>> group;
   if (is_group) {
     for (std::uint64_t index = first; index < end; ++index) group.emplace_back(due(index), index);
     std::sort(group.begin(), group.end());
@@ -145,7 +137,7 @@ void FetchRun::run_together(std::uint64_t first, std::uint64_t end, std::uint64_
       continue;
     }
     const std::uint64_t next = is_group ? group[started - first].second : started;
-    if (Clock::now() < due(next)) {
+    if (Inbox::Clock::now() < due(next)) {
       inbox_.run_one(due(next));
       continue;
     }

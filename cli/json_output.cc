@@ -8,15 +8,6 @@
 namespace trunkline::cli {
 namespace {
 
-bool is_utf8(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const std::size_t length = utf8_length(bytes);
-    if (length == 0) return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
 void write_headers(JsonWriter& out, const Headers& headers) {
   out.open('[');
   for (const Headers::Field field : headers) out.open('[').text(field.name).text(field.value).close(']');

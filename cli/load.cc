@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <mutex>
@@ -22,7 +21,9 @@
 
 #include "base/text.h"
 #include "exit_code.h"
+#include "fail.h"
 #include "inbox.h"
+#include "interrupt.h"
 #include "load_report.h"
 #include "output.h"
 #include "plan.h"
@@ -36,16 +37,8 @@
 namespace trunkline::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// The first Ctrl-C ends the run and prints what there is, the second one ends the process.
-void on_interrupt(int signal) {
-  interrupted = 1;
-  std::signal(signal, SIG_DFL);
-}
 
 enum class Mode : unsigned char { shared, recreate, isolated };
 
@@ -73,7 +66,7 @@ constexpr std::size_t shards = 32;
 // One of the concurrent callers. Its fields belong to whichever thread runs its present step.
 struct Caller {
   Shard* shard = nullptr;
-  Clock::time_point asked;
+  SteadyClock::time_point asked;
   std::shared_ptr<Transport> transport;  // of the request under way
 
   std::mutex mutex;  // over the start of each request: its answer may come before start() has returned
@@ -130,8 +123,8 @@ class LoadRun {
   std::atomic<std::uint64_t> asked_ = 0;
   std::atomic<std::uint64_t> answered_ = 0;
   std::atomic<int> running_ = 0;
-  Clock::time_point began_;
-  Clock::time_point until_ = Clock::time_point::max();
+  SteadyClock::time_point began_;
+  SteadyClock::time_point until_ = SteadyClock::time_point::max();
 
   // Private transports end here and not on a loop thread, which must not wait.
   Inbox undertaker_;
@@ -141,7 +134,7 @@ class LoadRun {
 
 bool LoadRun::may_ask() {
   if (stopping_.load(std::memory_order_relaxed)) return false;
-  if (settings_.duration && Clock::now() >= until_) return false;
+  if (settings_.duration && SteadyClock::now() >= until_) return false;
   return !settings_.requests || asked_.fetch_add(1, std::memory_order_relaxed) < *settings_.requests;
 }
 
@@ -159,7 +152,7 @@ std::shared_ptr<Transport> LoadRun::next_transport() {
 
 void LoadRun::record(Caller& caller, const Result<Response>& response) {
   answered_.fetch_add(1, std::memory_order_relaxed);
-  const auto latency = Clock::now() - caller.asked;
+  const auto latency = SteadyClock::now() - caller.asked;
   const std::lock_guard lock(caller.shard->mutex);
   Tally& tally = caller.shard->tally;
   if (response) {
@@ -179,7 +172,7 @@ void LoadRun::record(Caller& caller, const Result<Response>& response) {
 
 void LoadRun::ask_blocking(Caller& caller) {
   while (may_ask()) {
-    caller.asked = Clock::now();
+    caller.asked = SteadyClock::now();
     const std::shared_ptr<Transport> transport = next_transport();
     record(caller, Client(transport).send(request_));
     if (settings_.mode == Mode::isolated) bury(transport);
@@ -190,7 +183,7 @@ void LoadRun::ask_blocking(Caller& caller) {
 void LoadRun::ask(Caller& caller) {
   const std::lock_guard lock(caller.mutex);
   if (!may_ask()) return one_stopped();
-  caller.asked = Clock::now();
+  caller.asked = SteadyClock::now();
   caller.transport = next_transport();
   const Client client(caller.transport);
   caller.handle =
@@ -228,7 +221,7 @@ void LoadRun::cancel_all() {
 }
 
 void LoadRun::show_progress() {
-  const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+  const double seconds = std::chrono::duration<double>(SteadyClock::now() - began_).count();
   const std::uint64_t count = answered_.load(std::memory_order_relaxed);
   std::fprintf(stderr, "\r%8.1f s  %12llu requests  %10.1f/s \x1b[K", seconds, static_cast<unsigned long long>(count),
                static_cast<double>(count) / std::max(seconds, 1e-9));
@@ -238,15 +231,15 @@ void LoadRun::wait_for_callers() {
   const bool progress = isatty(STDERR_FILENO) != 0;
   constexpr auto tick = milliseconds(100);
   constexpr auto grace = std::chrono::seconds(2);
-  Clock::time_point cut_off = Clock::time_point::max();
-  Clock::time_point next_tick = Clock::now() + tick;
+  SteadyClock::time_point cut_off = SteadyClock::time_point::max();
+  SteadyClock::time_point next_tick = SteadyClock::now() + tick;
   while (running_ > 0) {
     if (undertaker_.run_one(next_tick)) continue;
-    next_tick = Clock::now() + tick;
+    next_tick = SteadyClock::now() + tick;
     if (progress) show_progress();
-    const bool time_is_up = settings_.duration && Clock::now() >= until_;
-    if ((interrupted || time_is_up) && !stopping_.exchange(true)) cut_off = Clock::now() + grace;
-    if (Clock::now() >= cut_off) cancel_all();
+    const bool time_is_up = settings_.duration && SteadyClock::now() >= until_;
+    if ((interrupted() || time_is_up) && !stopping_.exchange(true)) cut_off = SteadyClock::now() + grace;
+    if (SteadyClock::now() >= cut_off) cancel_all();
   }
   if (progress) std::fputs("\r\x1b[K", stderr);
 }
@@ -260,7 +253,7 @@ Stats LoadRun::stats() const {
 LoadReport LoadRun::run() {
   const Stats before = stats();
   const Cpu cpu_before = Cpu::now();
-  began_ = Clock::now();
+  began_ = SteadyClock::now();
   if (settings_.duration) until_ = began_ + *settings_.duration;
   running_ = settings_.concurrency;
   std::vector<std::thread> threads;
@@ -275,7 +268,7 @@ LoadReport LoadRun::run() {
   for (std::thread& thread : threads) thread.join();
 
   LoadReport report;
-  report.elapsed = Clock::now() - began_;
+  report.elapsed = SteadyClock::now() - began_;
   const Cpu cpu = Cpu::now();
   report.cpu_user = cpu.user - cpu_before.user;
   report.cpu_system = cpu.system - cpu_before.system;
@@ -285,11 +278,9 @@ LoadReport LoadRun::run() {
   report.broken_law = after.broken_law();
   for (Caller& caller : callers_) const std::lock_guard last_step(caller.mutex);  // may still be on its way out
   for (const Shard& shard : shards_) report.tally.add(shard.tally);
-  report.interrupted = interrupted != 0;
+  report.interrupted = interrupted();
   return report;
 }
-
-Error misuse(std::string message) { return {ErrorCode::invalid_options, Phase::prepare, std::move(message)}; }
 
 Result<Settings> settings_from(const LoadFlags& flags) {
   Settings settings;
@@ -348,15 +339,15 @@ int run_load(const LoadFlags& flags) {
   }
   planned->url = url->text();
   if (flags.transport.proxy_from_environment && options->proxy.empty()) {
-    options->proxy = environment_proxy(*url, [](const char* name) -> const char* { return std::getenv(name); });
+    options->proxy = environment_proxy(*url);
   }
 
-  std::signal(SIGINT, on_interrupt);
+  note_interrupts();
   const std::uint16_t port = port_of(*options, *url);
   const SocketCensus before = SocketCensus::take(port);
   LoadRun run(*settings, *options, make_request(*planned));
   LoadReport report = run.run();
-  std::signal(SIGINT, SIG_DFL);
+  let_interrupts_end();
   report.sockets =
       (settings->mode == Mode::isolated ? SocketCensus::settled(port, before.open) : SocketCensus::take(port)) - before;
   report.url = planned->url;

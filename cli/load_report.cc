@@ -19,7 +19,7 @@ std::string format(const char* pattern, Args... args) {
 
 std::string row(const char* name, const std::string& value) { return format("  %-9s ", name) + value + "\n"; }
 
-std::string milliseconds(std::chrono::nanoseconds duration) {
+std::string in_milliseconds(std::chrono::nanoseconds duration) {
   return format("%.3f ms", std::chrono::duration<double, std::milli>(duration).count());
 }
 
@@ -121,10 +121,10 @@ std::string as_table(const LoadReport& report) {
   out += row("cpu", format("%.2f us/request (user %.2f, system %.2f)", report.cpu_us_per_request(), us(report.cpu_user),
                            us(report.cpu_system)));
   if (tally.latency.count() > 0) {
-    out +=
-        row("latency", "p50 " + milliseconds(tally.latency.quantile(0.5)) + ", p90 " +
-                           milliseconds(tally.latency.quantile(0.9)) + ", p99 " +
-                           milliseconds(tally.latency.quantile(0.99)) + ", max " + milliseconds(tally.latency.max()));
+    out += row("latency", "p50 " + in_milliseconds(tally.latency.quantile(0.5)) + ", p90 " +
+                              in_milliseconds(tally.latency.quantile(0.9)) + ", p99 " +
+                              in_milliseconds(tally.latency.quantile(0.99)) + ", max " +
+                              in_milliseconds(tally.latency.max()));
   }
   const std::string reasons = by_reason(report.pool);
   out += row("dials",

@@ -5,6 +5,7 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "fail.h"
 
 namespace trunkline::cli {
 namespace {
@@ -54,8 +55,6 @@ constexpr SizeRow size_rows[] = {
     {"header_count", &ResponseLimits::header_count},
     {"body_bytes", &ResponseLimits::body_bytes},
 };
-
-Error misuse(std::string message) { return {ErrorCode::invalid_options, Phase::prepare, std::move(message)}; }
 
 Error unknown(std::string_view what, std::string_view name, const std::vector<std::string>& known) {
   std::string message =

@@ -10,12 +10,11 @@
 
 #include "base/text.h"
 #include "batch.h"
+#include "fail.h"
 #include "upload.h"
 
 namespace trunkline::cli {
 namespace {
-
-Error misuse(std::string message) { return {ErrorCode::invalid_request, Phase::prepare, std::move(message)}; }
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "base/text.h"
+#include "fail.h"
 
 namespace trunkline::cli {
 namespace {
@@ -11,8 +12,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int most_retries = 1000;
-
-Error misuse(std::string message) { return {ErrorCode::invalid_options, Phase::prepare, std::move(message)}; }
 
 Result<std::optional<Duration>> time_of(const std::string& flag, const std::string& text) {
   if (text.empty()) return std::optional<Duration>();

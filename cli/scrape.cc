@@ -1,7 +1,6 @@
 #include "scrape.h"
 
 #include <condition_variable>
-#include <csignal>
 #include <cstdio>
 #include <deque>
 #include <mutex>
@@ -10,6 +9,8 @@
 
 #include "base/text.h"
 #include "exit_code.h"
+#include "fail.h"
+#include "interrupt.h"
 #include "output.h"
 #include "scrape_report.h"
 #include "services/scrape/collector.h"
@@ -17,15 +18,6 @@
 
 namespace trunkline::cli {
 namespace {
-
-volatile std::sig_atomic_t interrupted = 0;
-
-void on_interrupt(int signal) {
-  interrupted = 1;
-  std::signal(signal, SIG_DFL);
-}
-
-Error misuse(std::string message) { return {ErrorCode::invalid_options, Phase::prepare, std::move(message)}; }
 
 struct ScrapePlan {
   scrape::CollectorSettings settings;
@@ -122,25 +114,21 @@ class Mail {
 
 int run_scrape(const ScrapeFlags& flags) {
   Result<ScrapePlan> plan = scrape_plan(flags);
-  if (!plan) {
-    std::fprintf(stderr, "trunkline scrape: %s\n", plan.error().message.c_str());
-    return exit_misuse;
-  }
-  std::signal(SIGINT, on_interrupt);
+  if (!plan) return fail("scrape", plan.error().message, exit_misuse);
+  note_interrupts();
   Mail mail;
   Output out = Output::to_stdout();
   scrape::Collector collector(plan->settings, plan->sources);
   collector.subscribe({.names = {}, .prefixes = flags.wanted},
                       [&](const scrape::SnapshotPtr& snapshot) { mail.put(snapshot); });
   if (Result<void> started = collector.start(); !started) {
-    std::fprintf(stderr, "trunkline scrape: %s\n", started.error().message.c_str());
-    return exit_misuse;
+    return fail("scrape", started.error().message, exit_misuse);
   }
   const bool with_samples = !flags.wanted.empty();
   bool all_fresh = false;
   std::set<std::string> told;
   std::size_t cycles = 0;
-  while (interrupted == 0 && !out.failed() && (plan->cycles == 0 || cycles < plan->cycles)) {
+  while (!interrupted() && !out.failed() && (plan->cycles == 0 || cycles < plan->cycles)) {
     for (const std::string& trouble : collector.troubles()) {
       if (told.insert(trouble).second) std::fprintf(stderr, "trunkline scrape: %s\n", trouble.c_str());
     }

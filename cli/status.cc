@@ -9,6 +9,7 @@
 #include "ask.h"
 #include "base/text.h"
 #include "exit_code.h"
+#include "fail.h"
 #include "output.h"
 #include "table.h"
 
@@ -18,9 +19,7 @@ namespace {
 using config::Node;
 
 constexpr std::size_t most_lines = 20;
-constexpr std::size_t most_text = 100;
-
-std::string shown(const Node& node, std::string_view name) { return printable(text_at(node, name), most_text); }
+std::string short_at(const Node& node, std::string_view name) { return shown_at(node, name, 100); }
 bool is_true(const Node& node, std::string_view name) { return text_at(node, name) == "true"; }
 
 const std::vector<Node>& children_of(const Node& node, std::string_view name) {
@@ -64,12 +63,12 @@ std::string left_out(std::size_t count) {
 }
 
 std::string process_part(const Node& status) {
-  std::string out = "trunkline " + shown(status, "version") + ", process " + shown(status, "pid") + ", up for " +
+  std::string out = "trunkline " + short_at(status, "version") + ", process " + short_at(status, "pid") + ", up for " +
                     span(number_at(status, "uptime_seconds")) + ": " +
                     (is_true(status, "ready") ? "ready" : "NOT READY") + '\n';
   Table table({"service", "ready", "trouble"});
   for (const Node& service : children_of(status, "services")) {
-    table.add({shown(service, "name"), is_true(service, "ready") ? "yes" : "no", shown(service, "trouble")});
+    table.add({short_at(service, "name"), is_true(service, "ready") ? "yes" : "no", short_at(service, "trouble")});
   }
   return out + (table.empty() ? "" : table.print(2));
 }
@@ -78,33 +77,34 @@ std::string transport_part(const Node& transport) {
   const Node* pool = transport.find("pool");
   const Node nothing;
   const Node& counters = pool ? *pool : nothing;
-  std::string out = "\nConnections: " + shown(counters, "open") + " open, " + shown(counters, "active") + " in use, " +
-                    shown(counters, "idle") + " idle; " + shown(counters, "granted") + " requests, " +
-                    percent(number_at(counters, "reused"), number_at(counters, "granted")) + " on reused ones\n";
+  std::string out = "\nConnections: " + short_at(counters, "open") + " open, " + short_at(counters, "active") +
+                    " in use, " + short_at(counters, "idle") + " idle; " + short_at(counters, "granted") +
+                    " requests, " + percent(number_at(counters, "reused"), number_at(counters, "granted")) +
+                    " on reused ones\n";
   const std::string dials = counts(counters, "dials_by_reason");
   if (!dials.empty()) out += "  dials: " + dials + '\n';
   Table table({"route", "protocol", ">open", ">in use", ">idle", ">waiting", ">requests", ">reused"});
   const std::vector<Node>& routes = children_of(transport, "routes");
   for (std::size_t i = 0; i < std::min(routes.size(), most_lines); ++i) {
     const Node& route = routes[i];
-    const std::string protocol = shown(route, "protocol");
-    table.add({shown(route, "route"), protocol.empty() ? "-" : protocol, shown(route, "open"), shown(route, "active"),
-               shown(route, "idle"), shown(route, "waiting"), shown(route, "granted"),
-               percent(number_at(route, "reused"), number_at(route, "granted"))});
+    const std::string protocol = short_at(route, "protocol");
+    table.add({short_at(route, "route"), protocol.empty() ? "-" : protocol, short_at(route, "open"),
+               short_at(route, "active"), short_at(route, "idle"), short_at(route, "waiting"),
+               short_at(route, "granted"), percent(number_at(route, "reused"), number_at(route, "granted"))});
   }
   if (!table.empty()) out += table.print(2) + left_out(routes.size());
   for (const Node& route : routes) {
     const std::string advice = printable(text_at(route, "advice"), 1000);
-    if (!advice.empty()) out += "  advice for " + shown(route, "route") + ": " + advice + '\n';
+    if (!advice.empty()) out += "  advice for " + short_at(route, "route") + ": " + advice + '\n';
   }
   return out;
 }
 
 // Numbers have no protocol's limit where the peer sets none.
 std::string streams_of(const Node& connection) {
-  const std::string allowed = shown(connection, "streams_allowed");
-  if (allowed == "1") return shown(connection, "streams");
-  return shown(connection, "streams") + " of " + (allowed.empty() || allowed == "null" ? "any" : allowed);
+  const std::string allowed = short_at(connection, "streams_allowed");
+  if (allowed == "1") return short_at(connection, "streams");
+  return short_at(connection, "streams") + " of " + (allowed.empty() || allowed == "null" ? "any" : allowed);
 }
 
 std::string connections_part(const Node& connections) {
@@ -113,21 +113,22 @@ std::string connections_part(const Node& connections) {
   Table table({"route", "protocol", "state", ">age", ">idle for", ">requests", ">streams", "opened", "from", "to"});
   for (const Node& one : all) {
     const bool idle = text_at(one, "state") == "idle";
-    table.add({shown(one, "route"), shown(one, "protocol"), shown(one, "state"), span(number_at(one, "age_seconds")),
-               idle ? span(number_at(one, "idle_seconds")) : "-", shown(one, "requests"), streams_of(one),
-               shown(one, "dial_reason"), shown(one, "local"), shown(one, "remote")});
+    table.add({short_at(one, "route"), short_at(one, "protocol"), short_at(one, "state"),
+               span(number_at(one, "age_seconds")), idle ? span(number_at(one, "idle_seconds")) : "-",
+               short_at(one, "requests"), streams_of(one), short_at(one, "dial_reason"), short_at(one, "local"),
+               short_at(one, "remote")});
   }
   std::string out = "\nEach connection\n" + table.print(2);
-  if (number_at(connections, "left_out") > 0) out += "  and " + shown(connections, "left_out") + " more\n";
+  if (number_at(connections, "left_out") > 0) out += "  and " + short_at(connections, "left_out") + " more\n";
   return out;
 }
 
 std::string targets_part(const Node& targets) {
   std::string out;
   for (const Node& cycle : children_of(targets, "cycles")) {
-    out += "\nTargets, cycle " + shown(cycle, "cycle") + ": " + shown(cycle, "fresh") + " fresh, " +
-           shown(cycle, "late") + " late, " + shown(cycle, "missing") + " missing; " + shown(cycle, "dials") +
-           " dials, " + shown(cycle, "reused") + " reused\n";
+    out += "\nTargets, cycle " + short_at(cycle, "cycle") + ": " + short_at(cycle, "fresh") + " fresh, " +
+           short_at(cycle, "late") + " late, " + short_at(cycle, "missing") + " missing; " + short_at(cycle, "dials") +
+           " dials, " + short_at(cycle, "reused") + " reused\n";
   }
   if (out.empty()) return "\nTargets: no cycle has ended yet\n";
   std::vector<const Node*> order;
@@ -141,9 +142,9 @@ std::string targets_part(const Node& targets) {
   for (std::size_t i = 0; i < std::min(order.size(), most_lines); ++i) {
     const Node& target = *order[i];
     const bool missing = text_at(target, "state") == "missing";
-    table.add({shown(target, "url"), shown(target, "job"), shown(target, "state"),
+    table.add({short_at(target, "url"), short_at(target, "job"), short_at(target, "state"),
                missing ? "-" : span(number_at(target, "age_seconds")), span(number_at(target, "duration_seconds")),
-               shown(target, "connection"), shown(target, "error")});
+               short_at(target, "connection"), short_at(target, "error")});
   }
   return out + (table.empty() ? "" : table.print(2) + left_out(order.size()));
 }
@@ -154,21 +155,16 @@ std::string fleets_part(const Node& fleets) {
   std::string troubles;
   for (const Node& fleet : fleets.children) {
     const Node* last = fleet.find("last");
-    table.add({shown(fleet, "name"), shown(fleet, "current"), shown(fleet, "ready"),
-               shown(fleet, "min") + " to " + shown(fleet, "max"), shown(fleet, "decisions"), shown(fleet, "ups"),
-               shown(fleet, "downs"), shown(fleet, "gaps_survived"),
+    table.add({short_at(fleet, "name"), short_at(fleet, "current"), short_at(fleet, "ready"),
+               short_at(fleet, "min") + " to " + short_at(fleet, "max"), short_at(fleet, "decisions"),
+               short_at(fleet, "ups"), short_at(fleet, "downs"), short_at(fleet, "gaps_survived"),
                is_true(fleet, "paused") ? "paused"
-               : last                   ? shown(*last, "reason")
+               : last                   ? short_at(*last, "reason")
                                         : ""});
     const std::string trouble = printable(text_at(fleet, "trouble"), 1000);
-    if (!trouble.empty()) troubles += "  " + shown(fleet, "name") + ": " + trouble + '\n';
+    if (!trouble.empty()) troubles += "  " + short_at(fleet, "name") + ": " + trouble + '\n';
   }
   return "\nFleets\n" + table.print(2) + troubles;
-}
-
-int fail(const std::string& sentence, int code) {
-  std::fprintf(stderr, "trunkline status: %s\n", sentence.c_str());
-  return code;
 }
 
 }  // namespace
@@ -188,15 +184,15 @@ int run_status(const StatusFlags& flags) {
   if (flags.connections) questions.emplace_back("connections", &answers.connections);
   for (const auto& [name, node] : questions) {
     Result<Reply> reply = ask_api(flags.ask, "/api/v1/" + name + (name == "connections" ? "?limit=1000" : ""));
-    if (!reply) return fail(reply.error().message, exit_code_of(reply.error().kind));
-    if (reply->status != 200) return fail(refusal(flags.ask, *reply), exit_status);
+    if (!reply) return fail("status", reply.error());
+    if (reply->status != 200) return fail("status", refusal(flags.ask, *reply), exit_status);
     json += std::string(json.empty() ? "{" : ",") + '"' + name + "\":" + reply->text;
     *node = std::move(reply->content);
   }
   Output out = Output::to_stdout();
   out.write(flags.ask.json ? json + "}\n" : status_text(answers));
   if (out.failed() && !out.reader_gone()) {
-    return fail("stdout cannot be written: " + out.failure(), exit_output_failed);
+    return fail("status", "stdout cannot be written: " + out.failure(), exit_output_failed);
   }
   return is_true(answers.status, "ready") ? exit_ok : exit_invalid;
 }

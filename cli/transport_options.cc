@@ -5,12 +5,11 @@
 
 #include "base/nearest.h"
 #include "base/text.h"
+#include "fail.h"
 #include "named_settings.h"
 
 namespace trunkline::cli {
 namespace {
-
-Error misuse(std::string message) { return {ErrorCode::invalid_options, Phase::prepare, std::move(message)}; }
 
 Result<Options> preset(const std::string& name) {
   if (name == "standard") return Options::standard();

@@ -3,16 +3,23 @@
 #include <thread>
 #include <utility>
 
+#include <trunkline/environment_proxy.hpp>
+
 namespace trunkline::cli {
 
-Transports::Transports(Options options, Sharing sharing, Environment environment)
-    : options_(std::move(options)), sharing_(std::move(sharing)), environment_(std::move(environment)) {}
+Sharing sharing_of(const FetchFlags& flags) {
+  return {.recreate = flags.recreate_client,
+          .isolated = flags.isolated,
+          .environment = flags.transport.proxy_from_environment};
+}
+
+Transports::Transports(Options options, Sharing sharing) : options_(std::move(options)), sharing_(std::move(sharing)) {}
 
 Options Transports::options_for(const std::string& url, bool other_origin, std::optional<Duration> total) const {
   Options options = options_;
-  if (options.proxy.empty() && environment_) {
+  if (options.proxy.empty() && sharing_.environment) {
     const Result<Url> parsed = Url::parse(url);
-    if (parsed) options.proxy = environment_proxy(*parsed, environment_);
+    if (parsed) options.proxy = environment_proxy(*parsed);
   }
   if (other_origin) {
     options.tls.certificate_file.clear();

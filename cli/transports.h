@@ -11,24 +11,27 @@
 #include <string>
 
 #include <trunkline/client.hpp>
-#include <trunkline/environment_proxy.hpp>
 
+#include "settings.h"
 #include "stats_sum.h"
+
 namespace trunkline::cli {
 
 struct Sharing {
   using Maker = std::function<std::shared_ptr<Transport>(const Options&)>;
 
-  bool recreate = false;  // ask anew for each request, as a reconciler does
-  bool isolated = false;  // private transports: nothing is shared
+  bool recreate = false;     // ask anew for each request, as a reconciler does
+  bool isolated = false;     // private transports: nothing is shared
+  bool environment = false;  // the proxies that the environment names, where the options name none
   Maker shared = &Transport::shared;
   Maker create = &Transport::create;
 };
 
+Sharing sharing_of(const FetchFlags& flags);
+
 class Transports {
  public:
-  // With an environment, its proxies are used where the options name none.
-  Transports(Options options, Sharing sharing, Environment environment);
+  Transports(Options options, Sharing sharing);
 
   const Options& options() const { return options_; }
 
@@ -45,7 +48,6 @@ class Transports {
 
   Options options_;
   Sharing sharing_;
-  Environment environment_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Transport>> kept_;  // by what differs between the requests of one run
   std::set<std::shared_ptr<Transport>> recreated_;          // distinct ones: as many as there are distinct options

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <string_view>
 
 #include <trunkline/client.hpp>
 
 #include "exit_code.h"
+#include "fail.h"
 #include "output.h"
 #include "secrecy.h"
 #include "transports.h"
@@ -20,8 +20,6 @@ bool is_websocket_url(std::string_view url) {
   const std::string_view scheme = url.substr(0, url.find(':'));
   return equals_ignore_case(scheme, "ws") || equals_ignore_case(scheme, "wss");
 }
-
-Error misuse(std::string message) { return {ErrorCode::invalid_request, Phase::prepare, std::move(message)}; }
 
 void print(const WebSocketMessage& message, Output& out) {
   out.write(message.kind == WebSocketMessage::text ? message.data + "\n" : message.data);
@@ -83,10 +81,7 @@ Result<bool> is_websocket_plan(const FetchFlags& flags, const Plan& plan) {
 }
 
 int run_websockets(const FetchFlags& flags, const Plan& plan, const Options& options) {
-  Transports transports(options, {.recreate = flags.recreate_client, .isolated = flags.isolated},
-                        flags.transport.proxy_from_environment
-                            ? Environment([](const char* name) { return std::getenv(name); })
-                            : nullptr);
+  Transports transports(options, sharing_of(flags));
   Output out = Output::to_stdout();
   int code = exit_ok;
   for (int round = 0; round < plan.repeat && !out.failed(); ++round) {

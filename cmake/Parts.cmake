@@ -11,6 +11,9 @@ if(CMAKE_UNITY_BUILD)
   list(APPEND trunkline_test_flags -Wno-shadow)  # a row of one test and a row of another are no mistake
 endif()
 
+# Where several files are compiled as one (release, sanitizers), their helpers share a namespace: what a folder's files
+# need in common has a header; a test whose helpers are named like those of another keeps them in a namespace of its own.
+#
 # Flags of our own code. KIND names the precompiled header to share: `library`, `program`, or `test`, which has
 # GoogleTest in it. Sharing needs the very same flags, so programs leave -fPIE to the compiler's own default.
 function(trunkline_compile target kind)
@@ -21,9 +24,7 @@ function(trunkline_compile target kind)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   endif()
   if(kind STREQUAL program)
-    # Commands stand apart, each with small helpers of the same names: never several in one unit. Tests may: one whose
-    # helpers are named like those of another in its folder keeps them in a namespace of its own name.
-    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)  # benchmarks, examples: each file is a program
   endif()
   if(kind STREQUAL test)
     target_compile_options(${target} PRIVATE ${trunkline_test_flags})
@@ -70,6 +71,9 @@ function(trunkline_part)
 
   add_library(trunkline_${arg_NAME} OBJECT ${sources})
   trunkline_compile(trunkline_${arg_NAME} library)
+  if(NOT DEFINED CMAKE_UNITY_BUILD_BATCH_SIZE)  # as the preset `lint` says: a part is one unit
+    set_target_properties(trunkline_${arg_NAME} PROPERTIES UNITY_BUILD_BATCH_SIZE 16)
+  endif()
   if(arg_SERVICE)
     target_include_directories(trunkline_${arg_NAME} PUBLIC ${PROJECT_SOURCE_DIR})
   else()
@@ -124,10 +128,21 @@ function(trunkline_program)
   set(main ${PROJECT_SOURCE_DIR}/${arg_FOLDER}/main.cc)
   list(REMOVE_ITEM sources ${main})
   add_library(${arg_TARGET}_parts OBJECT ${sources})
-  # The library that reads flags costs more than all that is said with it: those who include it are compiled as one.
+  # The library that reads flags costs more than all that is said with it: those who include it are always compiled as
+  # one. The others as everywhere.
   set(flags ${sources})
   list(FILTER flags INCLUDE REGEX "flags\\.cc$")
   set_source_files_properties(${flags} PROPERTIES UNITY_GROUP flags)
+  if(CMAKE_UNITY_BUILD)
+    set(others ${sources})
+    list(REMOVE_ITEM others ${flags})
+    set(place 0)
+    foreach(source IN LISTS others)
+      math(EXPR group "${place} / 16")
+      math(EXPR place "${place} + 1")
+      set_source_files_properties(${source} PROPERTIES UNITY_GROUP others_${group})
+    endforeach()
+  endif()
   add_executable(${arg_TARGET} ${main})
   foreach(target IN ITEMS ${arg_TARGET}_parts ${arg_TARGET})
     trunkline_compile(${target} program)

@@ -145,7 +145,7 @@ std::optional<double> request_of(const Pod& pod, const HpaMetric& metric) {
 }
 
 // One pod's part in the ratio: its usage and, for a utilisation, what it asked for.
-struct Part {
+struct PodPart {
   double usage = 0;
   double request = 0;
 };
@@ -155,10 +155,10 @@ struct Ratio {
   double shown = 0;
 };
 
-Ratio ratio_of(const std::vector<Part>& parts, const HpaMetric& metric) {
+Ratio ratio_of(const std::vector<PodPart>& parts, const HpaMetric& metric) {
   double usage = 0;
   double request = 0;
-  for (const Part& part : parts) {
+  for (const PodPart& part : parts) {
     usage += part.usage;
     request += part.request;
   }
@@ -177,9 +177,9 @@ HpaProposal propose_per_pod(const HpaMetric& metric, const HpaPolicy& policy, co
   const int current = snapshot.current;
   if (snapshot.pods.empty()) return {.error = "no pods returned by selector while calculating replica count"};
 
-  std::vector<Part> parts;
-  std::vector<Part> missing;
-  std::vector<Part> unready;
+  std::vector<PodPart> parts;
+  std::vector<PodPart> missing;
+  std::vector<PodPart> unready;
   std::string without_request;
   for (const Pod& pod : snapshot.pods) {
     Grouped one{.pod = &pod, .usage = read(pod, metric)};
@@ -199,7 +199,7 @@ HpaProposal propose_per_pod(const HpaMetric& metric, const HpaPolicy& policy, co
   }
   if (parts.empty()) return {.error = "did not receive metrics for targeted pods (pods might be unready)"};
   if (!without_request.empty()) return {.error = "missing request for " + metric.name + " in pod " + without_request};
-  if (is_utilization && std::ranges::all_of(parts, [](const Part& part) { return part.request == 0; })) {
+  if (is_utilization && std::ranges::all_of(parts, [](const PodPart& part) { return part.request == 0; })) {
     return {.error = "no metrics returned matched known pods"};
   }
 
@@ -214,7 +214,7 @@ HpaProposal propose_per_pod(const HpaMetric& metric, const HpaPolicy& policy, co
   }
   if (seen.ratio == 1.0) return proposal;
   // What is not known is assumed to be what makes the change smaller.
-  for (Part part : missing) {
+  for (PodPart part : missing) {
     if (seen.ratio < 1.0) {
       part.usage =
           is_utilization ? std::trunc(part.request * std::max(100.0, metric.value) / 100) : to_milli(metric.value);

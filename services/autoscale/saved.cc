@@ -8,7 +8,7 @@ namespace {
 // Clocks of one machine are set right by a few seconds now and then.
 constexpr std::int64_t seconds_ahead = 60;
 
-Error refuse(std::string message) {
+Error unusable(std::string message) {
   return {ErrorCode::invalid_options, Phase::prepare,
           "the autoscaler's saved state cannot be used: " + std::move(message) + "; starting without it"};
 }
@@ -62,12 +62,12 @@ void move_times(State& state, Duration shift) {
 
 Result<State> restore(Saved saved, const std::string& policy, std::int64_t wall_unix_seconds, TimePoint now,
                       Duration most_age) {
-  if (saved.version != saved_version) return refuse("it is of version " + std::to_string(saved.version));
-  if (saved.policy != policy) return refuse("it belongs to the policy \"" + saved.policy + "\"");
+  if (saved.version != saved_version) return unusable("it is of version " + std::to_string(saved.version));
+  if (saved.policy != policy) return unusable("it belongs to the policy \"" + saved.policy + "\"");
   const std::int64_t passed = wall_unix_seconds - saved.wall_unix_seconds;
-  if (passed < -seconds_ahead) return refuse("it was written in what is now the future");
+  if (passed < -seconds_ahead) return unusable("it was written in what is now the future");
   const std::chrono::seconds age(passed > 0 ? passed : 0);
-  if (age > most_age) return refuse("it is too old");
+  if (age > most_age) return unusable("it is too old");
   move_times(saved.state, now - age - saved.monotonic);
   return std::move(saved.state);
 }

@@ -13,7 +13,7 @@ namespace {
 
 using config::Node;
 
-constexpr std::size_t most_bytes = 64 * 1024;
+constexpr std::size_t most_secret_bytes = 64 * 1024;
 
 struct Found {
   std::size_t at = std::string::npos;
@@ -151,15 +151,15 @@ Surroundings surroundings(const std::string& folder) {
   out.file = [folder](const std::string& path) -> Result<std::string> {
     const std::string place = from_folder(folder, path);
     std::ifstream in(place, std::ios::binary);
-    std::string text(most_bytes + 1, '\0');
+    std::string text(most_secret_bytes + 1, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     if (in.bad() || !in.is_open() || (in.gcount() == 0 && !in.eof())) {
       return Error(ErrorCode::invalid_options, Phase::prepare, "the file " + printable(place) + " cannot be read");
     }
     text.resize(static_cast<std::size_t>(in.gcount()));
-    if (text.size() <= most_bytes) return text;
+    if (text.size() <= most_secret_bytes) return text;
     return Error(ErrorCode::invalid_options, Phase::prepare,
-                 "the file " + printable(place) + " is larger than " + print_size(most_bytes));
+                 "the file " + printable(place) + " is larger than " + print_size(most_secret_bytes));
   };
   return out;
 }

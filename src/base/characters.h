@@ -155,6 +155,7 @@ inline const char* find_control(const char* p, const char* end) {
   return true;
 }
 
+inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // Decimal digits only, below 2^64: the strict reading of Content-Length.

@@ -23,5 +23,7 @@ struct Clock {
 
 using TimePoint = Clock::time_point;
 inline constexpr TimePoint never = TimePoint::max();
+// Added to the present time a limit must not overflow, and nobody waits for ten years on purpose.
+inline constexpr Clock::duration ten_years = std::chrono::hours(24) * 3650;
 
 }  // namespace trunkline

@@ -41,5 +41,6 @@ std::string in_small_letters(std::string_view text);
 
 // The length of the UTF-8 character at the start of `bytes`: 1 to 4, or 0 when it is not valid (RFC 3629).
 std::size_t utf8_length(std::string_view bytes);
+bool is_utf8(std::string_view text);
 
 }  // namespace trunkline

@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint64_t few = 3;
 
 // "5.0 s"
-std::string seconds(double value) {
+std::string in_seconds(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), value < 1 ? "%.2f s" : "%.1f s", std::min(value, 1e9));
   return text.data();
@@ -117,7 +117,7 @@ class Adviser {
     const std::uint64_t by_peer = closed(CloseReason::peer_closed_idle);
     const std::uint64_t by_us = closed(CloseReason::learned_idle);
     const double limit = route_.learned_idle_seconds > 0 ? route_.learned_idle_seconds : route_.hinted_idle_seconds;
-    const std::string after = limit > 0 ? " after about " + seconds(limit) : "";
+    const std::string after = limit > 0 ? " after about " + in_seconds(limit) : "";
     // Once the limit is known we close first: the server would do so a moment later.
     std::string sentence = by_peer > 0 ? "the server closed " + number(by_peer, "idle connection") + after
                                        : "the server closes idle connections" + after;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "client/option_fields.h"
 #include "url/no_proxy.h"
@@ -18,8 +19,6 @@
 namespace trunkline {
 namespace {
 
-// Added to the present time they must not overflow, and nobody waits for ten years on purpose.
-constexpr Duration longest = std::chrono::hours(24) * 3650;
 constexpr std::size_t largest_head_bytes = 1U << 30;  // offsets in a head have 32 bits
 
 constexpr std::size_t smallest_window = 65'535;
@@ -53,7 +52,7 @@ Finding check_number(std::string_view name, int value) {
 
 Finding check_number(std::string_view name, Duration value) {
   if (value < Duration::zero()) return invalid(name, print_duration(value) + " is negative");
-  if (value > longest) return invalid(name, "longer than ten years; where there shall be no limit write 0");
+  if (value > ten_years) return invalid(name, "longer than ten years; where there shall be no limit write 0");
   return {};
 }
 

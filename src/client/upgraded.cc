@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "base/clock.h"
 #include "client/connection.h"
 
 namespace trunkline {
@@ -31,10 +32,8 @@ bool wait_for(int fd, short events, TimePoint until) {
   }
 }
 
-// Ten years are for ever, and do not overflow.
 TimePoint until_after(Duration limit) {
-  constexpr Duration longest = std::chrono::hours(24) * 3650;
-  return limit > Duration::zero() && limit < longest ? Clock::now() + limit : never;
+  return limit > Duration::zero() && limit < ten_years ? Clock::now() + limit : never;
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ constexpr std::size_t longest_reason = websocket::largest_control_payload - 2;
 Error refused(std::string message) { return Error(ErrorCode::invalid_request, Phase::send, std::move(message)); }
 
 // Of a thread that waits for a callback.
-class Event {
+class Signal {
  public:
   void set() {
     word_.store(1, std::memory_order_release);
@@ -47,7 +47,7 @@ Result<void> WebSocket::Impl::send(Opcode opcode, std::string_view data) {
     }
   }
   std::optional<Result<void>> result;
-  Event event;
+  Signal event;
   start_send(opcode, std::string(data), [&](Result<void> sent) {
     result.emplace(std::move(sent));
     event.set();
@@ -92,7 +92,7 @@ Result<WebSocketMessage> WebSocket::Impl::receive(Duration limit) {
   const TimePoint until =
       limit > Duration::zero() && limit < std::chrono::hours(24) * 3650 ? Clock::now() + limit : never;
   std::optional<Result<WebSocketMessage>> result;
-  Event event;
+  Signal event;
   {
     Held guard(lock_);
     if (receiver_) return refused("another receive is under way: one at a time");
@@ -189,7 +189,7 @@ Result<void> WebSocket::close(std::uint16_t code, std::string_view reason) {
     return refused("a blocking close inside a callback would stop the loop: use start_close() there");
   }
   Result<void> result;
-  Event event;
+  Signal event;
   impl_->start_close(code, reason, [&](Result<void> closed) {
     result = std::move(closed);
     event.set();

@@ -4,6 +4,7 @@
 
 #include <trunkline/client.hpp>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "client/websocket.h"
 #include "websocket/handshake.h"
@@ -11,7 +12,6 @@
 namespace trunkline {
 namespace {
 
-constexpr Duration longest = std::chrono::hours(24) * 3650;
 constexpr std::size_t largest = std::size_t{1} << 40U;
 
 struct Opening {
@@ -29,7 +29,7 @@ std::optional<Error> check(const WebSocketOptions& options) {
   }
   if (options.fragments < 1) return wrong("fragments: a message has at least one");
   for (const Duration time : {options.ping_after, options.ping_timeout, options.close_timeout, options.write_stall}) {
-    if (time < Duration::zero() || time > longest) {
+    if (time < Duration::zero() || time > ten_years) {
       return wrong("a time of a WebSocket is not negative and not longer than ten years; no limit is 0");
     }
   }

@@ -12,7 +12,7 @@ namespace trunkline::http1 {
 namespace {
 
 // Fields that are ours to set, wholly or where the caller does not. They are told apart by length first.
-enum class Owned : unsigned char {
+enum class OwnField : unsigned char {
   no,
   transport,  // refused
   connection,
@@ -22,37 +22,37 @@ enum class Owned : unsigned char {
   upgrade,
 };
 
-Owned owner_of(std::string_view name) {
+OwnField own_field(std::string_view name) {
   const auto is = [name](std::string_view other) { return equals_ignore_case(name, other); };
   switch (name.size()) {
     case 4:
-      return is("date") ? Owned::date : Owned::no;
+      return is("date") ? OwnField::date : OwnField::no;
     case 6:
-      return is("server") ? Owned::server : Owned::no;
+      return is("server") ? OwnField::server : OwnField::no;
     case 7:
-      return is("upgrade") ? Owned::upgrade : Owned::no;
+      return is("upgrade") ? OwnField::upgrade : OwnField::no;
     case 10:
-      if (is("keep-alive")) return Owned::transport;
-      return is("connection") ? Owned::connection : Owned::no;
+      if (is("keep-alive")) return OwnField::transport;
+      return is("connection") ? OwnField::connection : OwnField::no;
     case 14:
-      return is("content-length") ? Owned::content_length : Owned::no;
+      return is("content-length") ? OwnField::content_length : OwnField::no;
     case 16:
-      return is("proxy-connection") ? Owned::transport : Owned::no;
+      return is("proxy-connection") ? OwnField::transport : OwnField::no;
     case 17:
-      return is("transfer-encoding") ? Owned::transport : Owned::no;
+      return is("transfer-encoding") ? OwnField::transport : OwnField::no;
     default:
-      return Owned::no;
+      return OwnField::no;
   }
 }
 
-Error refusal(std::string_view what) {
+Error refused(std::string_view what) {
   std::string message("the response was refused: ");
   message += what;
   return {ErrorCode::invalid_request, Phase::prepare, std::move(message)};
 }
 
-Error field_refusal(std::string_view name, std::string_view what) {
-  return refusal("the field \"" + printable(name, 40) + "\" " + std::string(what));
+Error refused_field(std::string_view name, std::string_view what) {
+  return refused("the field \"" + printable(name, 40) + "\" " + std::string(what));
 }
 
 // What the caller's fields say about framing.
@@ -70,36 +70,36 @@ Result<void> note_connection(std::string_view name, std::string_view options, No
     if (equals_ignore_case(option, "close")) {
       noted.close = true;
     } else if (!equals_ignore_case(option, "keep-alive") && !equals_ignore_case(option, "upgrade")) {
-      return field_refusal(name, "may hold only close, keep-alive and upgrade");
+      return refused_field(name, "may hold only close, keep-alive and upgrade");
     }
   }
   return {};
 }
 
 Result<void> note_field(std::string_view name, std::string_view value, Noted& noted) {
-  if (!is_token(name)) return field_refusal(name, "has a name that is empty or holds a forbidden character");
-  if (!is_field_value(value)) return field_refusal(name, "has a value with a control character");
-  switch (owner_of(name)) {
-    case Owned::no:
+  if (!is_token(name)) return refused_field(name, "has a name that is empty or holds a forbidden character");
+  if (!is_field_value(value)) return refused_field(name, "has a value with a control character");
+  switch (own_field(name)) {
+    case OwnField::no:
       return {};
-    case Owned::transport:
-      return field_refusal(name, "is set by the transport only");
-    case Owned::connection:
+    case OwnField::transport:
+      return refused_field(name, "is set by the transport only");
+    case OwnField::connection:
       return note_connection(name, value, noted);
-    case Owned::content_length: {
+    case OwnField::content_length: {
       std::uint64_t length = 0;
-      if (noted.length) return field_refusal(name, "occurs twice");
-      if (!parse_decimal(value, length)) return field_refusal(name, "is not one decimal number");
+      if (noted.length) return refused_field(name, "occurs twice");
+      if (!parse_decimal(value, length)) return refused_field(name, "is not one decimal number");
       noted.length = length;
       return {};
     }
-    case Owned::date:
+    case OwnField::date:
       noted.date = true;
       return {};
-    case Owned::server:
+    case OwnField::server:
       noted.server = true;
       return {};
-    case Owned::upgrade:
+    case OwnField::upgrade:
       noted.upgrade = true;
       return {};
   }
@@ -117,23 +117,23 @@ Result<Noted> note_all(const Headers* headers) {
 
 Result<void> check_body(const OutgoingResponse& response, const Noted& noted) {
   const bool never_has_body = response.status == 204 || response.status == 304;
-  if (never_has_body && response.has_body) return refusal("a 204 or 304 has no body, but one is given");
+  if (never_has_body && response.has_body) return refused("a 204 or 304 has no body, but one is given");
   if (response.status == 204 && (noted.length || response.content_length)) {
-    return refusal("a 204 has no body, but a length is given");
+    return refused("a 204 has no body, but a length is given");
   }
   if (noted.length && response.content_length && *noted.length != *response.content_length) {
-    return field_refusal("Content-Length", "does not agree with the length of the body");
+    return refused_field("Content-Length", "does not agree with the length of the body");
   }
   if (noted.length && response.has_body && !response.content_length) {
-    return field_refusal("Content-Length", "is set but the body's length is not known; give it with the body");
+    return refused_field("Content-Length", "is set but the body's length is not known; give it with the body");
   }
   return {};
 }
 
 Result<Noted> check(const OutgoingResponse& response) {
-  if (response.status < 200 || response.status > 599) return refusal("its status is not between 200 and 599");
-  if (!is_field_value(response.date)) return field_refusal("Date", "has a value with a control character");
-  if (!is_field_value(response.server)) return field_refusal("Server", "has a value with a control character");
+  if (response.status < 200 || response.status > 599) return refused("its status is not between 200 and 599");
+  if (!is_field_value(response.date)) return refused_field("Date", "has a value with a control character");
+  if (!is_field_value(response.server)) return refused_field("Server", "has a value with a control character");
   Result<Noted> noted = note_all(response.headers);
   if (!noted) return noted;
   if (auto sound = check_body(response, *noted); !sound) return std::move(sound).error();
@@ -176,8 +176,8 @@ void write_status_line(Pen& pen, int status) {
 // Those that are not ours to write.
 void write_headers(Pen& pen, const Headers& headers) {
   for (const Headers::Field field : headers) {
-    const Owned owner = owner_of(field.name);
-    if (owner != Owned::connection && owner != Owned::content_length) pen.field(field.name, field.value);
+    const OwnField owner = own_field(field.name);
+    if (owner != OwnField::connection && owner != OwnField::content_length) pen.field(field.name, field.value);
   }
 }
 
@@ -206,7 +206,7 @@ Result<ResponseFraming> encode_response(const OutgoingResponse& response, const 
   std::optional<std::uint64_t> length = response.content_length ? response.content_length : noted.length;
   const bool never_has_body = response.status == 204 || response.status == 304;
   if (!response.has_body && !never_has_body && !context.is_head) {
-    if (length.value_or(0) != 0) return refusal("it announces a body but has none");
+    if (length.value_or(0) != 0) return refused("it announces a body but has none");
     length = 0;
   }
 
@@ -241,11 +241,11 @@ Result<ResponseFraming> encode_response(const OutgoingResponse& response, const 
 }
 
 Result<void> encode_interim(int status, const Headers& headers, std::string& out) {
-  if (status < 100 || status > 199 || status == 101) return refusal("its status is not that of an interim response");
+  if (status < 100 || status > 199 || status == 101) return refused("its status is not that of an interim response");
   const Result<Noted> noted = note_all(&headers);
   if (!noted) return noted.error();
   if (noted->length || noted->close || noted->upgrade) {
-    return refusal("an interim response has no Content-Length, Connection or Upgrade");
+    return refused("an interim response has no Content-Length, Connection or Upgrade");
   }
   Pen pen(out, most_of_ours + bytes_of(&headers));
   write_status_line(pen, status);
@@ -255,12 +255,12 @@ Result<void> encode_interim(int status, const Headers& headers, std::string& out
 }
 
 Result<void> encode_switch(std::string_view protocol, const Headers& headers, std::string_view date, std::string& out) {
-  if (!is_token(protocol)) return refusal("the protocol to switch to is not a token");
-  if (!is_field_value(date)) return field_refusal("Date", "has a value with a control character");
+  if (!is_token(protocol)) return refused("the protocol to switch to is not a token");
+  if (!is_field_value(date)) return refused_field("Date", "has a value with a control character");
   const Result<Noted> noted = note_all(&headers);
   if (!noted) return noted.error();
   if (noted->length || noted->close || noted->upgrade) {
-    return refusal("a 101 has no Content-Length, and its Connection and Upgrade are set by the transport");
+    return refused("a 101 has no Content-Length, and its Connection and Upgrade are set by the transport");
   }
   Pen pen(out, most_of_ours + date.size() + protocol.size() + bytes_of(&headers));
   write_status_line(pen, 101);

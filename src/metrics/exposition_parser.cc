@@ -3,6 +3,7 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "base/characters.h"
 #include "base/text.h"
 #include "metrics/metadata_line.h"
 #include "metrics/sample_line.h"
@@ -18,8 +19,6 @@ struct NameHash {
 std::string left_already(std::string_view family) {
   return "the family " + printable(family, 64) + " was left already: its lines must stand together";
 }
-
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 }  // namespace
 

@@ -8,15 +8,6 @@ namespace {
 
 using Kind = MetadataLine::Kind;
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
 class MetadataParser {
  public:
   MetadataParser(std::string_view line, Format format, const ExpositionLimits& limits)

@@ -23,8 +23,6 @@ constexpr std::array<unsigned char, 256> make_name_table() {
 }
 constexpr std::array<unsigned char, 256> name_table = make_name_table();
 
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
 // The first quote or backslash, or end. `beyond_ascii` is set when a byte before it is.
 const char* find_quote(const char* p, const char* end, bool& beyond_ascii) {
 #if defined(__SSE2__)
@@ -44,15 +42,6 @@ const char* find_quote(const char* p, const char* end, bool& beyond_ascii) {
 #endif
   for (; p != end && *p != '"' && *p != '\\'; ++p) beyond_ascii |= (static_cast<unsigned char>(*p) & 0x80) != 0;
   return p;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 // OpenMetrics: names and values of an exemplar's labels together.

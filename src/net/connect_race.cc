@@ -29,7 +29,7 @@ constexpr int keepalive_interval_s = 15;
 constexpr int keepalive_probes = 3;
 constexpr unsigned int user_timeout_ms = 30'000;  // bytes that nobody acknowledges: the peer is gone
 
-std::string text_of(int error) { return std::error_code(error, std::generic_category()).message(); }
+std::string error_text(int error) { return std::error_code(error, std::generic_category()).message(); }
 
 template <class T>
 void set_option(int fd, int level, int name, T value) {
@@ -167,9 +167,9 @@ int ConnectRace::open(Attempt& attempt) {
       const std::string advice = error == EMFILE ? " (the process may open " + std::to_string(limit.rlim_cur) +
                                                        " files: raise RLIMIT_NOFILE, or lower the pool's limits)"
                                                  : " (the machine has no more to give)";
-      lose(ErrorCode::no_sockets, "no socket can be opened: " + text_of(error) + advice);
+      lose(ErrorCode::no_sockets, "no socket can be opened: " + error_text(error) + advice);
     } else {
-      give_up(attempt, error, text_of(error));
+      give_up(attempt, error, error_text(error));
     }
     return error;
   }
@@ -181,12 +181,12 @@ int ConnectRace::open(Attempt& attempt) {
   }
   const int error = ::connect(attempt.fd, attempt.address.data(), attempt.address.length) == 0 ? 0 : errno;
   if (error != 0 && error != EINPROGRESS) {
-    give_up(attempt, error, text_of(error));
+    give_up(attempt, error, error_text(error));
     return error;
   }
   if (!loop_.add(attempt.fd, attempt)) {
     lose(ErrorCode::no_sockets,
-         "the kernel watches no more sockets: " + text_of(errno) + " (see fs.epoll.max_user_watches)");
+         "the kernel watches no more sockets: " + error_text(errno) + " (see fs.epoll.max_user_watches)");
     return ENOSPC;
   }
   return error;
@@ -205,7 +205,7 @@ bool ConnectRace::bind(int fd, int family, std::string& why) const {
   // The port is chosen when the destination is known: one local port can serve many destinations.
   set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   if (::bind(fd, local.data(), local.length) == 0) return true;
-  why = "cannot bind to the local address " + bind_address_ + ": " + text_of(errno);
+  why = "cannot bind to the local address " + bind_address_ + ": " + error_text(errno);
   return false;
 }
 
@@ -219,7 +219,7 @@ void ConnectRace::on_events(Attempt& attempt, std::uint32_t events) {
     return;
   }
   loop_.remove(attempt.fd);
-  give_up(attempt, error, text_of(error));
+  give_up(attempt, error, error_text(error));
   try_next();
 }
 
@@ -237,7 +237,7 @@ void ConnectRace::give_up(Attempt& attempt, int error, const std::string& why) {
 void ConnectRace::connected(Attempt& attempt) {
   if (met_itself(attempt.fd)) {
     loop_.remove(attempt.fd);
-    give_up(attempt, ECONNREFUSED, text_of(ECONNREFUSED));
+    give_up(attempt, ECONNREFUSED, error_text(ECONNREFUSED));
     return try_next();
   }
   const int fd = std::exchange(attempt.fd, -1);

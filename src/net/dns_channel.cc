@@ -56,7 +56,7 @@ struct Question {
   Callback<void(DnsReply)> done;
 };
 
-std::string text_of(int status) {
+std::string status_text(int status) {
   switch (status) {
     case ARES_ETIMEOUT:
       return "no name server answered";
@@ -74,7 +74,7 @@ void on_reply(void* argument, int status, int, unsigned char* bytes, int size) {
   if (bytes && size > 0) {
     reply = read_dns_reply({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)}, question->type);
   } else {
-    reply.why = text_of(status);
+    reply.why = status_text(status);
   }
   question->done(std::move(reply));
 }

@@ -3,6 +3,7 @@
 #include "base/per_thread.h"
 #include "http1/request_encoder.h"
 #include "server/http1_speaker.h"
+#include "server/response.h"
 #include "server/worker.h"
 #include "websocket/server_handshake.h"
 
@@ -18,8 +19,6 @@ std::string& head_buffer() {
   buffer.clear();
   return buffer;
 }
-
-bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
 }  // namespace
 

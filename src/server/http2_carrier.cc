@@ -8,13 +8,12 @@
 #include "http1/response_encoder.h"
 #include "server/connection.h"
 #include "server/http2_speaker.h"
+#include "server/response.h"
 #include "server/websocket_state.h"
 #include "server/worker.h"
 
 namespace trunkline::server {
 namespace {
-
-bool has_no_body(int status) { return status == 204 || status == 304; }
 
 bool expects_continue(const Headers& headers) {
   const auto expect = headers.get("expect");

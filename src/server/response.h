@@ -24,6 +24,9 @@ struct Response {
   std::string_view content() const { return lasting_body.empty() ? std::string_view(body) : lasting_body; }
 };
 
+// A response of such a status never has a body.
+inline bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+
 // "404 Not Found" as plain text, and one sentence more, where there is one.
 Response plain_response(int status, std::string_view sentence = {});
 

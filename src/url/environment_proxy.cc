@@ -8,9 +8,9 @@
 namespace trunkline {
 namespace {
 
-std::string first_set(const Environment& environment, std::initializer_list<const char*> names) {
+std::string first_set(Environment& environment, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    const char* value = environment(name);
+    const char* value = environment(static_cast<const char*>(name));
     if (value && *value) return value;
   }
   return {};
@@ -18,7 +18,7 @@ std::string first_set(const Environment& environment, std::initializer_list<cons
 
 }  // namespace
 
-std::string environment_proxy(const Url& url, const Environment& environment) {
+std::string environment_proxy(const Url& url, Environment environment) {
   std::string proxy =
       url.secure() ? first_set(environment, {"https_proxy", "HTTPS_PROXY"}) : first_set(environment, {"http_proxy"});
   if (proxy.empty()) proxy = first_set(environment, {"all_proxy", "ALL_PROXY"});
