@@ -38,7 +38,7 @@ TEST_F(AddressGuardTest, refuses_private_addresses_in_every_spelling) {
   for (const std::string host : {"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "a.localhost"}) {
     const Result<Response> reply = client.get("http://" + host + ":" + port + "/");
     ASSERT_FALSE(reply) << host;
-    EXPECT_EQ(reply.error().code, ErrorCode::resolve_failed) << describe(reply);
+    EXPECT_EQ(reply.error().code, ErrorCode::address_refused) << describe(reply);
     EXPECT_EQ(reply.error().maybe_processed, MaybeProcessed::no);
   }
   const Client named = make_client(guarded(refuse_private_addresses()).derive([&](Options& o) {

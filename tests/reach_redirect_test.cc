@@ -190,7 +190,7 @@ TEST_F(ReachRedirectTest, the_address_guard_is_asked_on_every_hop) {
       following(test_options().derive([](Options& o) { o.address_guard = std::make_shared<const RefuseOne>(); }));
   ASSERT_STATUS(client.get(redirect(outside, outside.url("/fine"))), 200);
   const Result<Response> reply = client.get(redirect(outside, inside.url("127.0.0.2", "/metadata")));
-  ASSERT_FAILS(reply, ErrorCode::resolve_failed);
+  ASSERT_FAILS(reply, ErrorCode::address_refused);
   EXPECT_EQ(reply.error().maybe_processed, MaybeProcessed::yes) << "by the first server";
   EXPECT_EQ(inside.accepts(), 0);
 }

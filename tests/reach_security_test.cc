@@ -112,8 +112,8 @@ TEST_F(ReachSecurityTest, the_address_guard_holds_through_proxies_for_all_that_i
     std::vector<std::string> hosts{"127.0.0.1", "[::ffff:127.0.0.1]"};
     if (proxy.starts_with("socks5://")) hosts.emplace_back("localhost");
     for (const std::string& host : hosts) {
-      EXPECT_FAILS(client.get(inside.url(host, "/")), ErrorCode::resolve_failed) << host;
-      EXPECT_FAILS(client.get(inside_tls.url(host, "/")), ErrorCode::resolve_failed) << host;
+      EXPECT_FAILS(client.get(inside.url(host, "/")), ErrorCode::address_refused) << host;
+      EXPECT_FAILS(client.get(inside_tls.url(host, "/")), ErrorCode::address_refused) << host;
       EXPECT_FALSE(client.connect_websocket("ws" + inside.url(host, "/").substr(4))) << host;
     }
   }
@@ -136,7 +136,7 @@ TEST_F(ReachSecurityTest, the_address_guard_judges_what_a_name_resolves_to) {
   const Client client =
       make_client(test_options().derive([](Options& o) { o.address_guard = refuse_private_addresses(); }));
   for (const char* host : {"zero.test", "zero6.test", "loopback.test", "mapped.test", "metadata.test"}) {
-    EXPECT_FAILS(client.get(inside.url(host, "/")), ErrorCode::resolve_failed) << host;
+    EXPECT_FAILS(client.get(inside.url(host, "/")), ErrorCode::address_refused) << host;
   }
   EXPECT_EQ(inside.accepts(), 3) << "none but those of the trusting client";
 }

@@ -316,6 +316,16 @@ TEST_F(TlsTest, a_peer_that_does_not_speak_tls_is_a_typed_error) {
   EXPECT_EQ(closed.error().maybe_processed, MaybeProcessed::no);
 }
 
+// OpenSSL skips HelloRequests without counting them: not even the time limit, a timer of the loop, would end this.
+TEST_F(TlsTest, a_handshake_without_an_end_does_not_hold_the_loop) {
+  Listener& endless = serve({.scenario = "endless_tls", .certificate = &server_certificate()});
+  const Result<Response> reply = make_client(tls_options()).get(endless.url());
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, ErrorCode::tls_failed) << describe(reply);
+  EXPECT_NE(reply.error().message.find("without an end"), std::string::npos) << describe(reply);
+  EXPECT_EQ(reply.error().maybe_processed, MaybeProcessed::no);
+}
+
 TEST_F(TlsTest, clear_text_to_a_tls_port_is_a_typed_error) {
   Listener& server = serve({.certificate = &server_certificate()});
   const Result<Response> reply = make_client().get("http" + server.url().substr(5));

@@ -36,6 +36,7 @@ enum class ErrorCode : unsigned char {
   no_ports,     // no ephemeral port is left for this destination (EADDRNOTAVAIL)
   route_down,   // several dials in a row failed; dials are paused for a moment
   resolve_failed,
+  address_refused,  // by the options' own address guard
   connect_failed,
   proxy_failed,       // it opened no tunnel, or broke its protocol
   proxy_auth,         // the proxy wants credentials, or refused those that it got

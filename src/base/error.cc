@@ -26,6 +26,7 @@ constexpr std::array<CodeRow, static_cast<std::size_t>(ErrorCode::last_)> codes{
     {ErrorCode::no_ports, "no_ports", ErrorKind::overloaded},
     {ErrorCode::route_down, "route_down", ErrorKind::unreachable},
     {ErrorCode::resolve_failed, "resolve_failed", ErrorKind::unreachable},
+    {ErrorCode::address_refused, "address_refused", ErrorKind::rejected},
     {ErrorCode::connect_failed, "connect_failed", ErrorKind::unreachable},
     {ErrorCode::proxy_failed, "proxy_failed", ErrorKind::unreachable},
     {ErrorCode::proxy_auth, "proxy_auth", ErrorKind::unreachable},

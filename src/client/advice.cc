@@ -71,6 +71,8 @@ class Adviser {
       case ErrorCode::resolve_failed:
       case ErrorCode::timeout_resolve:
         return ": see whether the name is right and the resolver answers";
+      case ErrorCode::address_refused:
+        return ": permit its address in the options' address guard, if it is meant to be reached";
       case ErrorCode::proxy_auth:
         return ": put the right user and password into the proxy's URL";
       case ErrorCode::proxy_failed:

@@ -111,7 +111,10 @@ Error Call::wait_error(ErrorCode code, const std::shared_ptr<const Error>& cause
       message = "the transport has been shut down";
       break;
     case ErrorCode::route_down:
-      if (cause && (cause->code == ErrorCode::no_ports || cause->code == ErrorCode::no_sockets)) return *cause;
+      if (cause && (cause->code == ErrorCode::no_ports || cause->code == ErrorCode::no_sockets ||
+                    cause->kind == ErrorKind::rejected)) {
+        return *cause;
+      }
       message = "the last dials all failed and the next is not due yet" + why;
       break;
     default:

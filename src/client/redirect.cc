@@ -42,6 +42,14 @@ Error refusal(ErrorCode code, const Url& from, std::string message) {
   return error;
 }
 
+bool is_websocket(const Url& url) { return url.scheme() == "ws" || url.scheme() == "wss"; }
+
+// A handshake that is sent on stays one: "https://host/chat" means wss, as it does for whoever opens the WebSocket.
+Result<Url> as_websocket(const Url& url) {
+  const std::string text = url.text();
+  return text.starts_with("http") ? Url::parse("ws" + text.substr(4)) : Result<Url>(url);
+}
+
 Result<Url> target_of(const Url& from, const ResponseHead& response, const RedirectRules& rules) {
   const std::vector<std::string_view> locations = response.headers.get_all("Location");
   for (const std::string_view other : locations) {
@@ -55,7 +63,9 @@ Result<Url> target_of(const Url& from, const ResponseHead& response, const Redir
     return refusal(ErrorCode::invalid_response, from,
                    "the redirect's Location is no usable URL: " + target.error().message);
   }
-  if (target->scheme() != "http" && target->scheme() != "https") {
+  if (is_websocket(from)) target = as_websocket(*target);
+  if (!target) return std::move(target).error();
+  if (!is_websocket(from) && target->scheme() != "http" && target->scheme() != "https") {
     return refusal(ErrorCode::invalid_request, from,
                    "the redirect to the scheme \"" + std::string(target->scheme()) +
                        "\" was refused: only http and https are followed");
@@ -84,7 +94,7 @@ Request copy_to(const Request& request, std::string method, const Url& target) {
 }  // namespace
 
 bool same_origin(const Url& a, const Url& b) {
-  return a.scheme() == b.scheme() && a.host() == b.host() && a.zone() == b.zone() && a.port() == b.port();
+  return a.secure() == b.secure() && a.host() == b.host() && a.zone() == b.zone() && a.port() == b.port();
 }
 
 Result<std::optional<Request>> redirected(const Request& request, const Url& from, const ResponseHead& response,

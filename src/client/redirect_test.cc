@@ -139,6 +139,24 @@ TEST(Redirect, refuses_https_to_http_unless_allowed) {
   EXPECT_TRUE(upward && *upward);
 }
 
+TEST(Redirect, a_websocket_that_is_sent_on_stays_one_and_keeps_its_login_at_home) {
+  for (const auto& [location, expected] : {std::pair("/chat/", "wss://a/chat/"),
+                                           {"https://a/chat/", "wss://a/chat/"},
+                                           {"wss://a:443/chat/", "wss://a/chat/"},
+                                           {"https://b/chat/", "wss://b/chat/"}}) {
+    Request request = get("wss://a/chat");
+    request.header("Authorization", "Bearer s3cret");
+    auto next = redirected(request, url("wss://a/chat"), response(301, location));
+    ASSERT_TRUE(next) << location;
+    EXPECT_EQ(url((*next)->url()).origin(), url(expected).origin()) << location;
+    EXPECT_EQ(url((*next)->url()).scheme(), "wss") << location;
+    EXPECT_EQ((*next)->headers().contains("Authorization"), url(expected).host() == "a") << location;
+  }
+  for (const char* location : {"http://a/chat/", "ws://a/chat/", "ftp://a/"}) {
+    EXPECT_FALSE(redirected(get("wss://a/"), url("wss://a/"), response(301, location))) << location;
+  }
+}
+
 TEST(Redirect, refuses_other_schemes_and_broken_locations) {
   for (const char* location : {"file:///etc/passwd", "ftp://a/", "ws://a/", "wss://a/", "javascript:alert(1)",
                                "http://a b/", "http://[::1", "http://a:99999/", "http://a\\@b/"}) {

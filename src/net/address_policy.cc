@@ -114,7 +114,7 @@ Result<std::vector<Address>> permitted(const AddressPolicy& policy, const std::s
     return true;
   });
   if (!addresses.empty()) return addresses;
-  return Error(ErrorCode::resolve_failed, Phase::resolve,
+  return Error(ErrorCode::address_refused, Phase::resolve,
                "the address policy refuses every address of \"" + printable(host) + "\", such as " + refused +
                    ": permit it in the options if this host is meant to be reached");
 }

@@ -115,7 +115,8 @@ TEST(AddressPolicy, keeps_the_permitted_addresses_in_their_order) {
 TEST(AddressPolicy, says_which_host_has_no_permitted_address_left) {
   const auto none = permitted(refuse_private(), "inner\n.test", {address("10.0.0.1"), address("::1")});
   ASSERT_FALSE(none);
-  EXPECT_EQ(none.error().code, ErrorCode::resolve_failed);
+  EXPECT_EQ(none.error().code, ErrorCode::address_refused);
+  EXPECT_EQ(none.error().kind, ErrorKind::rejected) << "or it would be tried again, and counted against the server";
   EXPECT_EQ(none.error().phase, Phase::resolve);
   EXPECT_EQ(none.error().message,
             "the address policy refuses every address of \"inner\\n.test\", such as 10.0.0.1:443: permit it in the "

@@ -81,7 +81,8 @@ class Dial final : public std::enable_shared_from_this<Dial>, ConnectRace::Owner
   std::string tls_peer() const;
 
   void succeed();
-  void fail(ErrorCode code, std::string message);
+  void fail(ErrorCode code, std::string message) { fail({code, phase_, std::move(message)}); }
+  void fail(Error error);  // which becomes one of the present phase
   void finish(Result<Dialled> result);
 
   Loop& loop_;
@@ -142,9 +143,9 @@ void Dial::look_up(std::string host, const std::string& zone, std::uint16_t port
 }
 
 void Dial::on_far_end(Result<std::vector<Address>> addresses) {
-  if (!addresses) return fail(addresses.error().code, addresses.error().message);
+  if (!addresses) return fail(addresses.error());
   addresses = guarded(*std::move(addresses));
-  if (!addresses) return fail(addresses.error().code, addresses.error().message);
+  if (!addresses) return fail(addresses.error());
   far_end_ = address_for_proxy(*addresses);
   begin_connect();
 }
@@ -158,7 +159,7 @@ Result<std::vector<Address>> Dial::guarded(std::vector<Address> addresses) const
 
 void Dial::begin_connect() {
   if (Address literal; target_->proxy && target_->guard && Address::parse(target_->host, target_->port, literal)) {
-    if (auto allowed = guarded({literal}); !allowed) return fail(allowed.error().code, allowed.error().message);
+    if (auto allowed = guarded({literal}); !allowed) return fail(allowed.error());
   }
   if (target_->proxy) return look_up(proxy().host, proxy().zone, proxy().port, &Dial::on_resolved);
   if (!target_->address_override.empty()) return on_resolved(overrides());
@@ -182,7 +183,7 @@ Result<std::vector<Address>> Dial::overrides() const {
 
 void Dial::on_resolved(Result<std::vector<Address>> addresses) {
   if (addresses && !target_->proxy) addresses = guarded(*std::move(addresses));
-  if (!addresses) return fail(addresses.error().code, addresses.error().message);
+  if (!addresses) return fail(addresses.error());
   connect(*std::move(addresses));
 }
 
@@ -291,7 +292,7 @@ void Dial::load_context(const std::shared_ptr<LazyTlsContext>& tls) {
 
 void Dial::on_context(Result<std::shared_ptr<TlsContext>> context) {
   if (over_) return;
-  if (!context) return fail(context.error().code, context.error().message);
+  if (!context) return fail(context.error());
   // HTTP/1.1 is all that we speak to proxies: CONNECT over HTTP/2 is another protocol.
   auto stream = phase_ == Phase::proxy ? make_tls_stream(std::move(result_.stream), *std::move(context),
                                                          proxy().tls_name, {"http/1.1"}, proxy().sessions)
@@ -359,7 +360,7 @@ void Dial::succeed() {
   finish(std::move(result_));
 }
 
-void Dial::fail(ErrorCode code, std::string message) {
+void Dial::fail(Error error) {
   if (over_) return;
   race_.stop();
   if (result_.stream) {
@@ -367,7 +368,7 @@ void Dial::fail(ErrorCode code, std::string message) {
     tls_ = nullptr;
     result_.stream.reset();
   }
-  Error error(code, phase_, std::move(message));
+  error.phase = phase_;
   error.route = target_->route;
   error.address = race_.last_address();
   error.elapsed = Clock::now() - started_;

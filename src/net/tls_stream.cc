@@ -21,6 +21,8 @@ constexpr std::size_t kept_limit = 64 * 1024;
 constexpr std::size_t answers_limit = 2 * kept_limit;
 // Records without one byte of data (tickets, key updates): nobody honest sends this much at once.
 constexpr std::size_t silent_limit = 256 * 1024;
+// OpenSSL bounds each message, but skips some (HelloRequest) without counting: the loop must not be held by them.
+constexpr std::size_t handshake_limit = 512 * 1024;
 
 class OpensslCategory final : public std::error_category {
  public:
@@ -105,6 +107,7 @@ class OpensslStream final : public TlsStream {
 
   std::string_view input_;  // ciphertext that OpenSSL has not taken yet: in a scratch buffer, or in kept_input_
   std::string kept_input_;  // what was left over when read() or handshake() returned
+  std::size_t handshake_bytes_ = 0;
   bool lower_drained_ = true;
   bool buffered_ = false;  // the next read has something without asking the socket
   bool established_ = false;
@@ -272,6 +275,8 @@ TlsStream::Step OpensslStream::handshake(Scratch& scratch) {
     if (got.io == Io::again) return Step::again;
     if (got.io == Io::failed) return fail("the connection broke during the handshake: " + got.error.message());
     if (got.io != Io::ok) return fail(std::string(far_end_) + " closed the connection during the handshake");
+    handshake_bytes_ += got.bytes.size();
+    if (handshake_bytes_ > handshake_limit) return fail(std::string(far_end_) + " sends a handshake without an end");
     input_ = got.bytes;
     lower_drained_ = got.drained;
   }

@@ -32,8 +32,7 @@ void let_go(Result<ResponseStream>& reply) {
 class TotalLimit {
  public:
   TotalLimit(const Request& request, TimePoint now)
-      : until_(request.total_timeout() && *request.total_timeout() > Duration::zero() ? now + *request.total_timeout()
-                                                                                      : never) {}
+      : until_(limit_of(request) > Duration::zero() ? now + limit_of(request) : never) {}
 
   TimePoint until() const { return until_; }
   void apply(Request& request, TimePoint now) const {
@@ -41,6 +40,11 @@ class TotalLimit {
   }
 
  private:
+  static Duration limit_of(const Request& request) {
+    if (request.total_timeout()) return *request.total_timeout();
+    return request.timeouts() ? request.timeouts()->total : Duration::zero();
+  }
+
   TimePoint until_;
 };
 

@@ -153,6 +153,14 @@ TEST(Retries, stop_at_the_requests_own_time_limit) {
     EXPECT_EQ(reply->status, 503) << "what is there, at once: a pause of 30 s would be for nothing";
     EXPECT_EQ(told->seen().size(), 1U);
     EXPECT_LE(*told->seen()[0].total_timeout(), Duration(5s));
+    // The same limit, said among all the others.
+    Request with_all = get(origin);
+    Timeouts times;
+    times.total = 5s;
+    with_all.timeouts(times);
+    const auto also = std::make_shared<Told>(std::deque<Answer>{status(503, {{"Retry-After", "30"}})});
+    EXPECT_EQ(send(*with_retries(also), std::move(with_all))->status, 503);
+    EXPECT_EQ(also->seen().size(), 1U);
   });
 }
 
@@ -301,6 +309,10 @@ TEST(Redirects, do_not_go_round_in_circles) {
     EXPECT_EQ(round.error().code, ErrorCode::limit_exceeded);
     EXPECT_NE(round.error().message.find("circle"), std::string::npos) << round.error().message;
     EXPECT_EQ(told->seen().size(), 2U);
+    const auto secretive = std::make_shared<Told>(std::deque<Answer>{status(302, {{"Location", "/a?code=s3cret"}})});
+    const Answer refused = send(*with_redirects(secretive), get(origin + "/a?code=s3cret"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message.find("s3cret"), std::string::npos) << refused.error().message;
     // Nor is it one with a cookie on the way, which somebody below may keep.
     const auto login = std::make_shared<Told>(
         std::deque<Answer>{status(302, {{"Location", "/login"}}),

@@ -5,6 +5,7 @@
 
 #include <trunkline/policy.hpp>
 
+#include "base/text.h"
 #include "client/redirect.h"
 #include "policy/layer.h"
 #include "policy/route_ledger.h"
@@ -31,7 +32,8 @@ class Redirect final : public Journey {
     if (!next) return {.kind = Verdict::fail, .pause = Duration::zero(), .error = std::move(next).error()};
     if (!*next) return {};
     const Result<Url> to = Url::parse((*next)->url());
-    const std::string last = to ? to->text() : std::string("nowhere");
+    // Not its query, nor its userinfo: codes and tokens travel there.
+    const std::string last = to ? to->origin() + printable(to->path(), 200) : std::string("nowhere");
     if (++hops_ > policy_.most) {
       return fail(*from, "more than " + std::to_string(policy_.most) + " redirects; the last one leads to " + last);
     }

@@ -120,6 +120,10 @@ void Connection::close(std::uint16_t code, std::string_view reason, TimePoint no
 void Connection::sent(std::size_t bytes, TimePoint now) {
   out_offset_ += bytes;
   pong_left_ -= std::min(pong_left_, bytes);
+  if (bytes > 0 && ping_left_ > 0) {
+    ping_left_ -= std::min(ping_left_, bytes);
+    if (pinged_ != never) pinged_ = now;  // nobody answers what still stands behind a long message
+  }
   if (bytes > 0) stalled_since_ = now;
   if (queued_bytes() == 0) {
     std::string().swap(out_);
@@ -147,6 +151,7 @@ Connection::Due Connection::on_time(TimePoint now) {
   if (pinged_ != never) return Due::peer_silent;
   pinged_ = now;
   append({.opcode = Opcode::ping}, {}, now);
+  ping_left_ = queued_bytes();
   return Due::nothing;
 }
 

@@ -102,8 +102,9 @@ class Connection {
   std::size_t out_offset_ = 0;
   std::unique_ptr<std::string> next_pong_;  // the answer to the latest PING, while an earlier one is still queued
   std::size_t pong_left_ = 0;               // bytes until the queued PONG has left; 0: none is queued
+  std::size_t ping_left_ = 0;               // bytes until the queued PING has left
   TimePoint last_received_;
-  TimePoint pinged_ = never;         // an answer is due
+  TimePoint pinged_ = never;         // an answer is due: since the PING was queued, or its way out last went on
   TimePoint stalled_since_ = never;  // bytes wait, and none have left since then
   TimePoint close_began_ = never;
   Role role_;

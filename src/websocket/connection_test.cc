@@ -114,6 +114,20 @@ TEST(WebSocketConnection, gives_a_peer_up_that_does_not_answer) {
   EXPECT_EQ(client.connection.on_time(at(40)), Due::peer_silent);
 }
 
+TEST(WebSocketConnection, does_not_blame_the_peer_for_a_ping_that_still_stands_behind_a_long_message) {
+  Client client;
+  client.connection.send(Opcode::binary, std::string(1000, 'x'), at(29));
+  client.connection.on_time(at(30));
+  for (int second = 31; client.connection.queued_bytes() > 0; second += 9) {
+    EXPECT_EQ(client.connection.on_time(at(second)), Due::nothing) << second;
+    client.connection.sent(std::min<std::size_t>(100, client.connection.queued_bytes()), at(second));
+    ASSERT_LT(second, 200);
+  }
+  // 1,000 bytes and two heads have left in eleven steps, the last at 121 s: from there the answer is due.
+  EXPECT_EQ(client.connection.deadline(), at(131));
+  EXPECT_EQ(client.connection.on_time(at(131)), Due::peer_silent);
+}
+
 TEST(WebSocketConnection, does_not_blame_the_peer_while_nobody_reads) {
   Client client;
   client.connection.on_time(at(30));

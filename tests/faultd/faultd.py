@@ -187,7 +187,7 @@ class Connection:
     def start(self):
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(PATIENCE)
-        if not self.listener.tls or self.listener.scenario in ("tarpit", "accept_close", "garbage_tls"):
+        if not self.listener.tls or self.listener.scenario in ("tarpit", "accept_close", "garbage_tls", "endless_tls"):
             return
         if self.listener.scenario == "slow_tls":
             self.hold_blind()
@@ -814,6 +814,13 @@ def garbage_tls(connection):
     connection.finish()
 
 
+def endless_tls(connection):
+    """Answers a ClientHello with HelloRequests, which a client skips, and never stops."""
+    connection.fill()
+    while True:
+        connection.send(b"\x16\x03\x03\x00\x04\x00\x00\x00\x00" * 10000)
+
+
 def tls_close(connection):
     """Completes the handshake and closes with close_notify before any request: on the first `first` connections."""
     if connection.record["id"] <= int(connection.settings.get("first", 1 << 30)):
@@ -870,6 +877,7 @@ def tunnel(connection, request, how):
 
 
 LISTENERS = {"http": http, "slow_tls": http, "tarpit": tarpit, "accept_close": accept_close, "garbage_tls": garbage_tls,
+             "endless_tls": endless_tls,
              "tls_close": tls_close, "proxy": proxy, "bound": http, "no_accept": tarpit,
              "h2": lambda connection: http2.serve(connection, http)}
 
