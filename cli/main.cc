@@ -8,9 +8,9 @@
 
 #include "autoscale.h"
 #include "backend.h"
+#include "base/descriptor_limit.h"
 #include "config.h"
 #include "demo.h"
-#include "descriptors.h"
 #include "doctor.h"
 #include "exit_code.h"
 #include "explain.h"
@@ -54,7 +54,7 @@ int run(const DoctorFlags& flags) { return run_doctor(flags); }
 int main(int count, char** arguments) {
   // A reader or a peer that has gone is an error of that write, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
-  trunkline::cli::raise_descriptor_limit();
+  trunkline::raise_descriptor_limit();
   const trunkline::cli::CommandLine line = trunkline::cli::parse_command_line({arguments + 1, arguments + count});
   return std::visit([](const auto& flags) { return trunkline::cli::run(flags); }, line);
 }

@@ -338,10 +338,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual((status, page[:15].lower()), (200, "<!doctype html>"))
         self.assertEqual(json.loads(process.get("/api/v1/status")[1])["pid"], process.child.pid)
         self.assertIn(process.get("/api/v1/status", Host="evil.example")[0], (403, 421))
+        self.assertEqual(process.get("/metrics", Host="evil.example")[0], 421)
+        self.assertEqual(process.get("/metrics", Host="localhost")[0], 200)
+        self.assertEqual(json.loads(process.get("/readyz", Host="evil.example")[1]), {"ready": True, "services": []})
+        self.assertTrue(json.loads(process.get("/readyz")[1])["services"])
         self.file.write_text("admin: {listen: '127.0.0.1:0', hosts: [evil.example]}\n")
         process.signal(signal.SIGHUP)
         process.until("reloaded")
         self.assertEqual(process.get("/api/v1/status", Host="evil.example")[0], 200)
+        self.assertEqual(process.get("/metrics", Host="evil.example")[0], 200)
         self.file.write_text("admin: {listen: '127.0.0.1:0', console: false}\n")
         process.signal(signal.SIGHUP)
         process.until("reloaded")
@@ -465,6 +470,22 @@ class RunTest(unittest.TestCase):
         beside = self.folder / "load.new"
         beside.write_text(str(value))
         beside.rename(self.folder / "load")
+
+    def test_a_process_of_a_fleet_has_the_limits_that_it_would_have_from_a_shell(self):
+        self.ports = free_ports(4)
+        self.fleet()
+        self.load(10)
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1000, before[1]))
+        process = self.run_it()
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        self.assertTrue(eventually(lambda: self.started()))
+
+        def files(pid):
+            return re.search(r"Max open files +(\d+)", pathlib.Path(f"/proc/{pid}/limits").read_text())[1]
+        self.assertEqual(files(self.started()[0]), "1000")
+        self.assertGreater(int(files(process.child.pid)), 1000)
 
     def test_a_fleet_follows_its_load_survives_reloads_and_leaves_no_process_behind(self):
         self.ports = free_ports(4)

@@ -44,6 +44,7 @@ int highest(const std::vector<ReplicasAt>& history, TimePoint now, Duration wind
   return extreme(history, now, window, holds, otherwise, std::greater<>());
 }
 
+// Percentages are taken as base * (100 + p) / 100, which is exact where it comes out even: 50 and 10 % more are 55.
 int up_limit(const Direction& up, const std::vector<ReplicasAt>& in_force, int current, TimePoint now) {
   if (up.select == Select::off) return current;
   if (up.policies.empty()) return most_replicas;
@@ -51,7 +52,7 @@ int up_limit(const Direction& up, const std::vector<ReplicasAt>& in_force, int c
   for (const RatePolicy& policy : up.policies) {
     const double base = lowest(in_force, now, policy.period, true, current);
     const int allowed = policy.kind == RatePolicy::Kind::pods ? saturate(base + std::floor(policy.value))
-                                                              : ceil_replicas(base * (1 + policy.value / 100));
+                                                              : ceil_replicas(base * (100 + policy.value) / 100);
     limit = up.select == Select::max ? std::max(limit, allowed) : std::min(limit, allowed);
   }
   return std::max(limit, current);
@@ -64,7 +65,7 @@ int down_limit(const Direction& down, const std::vector<ReplicasAt>& in_force, i
   for (const RatePolicy& policy : down.policies) {
     const double base = highest(in_force, now, policy.period, true, current);
     const int allowed = policy.kind == RatePolicy::Kind::pods ? saturate(base - std::floor(policy.value))
-                                                              : saturate(base * (1 - policy.value / 100));
+                                                              : saturate(base * (100 - policy.value) / 100);
     limit = down.select == Select::max ? std::min(limit, allowed) : std::max(limit, allowed);
   }
   return std::min(limit, current);
@@ -72,7 +73,7 @@ int down_limit(const Direction& down, const std::vector<ReplicasAt>& in_force, i
 
 int panic_limit(const Fast& fast, const std::vector<ReplicasAt>& in_force, int current, TimePoint now) {
   const double base = lowest(in_force, now, fast.hold, true, current);
-  return std::max({current, saturate(base + fast.replicas), ceil_replicas(base * (1 + fast.percent / 100))});
+  return std::max({current, saturate(base + fast.replicas), ceil_replicas(base * (100 + fast.percent) / 100)});
 }
 
 Duration longest_period(const NativePolicy& policy) {

@@ -6,6 +6,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "services/autoscale/engine.h"
@@ -361,6 +362,22 @@ TEST(NativeReadings, a_counter_that_begins_anew_loses_nothing) {  // F18
   EXPECT_NEAR(fleet.last.metrics[0].best, 15, 1e-9) << "100, then 200 from nothing, in 20 s";
 }
 
+// A gateway's counter per backend, and the backends change.
+TEST(NativeReadings, a_series_that_a_pod_no_longer_shows_is_forgotten) {
+  Fleet fleet(quick(), 1);
+  fleet.rules().metrics[0].reading = Reading::rate;
+  fleet.rules().metrics[0].window = 60s;
+  for (int backend = 0; backend < 50; ++backend) {
+    fleet.with({1000});
+    fleet.snapshot.pods[0].samples[0].series = "backend=" + std::to_string(backend);
+    fleet.after(15s);
+  }
+  ASSERT_EQ(fleet.state.metrics.size(), 1U);
+  EXPECT_LE(fleet.state.metrics.at("load").series.size(), 13U) << "no longer than they could be carried";
+  fleet.silence(1).after(600s);
+  EXPECT_FALSE(fleet.state.metrics.at("load").series.empty()) << "a silent pod may go on where it was";
+}
+
 TEST(NativeReadings, a_rate_is_taken_over_its_window_alone) {
   Fleet fleet(quick(1, 1), 1);
   fleet.rules().metrics[0].reading = Reading::rate;
@@ -459,6 +476,18 @@ TEST(NativeStages, rates_are_counted_over_every_stretch_of_their_period) {
   EXPECT_EQ(falling.each(1).after(61s), 85);
   EXPECT_EQ(falling.each(1).after(61s), 80);
   EXPECT_EQ(falling.each(1).after(61s), 80) << "a fifth of a hundred in five minutes";
+}
+
+TEST(NativeStages, a_percentage_that_comes_out_even_is_that_number) {
+  for (const auto& [replicas, percent, up, down] :
+       {std::tuple(50, 10, 55, 45), {100, 10, 110, 90}, {10, 80, 18, 2}, {20, 90, 38, 2}}) {
+    Fleet rising(quick(1, 1000), replicas);
+    rising.rules().up = {.policies = {{RatePolicy::Kind::percent, static_cast<double>(percent), 60s}}};
+    EXPECT_EQ(rising.each(1000).after(0s), up) << percent << " % of " << replicas;
+    Fleet falling(quick(), replicas);
+    falling.rules().down = {.policies = {{RatePolicy::Kind::percent, static_cast<double>(percent), 60s}}};
+    EXPECT_EQ(falling.each(0.001).after(0s), down) << percent << " % of " << replicas;
+  }
 }
 
 TEST(NativeStages, a_direction_can_be_switched_off) {

@@ -125,6 +125,17 @@ void settle(PodReading& reading, const PodRules& rules, TimePoint now) {
   }
 }
 
+// A pod that answers and no longer shows a series has given it up, such as that of a backend that is gone: what it
+// gained is beyond the window by then. That of a silent pod stays, to go on from.
+void forget_faded(std::vector<SeriesHistory>& histories, const PodSet& pods, TimePoint oldest) {
+  std::size_t place = 0;
+  std::erase_if(histories, [&](const SeriesHistory& history) {
+    while (pods.pods[place]->name < history.pod) ++place;
+    return pods.pods[place]->state != PodState::missing &&
+           (history.points.empty() || history.points.back().at <= oldest);
+  });
+}
+
 // Both are in the order of pods' names.
 void forget_gone(std::vector<SeriesHistory>& histories, const PodSet& pods) {
   std::size_t place = 0;
@@ -154,6 +165,7 @@ std::vector<PodReading> read_pods(MetricState& state, const MetricPolicy& metric
     readings.push_back(reading);
   }
   state.last = std::move(next);
+  forget_faded(state.series, pods, now - std::max<Duration>(metric.window, gaps.carry));
   return readings;
 }
 

@@ -78,6 +78,7 @@ void take_in(SeriesHistory& history, const Sample& sample, TimePoint at, Duratio
 std::optional<Gain> gain_of(const SeriesHistory& history, TimePoint now, Duration window) {
   if (history.points.empty()) return std::nullopt;
   const TotalsAt& last = history.points.back();
+  if (last.at <= now - window) return std::nullopt;
   const TotalsAt* first = &history.points.front();
   for (const TotalsAt& point : history.points) {
     if (point.at <= now - window) first = &point;

@@ -219,6 +219,11 @@ void Autoscaler::adapt(Member& member, const FleetSettings& settings) {
   // Whoever wants something else must say so, and waits for the next cycle.
   const bool wants_another = metrics_of_pods(settings.policy) != member.fleet->metrics();
   if (wants_another) unsubscribe(member);
+  if (settings != member.settings) {
+    // What was seen under the old settings may lack what the new ones want.
+    const std::lock_guard inbox(inbox_->mutex);
+    inbox_->cycles.erase(settings.policy.name);
+  }
   member.fleet->change(settings, settings_.history);
   const std::lock_guard lock(mutex_);
   member.settings = settings;

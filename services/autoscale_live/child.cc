@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -15,6 +16,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "base/descriptor_limit.h"
 #include "base/text.h"
 
 namespace trunkline::autoscale {
@@ -86,6 +88,7 @@ struct Prepared {
   int output;
   int report;
   pid_t parent;
+  const rlimit* files;  // null: as ours
 };
 
 // The child, between fork and exec: nothing but system calls.
@@ -101,6 +104,7 @@ struct Prepared {
   sigset_t none;
   ::sigemptyset(&none);
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
+  if (prepared.files) ::setrlimit(RLIMIT_NOFILE, prepared.files);
   if (::dup2(prepared.input, 0) >= 0 && ::dup2(prepared.output, 1) >= 0 && ::dup2(prepared.output, 2) >= 0) {
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     ::execve(prepared.path, prepared.arguments, prepared.environment);
@@ -140,7 +144,8 @@ Result<Child> Child::start(const ChildCommand& command) {
                           .input = input.get(),
                           .output = output.get(),
                           .report = reporter.get(),
-                          .parent = ::getpid()};
+                          .parent = ::getpid(),
+                          .files = descriptor_limit_before() ? &*descriptor_limit_before() : nullptr};
   // No handler of ours may run in the child.
   sigset_t all;
   sigset_t before;

@@ -117,6 +117,16 @@ void add_scraped(const scrape::TargetSnapshot* scraped, const std::vector<std::s
   if (scraped && scraped->samples) pod.samples = samples_of(*scraped->samples, metrics, scraped->taken, time);
 }
 
+// Replicas that the job does not list, because discovery hides who is not ready, are as silent as those that do not
+// answer: without them fewer pods would look like less load.
+void add_unlisted(Snapshot& seen) {
+  constexpr int most = 10'000;  // nobody has promised that the number is a sound one
+  const int unlisted = std::min(seen.current - static_cast<int>(seen.pods.size()), most);
+  for (int i = 1; i <= unlisted; ++i) {
+    seen.pods.push_back({.name = "unlisted-" + std::to_string(i), .state = PodState::missing});
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> metrics_of_pods(const Policy& policy) {
@@ -176,6 +186,7 @@ Snapshot observe(const TargetView& view, const scrape::Snapshot* cycle, const st
       pod.state = heard ? PodState::ready : PodState::missing;
       add_scraped(&one, metrics, time, pod);
     }
+    if (!view.job.empty()) add_unlisted(seen);
   }
   for (const TargetPod& one : view.pods) {
     const auto found = by_url.find(one.url);

@@ -80,11 +80,24 @@ TEST(Observation, the_pods_of_somebody_else_are_the_targets_of_a_job) {
   EXPECT_EQ(replicas_of({.replicas = 3, .job = "web"}, cycle.get()), 3);
   const Snapshot seen = observe({.replicas = 3, .job = "web"}, cycle.get(), {"active"}, {}, time_of_test);
   EXPECT_EQ(seen.current, 3);
-  ASSERT_EQ(seen.pods.size(), 2U);
+  ASSERT_EQ(seen.pods.size(), 3U);
   EXPECT_EQ(seen.pods[0].name, "10.0.0.1:80");
   EXPECT_EQ(seen.pods[0].state, PodState::ready);
   EXPECT_EQ(seen.pods[1].state, PodState::missing);
-  EXPECT_TRUE(observe({.replicas = 3, .job = "other"}, cycle.get(), {}, {}, time_of_test).pods.empty());
+}
+
+// Discovery hides those that are not ready: they carry load all the same.
+TEST(Observation, replicas_that_a_job_does_not_list_are_silent_and_not_gone) {
+  const auto cycle = cycle_of(cut_off, {{"http://10.0.0.1:80/metrics", "active 3\n"}});
+  const Snapshot seen = observe({.replicas = 3, .job = "web"}, cycle.get(), {"active"}, {}, time_of_test);
+  ASSERT_EQ(seen.pods.size(), 3U);
+  EXPECT_EQ(seen.pods[1].name, "unlisted-1");
+  EXPECT_EQ(seen.pods[2].name, "unlisted-2");
+  EXPECT_EQ(seen.pods[2].state, PodState::missing);
+  EXPECT_EQ(observe({.replicas = 1, .job = "web"}, cycle.get(), {}, {}, time_of_test).pods.size(), 1U);
+  EXPECT_EQ(observe({.job = "web", .follows_job = true}, cycle.get(), {}, {}, time_of_test).pods.size(), 1U);
+  EXPECT_EQ(observe({.replicas = 2'000'000'000, .job = "web"}, cycle.get(), {}, {}, time_of_test).pods.size(), 10'001U)
+      << "a number that nobody can mean";
 }
 
 TEST(Observation, every_dialect_says_what_it_reads_of_pods) {

@@ -26,11 +26,14 @@ void Latencies::add(std::size_t collector, const scrape::Snapshot& snapshot) {
     const std::string route = url->origin();
     auto found = routes_.find(route);
     if (found == routes_.end()) {
-      if (routes_.size() >= most_routes) continue;
+      if (routes_.size() >= most_routes) {
+        routes_.erase(std::ranges::min_element(routes_, {}, [](const auto& known) { return known.second.last; }));
+      }
       found = routes_.try_emplace(route).first;
     }
     Ring& ring = found->second;
     ring.durations[ring.count++ % kept] = target.report.duration;
+    ring.last = ++adds_;
   }
 }
 

@@ -1,9 +1,11 @@
 // How long routes take to answer, as far as it is known: from the scrapes that went over them. A few hundred of the
-// last durations of each route, so that quantiles are exact and the memory is fixed.
+// last durations of each route, so that quantiles are exact and the memory is fixed: a new route takes the place of
+// that which has been silent for longest.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,9 +33,11 @@ class Latencies {
   struct Ring {
     std::array<Duration, kept> durations{};
     std::size_t count = 0;  // ever added
+    std::uint64_t last = 0;
   };
 
   std::map<std::size_t, std::uint64_t> last_cycles_;
+  std::uint64_t adds_ = 0;
   std::map<std::string, Ring, std::less<>> routes_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "services/config/document.h"
@@ -172,6 +174,33 @@ TEST(ConsoleLatencies, quantiles_are_of_the_values_that_were) {
   EXPECT_EQ(quantile({std::chrono::milliseconds(3)}, 0.99), std::chrono::milliseconds(3));
   EXPECT_EQ(quantile({Duration(1), Duration(2), Duration(3)}, 0.5), Duration(2));
   EXPECT_EQ(quantile({}, 0.5), Duration(0));
+}
+
+TEST(ConsoleLatencies, a_new_route_takes_the_place_of_the_one_that_was_silent_for_longest) {
+  Latencies latencies;
+  const auto job = std::make_shared<scrape::Job>(scrape::Job{.name = "web"});
+  const auto answered = [&](std::uint64_t cycle, int host) {
+    scrape::Snapshot snapshot;
+    snapshot.cycle = cycle;
+    auto target = scrape::make_target(
+        job, "http://10.0." + std::to_string(host / 200) + "." + std::to_string(host % 200) + ":9100/metrics");
+    ASSERT_TRUE(target);
+    scrape::TargetSnapshot one;
+    one.target = *target;
+    one.report.outcome = scrape::Outcome::ok;
+    snapshot.targets = {one};
+    latencies.add(0, snapshot);
+  };
+  std::uint64_t cycle = 0;
+  for (int host = 0; host < 256; ++host) answered(++cycle, host);
+  answered(++cycle, 0);
+  answered(++cycle, 300);
+  const std::vector<RouteLatency> all = latencies.all();
+  EXPECT_EQ(all.size(), 256U);
+  const auto has = [&](std::string_view route) { return std::ranges::count(all, route, &RouteLatency::route) == 1; };
+  EXPECT_TRUE(has("http://10.0.0.0:9100"));
+  EXPECT_FALSE(has("http://10.0.0.1:9100"));
+  EXPECT_TRUE(has("http://10.0.1.100:9100"));
 }
 
 TEST_F(ConsoleWatch, needs_no_source_at_all) {
