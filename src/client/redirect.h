@@ -29,6 +29,6 @@ struct RedirectRules {
 Result<std::optional<Request>> redirected(const Request& request, const Url& from, const ResponseHead& response,
                                           const RedirectRules& rules = {});
 
-bool same_origin(const Url& a, const Url& b);  // scheme, host (with zone) and port
+bool same_origin(const Url& a, const Url& b);  // secure or not (wss is as https), host (with zone), port
 
 }  // namespace trunkline

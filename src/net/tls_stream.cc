@@ -107,7 +107,7 @@ class OpensslStream final : public TlsStream {
 
   std::string_view input_;  // ciphertext that OpenSSL has not taken yet: in a scratch buffer, or in kept_input_
   std::string kept_input_;  // what was left over when read() or handshake() returned
-  std::size_t handshake_bytes_ = 0;
+  std::size_t handshake_bytes_ = 0;  // until now, over all of its turns
   bool lower_drained_ = true;
   bool buffered_ = false;  // the next read has something without asking the socket
   bool established_ = false;

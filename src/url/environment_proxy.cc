@@ -10,7 +10,7 @@ namespace {
 
 std::string first_set(Environment& environment, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    const char* value = environment(static_cast<const char*>(name));
+    const char* value = environment(static_cast<const char*>(name));  // a Callback takes no lvalues
     if (value && *value) return value;
   }
   return {};
