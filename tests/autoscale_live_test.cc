@@ -159,6 +159,29 @@ TEST_F(AutoscaleLive, starts_again_what_was_killed) {
   EXPECT_TRUE(nothing_is_left());
 }
 
+// It takes twenty seconds, which are those of the probes.
+TEST_F(AutoscaleLive, what_hangs_is_no_capacity_and_is_started_again) {
+  FleetSettings web = fleet(ten_for_each(2, 2));
+  auto& target = std::get<ProcessTargetSettings>(web.target);
+  target.restart_silent = 12s;
+  target.drain = 500ms;
+  const auto autoscaler = running(settings(web));
+  ASSERT_TRUE(comes_to(*autoscaler, 2));
+  const int victim = status(*autoscaler).pods[0].process;
+  kill(victim, SIGSTOP);
+  ASSERT_TRUE(eventually([&] {
+    const FleetStatus now = status(*autoscaler);
+    return now.pods[0].state == PodState::unready && now.ready == 1 &&
+           now.trouble.find("web-1 served and does not any more") != std::string::npos;
+  }));
+  ASSERT_TRUE(eventually([&] { return status(*autoscaler).pods[0].restarts == 1; }));
+  ASSERT_TRUE(comes_to(*autoscaler, 2));
+  EXPECT_NE(status(*autoscaler).pods[0].process, victim);
+  EXPECT_EQ(status(*autoscaler).trouble, "");
+  autoscaler->drain(20s);
+  EXPECT_TRUE(nothing_is_left());
+}
+
 TEST_F(AutoscaleLive, kills_what_does_not_go_within_its_time) {
   put("stubborn");
   const auto autoscaler = running(settings(fleet(ten_for_each(2, 2))));

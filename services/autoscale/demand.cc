@@ -45,6 +45,17 @@ void veto(const MetricPolicy& metric, const MetricRecord& record, Demand& demand
   demand.veto_reason = metric.name + " forbids it";
 }
 
+// Two metrics of one name, such as two quantiles of a histogram, remember each for itself. The first has the plain
+// name.
+std::string memory_key(const NativePolicy& policy, const MetricPolicy& metric) {
+  std::size_t before = 0;
+  for (const MetricPolicy& other : policy.metrics) {
+    if (&other == &metric) break;
+    before += other.name == metric.name;
+  }
+  return before == 0 ? metric.name : metric.name + " #" + std::to_string(before + 1);
+}
+
 // Everything was heard, and all that was heard is nothing.
 bool is_idle(const MetricPolicy& metric, const MetricRecord& record) {
   if (record.verdict == Verdict::too_few) return record.fresh == record.expected;
@@ -57,8 +68,8 @@ bool is_idle(const MetricPolicy& metric, const MetricRecord& record) {
 Demand measure_demand(State& state, const NativePolicy& policy, const Snapshot& snapshot, const PodSet& pods,
                       TimePoint now, Decision& decision) {
   std::erase_if(state.metrics, [&](const auto& known) {
-    return known.first != policy.drain.rank_by &&
-           std::ranges::count(policy.metrics, known.first, &MetricPolicy::name) == 0;
+    const auto has_it = [&](const MetricPolicy& metric) { return memory_key(policy, metric) == known.first; };
+    return known.first != policy.drain.rank_by && std::ranges::none_of(policy.metrics, has_it);
   });
   Demand demand;
   demand.seen_idle = true;
@@ -66,7 +77,7 @@ Demand measure_demand(State& state, const NativePolicy& policy, const Snapshot& 
   decision.metrics.reserve(policy.metrics.size());
   for (const MetricPolicy& metric : policy.metrics) {
     MetricRecord& record = decision.metrics.emplace_back();
-    MetricState& memory = state.metrics[metric.name];
+    MetricState& memory = state.metrics[memory_key(policy, metric)];
     record.metric = metric.name;
     record.target_value = metric.target.value;
     const MetricFailure* failure = failure_of(snapshot, metric.name);

@@ -23,6 +23,21 @@ int extreme(const std::vector<ReplicasAt>& history, TimePoint now, Duration wind
 
 }  // namespace
 
+Bounds bounds_of_total(const NativePolicy& policy) {
+  if (policy.targets.empty()) return policy.bounds;
+  double least = 0;
+  double most = 0;
+  for (const TargetCost& target : policy.targets) {
+    least += target.min;
+    most += target.max;
+  }
+  const Bounds unsaid;
+  if (policy.bounds.max != unsaid.max) most = std::min<double>(most, policy.bounds.max);
+  if (policy.bounds.min != unsaid.min) least = std::max<double>(least, policy.bounds.min);
+  return {
+      .min = saturate(least), .max = std::max(saturate(least), saturate(most)), .activation = policy.bounds.activation};
+}
+
 void remember(std::vector<ReplicasAt>& history, int replicas, TimePoint now, Duration window, bool holds) {
   if (!holds && !history.empty() && history.back().replicas == replicas) {
     history.back().at = now;  // the newest of equal ones stands for all: windows end now

@@ -1,4 +1,5 @@
-// How fast and how soon the number of replicas may move: what was recommended and what was in force, and what follows.
+// How far, how fast and how soon the number of replicas may move: what was recommended and what was in force, and what
+// follows.
 #pragma once
 
 #include <optional>
@@ -9,6 +10,9 @@
 #include "services/autoscale/state.h"
 
 namespace trunkline::autoscale {
+
+// Of all replicas: of several targets the sums, and within `bounds` where these say more than they do by themselves.
+Bounds bounds_of_total(const NativePolicy& policy);
 
 // Entries count while younger than `window`; with `holds` the one before them too, whose value was still in force.
 void remember(std::vector<ReplicasAt>& history, int replicas, TimePoint now, Duration window, bool holds);

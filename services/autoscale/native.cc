@@ -29,15 +29,9 @@ class Course {
         decision_(decision),
         pods_(freeze(snapshot, policy.pods, now)),
         current_(snapshot.current) {
-    std::int64_t least = policy.bounds.min;
-    std::int64_t most = policy.bounds.max;
-    if (!policy.targets.empty()) least = most = 0;
-    for (const TargetCost& target : policy.targets) {
-      least += target.min;
-      most += target.max;
-    }
-    min_ = saturate(static_cast<double>(least));
-    max_ = std::max(min_, saturate(static_cast<double>(most)));
+    const Bounds bounds = bounds_of_total(policy);
+    min_ = bounds.min;
+    max_ = bounds.max;
   }
 
   void run() {
@@ -101,6 +95,7 @@ class Course {
     }
     if (decision_.dry_run) return;
     if (desired < current_ || !decision_.victims.empty()) state_.last_down = now_;
+    if (made_up_) state_.made_up = desired >= with_made_up_ ? *made_up_ : std::min(*made_up_, state_.made_up);
     in_force(desired);
   }
 
@@ -173,9 +168,11 @@ class Course {
   void wake(const Demand& demand) {
     leave_fallback();
     if (!demand.waiting) return step("wake", 0, "nothing waits");
+    state_.zero_since.reset();
     const int wanted = std::max({demand.wanted, policy_.bounds.activation, 1});
     remember_recommendation(wanted);
     step("wake", std::clamp(wanted, min_, max_), "demand while at zero");
+    veto(demand);
   }
 
   void fall_back(const Demand& demand) {
@@ -197,6 +194,9 @@ class Course {
     if (!fallback.may_lower) wanted = std::max(wanted, current_);
     step("fallback", std::clamp(wanted, min_, max_),
          demand.denied ? "metrics may not be read" : "no metric has a value");
+    // What was held is not to fall at the first value that comes, when half of the clients are not back yet.
+    remember_recommendation(value_);
+    state_.zero_since.reset();  // nobody has seen it
     drain();
   }
 
@@ -208,12 +208,15 @@ class Course {
 
   // A pod that will not start is no capacity. Few are made up for, or each would only be followed by another.
   void make_up_for_dead_pods() {
+    made_up_ = 0;
     if (pods_.overdue == 0) return;
     decision_.conditions.push_back({"StartupDeadlineExceeded", Truth::yes, "PodsDoNotStart",
                                     std::to_string(pods_.overdue) + " pods start for too long"});
-    const int made_up = std::min(pods_.overdue, policy_.pods.replace_dead);
-    const int needed = static_cast<int>(std::min<std::int64_t>(std::int64_t{value_} + made_up, most_replicas));
-    if (made_up > 0) step("startup", needed, "pods that do not start are made up for");
+    made_up_ = std::min(pods_.overdue, policy_.pods.replace_dead);
+    // What there is holds those already that were made up for before; what the metrics ask for does not.
+    const int more = value_ == current_ ? *made_up_ - std::min(*made_up_, state_.made_up) : *made_up_;
+    with_made_up_ = static_cast<int>(std::min<std::int64_t>(std::int64_t{value_} + more, most_replicas));
+    if (*made_up_ > 0) step("startup", with_made_up_, "pods that do not start are made up for");
   }
 
   void panic(const Demand& demand) {
@@ -350,7 +353,9 @@ class Course {
   int min_ = 0;
   int max_ = 0;
   int value_ = 0;
-  bool in_doubt_ = false;  // something that was asked could not be read, or a veto holds what is there
+  std::optional<int> made_up_;  // pods that will not start, as far as they are made up for; nothing: not looked at
+  int with_made_up_ = 0;        // what that asks for
+  bool in_doubt_ = false;       // something that was asked could not be read, or a veto holds what is there
 };
 
 }  // namespace

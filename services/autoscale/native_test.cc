@@ -328,6 +328,23 @@ TEST(NativePods, one_that_never_starts_is_made_up_for_once_and_said) {  // F9
   EXPECT_TRUE(fleet.shows("StartupDeadlineExceeded"));
 }
 
+TEST(NativePods, one_that_never_starts_does_not_make_the_fleet_climb) {
+  Fleet fleet(quick(), 10);
+  fleet.rules().metrics.push_back({.name = "queue", .source = Source::external, .target = {.value = 5}});
+  const auto with_one_stuck = [&](double load) {
+    fleet.each(load).silence(1).snapshot.pods[0] = {
+        .name = "pod-00000", .state = PodState::starting, .started = fleet.now - 20min};
+    return fleet.after(15s);
+  };
+  EXPECT_EQ(with_one_stuck(1), 11) << "held, as one metric cannot be read, and made up for";
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(with_one_stuck(1), 11);
+  fleet.rules().metrics.pop_back();
+  EXPECT_EQ(with_one_stuck(7), 8) << "what the metrics ask for, and one";
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(with_one_stuck(10), 8) << "seven serve what seven can";
+  fleet.each(10).after(15s);
+  EXPECT_EQ(with_one_stuck(10), 9) << "another one that does not start";
+}
+
 TEST(NativePods, an_excluded_one_has_no_part_in_it) {  // F13
   Fleet fleet(quick(), 2);
   fleet.with({10, 10, 500});
@@ -498,6 +515,26 @@ TEST(NativeStages, a_direction_can_be_switched_off) {
   EXPECT_EQ(fleet.each(100).after(600s), 10);
 }
 
+TEST(NativeDemand, two_metrics_of_one_name_remember_each_for_itself) {
+  NativePolicy policy = quick();
+  policy.metrics[0].average_over = 60s;
+  Fleet alone(policy, 10);
+  policy.metrics.push_back(policy.metrics[0]);
+  policy.metrics[1].target.value = 40;
+  Fleet both(policy, 10);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(both.each(19).after(15s), alone.each(19).after(15s));
+}
+
+TEST(NativeStages, bounds_of_the_total_hold_over_several_targets) {
+  NativePolicy policy = quick();
+  policy.targets = {{.name = "cheap", .cost = 1, .min = 1, .max = 8}, {.name = "dear", .cost = 5, .min = 0, .max = 4}};
+  policy.bounds = {};
+  EXPECT_EQ(Fleet(policy, 4).each(100).after(0s), 12) << "nothing is said of the total";
+  policy.bounds = {2, 6};
+  EXPECT_EQ(Fleet(policy, 4).each(100).after(0s), 6);
+  EXPECT_EQ(Fleet(policy, 4).each(0).after(0s), 2);
+}
+
 TEST(NativeStages, bounds_hold_without_any_metric) {
   EXPECT_EQ(Fleet(quick(5, 20), 2).after(0s), 5);
   EXPECT_EQ(Fleet(quick(5, 20), 40).after(0s), 20);
@@ -550,6 +587,16 @@ TEST(NativeFallback, holds_raises_or_sets_and_says_when_it_begins_and_ends) {
   EXPECT_EQ(fleet.after(1s), 40);
   fleet.each(30).after(15s);
   EXPECT_EQ(fleet.last.events.front().reason, "FallbackLeft");
+}
+
+TEST(NativeFallback, what_was_held_does_not_fall_at_the_first_value_that_comes) {
+  Fleet fleet(quick(), 40);
+  fleet.rules().down.stabilise = 300s;
+  fleet.each(10).after(0s);
+  fleet.snapshot.pods.clear();
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(fleet.after(15s), 40);
+  EXPECT_EQ(fleet.each(1).after(15s), 40) << "half of the clients may not be back yet";
+  EXPECT_EQ(fleet.each(1).after(299s), 4);
 }
 
 TEST(NativeFallback, never_lowers_unless_it_may) {
@@ -609,6 +656,31 @@ TEST(NativeZero, goes_there_only_when_every_pod_has_shown_nothing_for_long_enoug
   Fleet silent(quick(0), 3);
   silent.rules().gaps.carry = 0s;
   for (int i = 0; i < 100; ++i) EXPECT_GE(silent.each(0).silence(1).after(15s), 1);
+}
+
+TEST(NativeZero, what_was_idle_before_it_woke_or_went_blind_does_not_count) {
+  Fleet fleet(quick(0), 1);
+  fleet.rules().metrics.push_back({.name = "waiting", .source = Source::external, .target = {.value = 10}});
+  fleet.each(0).outside("waiting", 0).after(0s);
+  EXPECT_EQ(fleet.each(0).after(300s), 0);
+  EXPECT_EQ(fleet.outside("waiting", 1).after(300s), 1);
+  EXPECT_EQ(fleet.each(0).outside("waiting", 0).after(15s), 1) << "it has been idle for an instant";
+  EXPECT_EQ(fleet.each(0).after(300s), 0);
+
+  Fleet blind(quick(0), 1);
+  blind.each(0).after(0s);
+  blind.snapshot.pods.clear();
+  blind.after(200s);
+  EXPECT_EQ(blind.each(0).after(200s), 1) << "nobody has seen it in between";
+}
+
+TEST(NativeZero, a_veto_holds_where_there_is_nothing_too) {
+  Fleet fleet(quick(0), 0);
+  fleet.rules().metrics.push_back({.name = "waiting", .source = Source::external, .target = {.value = 10}});
+  fleet.rules().metrics.push_back({.name = "errors", .source = Source::external, .veto = Veto{.up = true, .above = 5}});
+  fleet.snapshot.external = {{.metric = "waiting", .value = 300}, {.metric = "errors", .value = 6}};
+  EXPECT_EQ(fleet.after(15s), 0);
+  EXPECT_EQ(fleet.reason(), "errors forbids it");
 }
 
 TEST(NativeZero, a_waiting_request_wakes_it) {  // F23

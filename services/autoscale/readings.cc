@@ -125,14 +125,17 @@ void settle(PodReading& reading, const PodRules& rules, TimePoint now) {
   }
 }
 
+bool is_silent(const Pod& pod) {
+  return pod.state == PodState::missing || (pod.state == PodState::unready && pod.samples.empty());
+}
+
 // A pod that answers and no longer shows a series has given it up, such as that of a backend that is gone: what it
 // gained is beyond the window by then. That of a silent pod stays, to go on from.
 void forget_faded(std::vector<SeriesHistory>& histories, const PodSet& pods, TimePoint oldest) {
   std::size_t place = 0;
   std::erase_if(histories, [&](const SeriesHistory& history) {
     while (pods.pods[place]->name < history.pod) ++place;
-    return pods.pods[place]->state != PodState::missing &&
-           (history.points.empty() || history.points.back().at <= oldest);
+    return !is_silent(*pods.pods[place]) && (history.points.empty() || history.points.back().at <= oldest);
   });
 }
 
@@ -157,8 +160,7 @@ std::vector<PodReading> read_pods(MetricState& state, const MetricPolicy& metric
   std::size_t place = 0;
   for (const Pod* pod : pods.pods) {
     const LastValue* last = last_of(state.last, place, pod->name);
-    const bool silent = pod->state == PodState::missing;
-    const Read read = silent ? Read{.reason = "did not answer"} : read_samples(state, metric, *pod, now);
+    const Read read = is_silent(*pod) ? Read{.reason = "did not answer"} : read_samples(state, metric, *pod, now);
     PodReading reading = read_pod(*pod, read, last, gaps, now);
     if (read.value || last) next.push_back({pod->name, reading.value, now - reading.age});
     settle(reading, rules, now);

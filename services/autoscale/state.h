@@ -101,6 +101,7 @@ struct State {
   std::vector<TargetReplicas> targets = {};      // how the last of them were split, where they are
   std::optional<TimePoint> panic_until = {};
   int panic_floor = 0;
+  int made_up = 0;  // of what is in force: pods that stand in for some that will not start
   std::optional<TimePoint> no_data_since = {};
   std::optional<TimePoint> zero_since = {};  // demand has been seen to be zero ever since
   std::optional<TimePoint> last_down = {};

@@ -113,6 +113,26 @@ spec:
   - {type: cron, metadata: {start: 0 8 * * *, end: 0 18 * * *, desiredReplicas: "10", timezone: UTC}}
 )";
 
+TEST(Import, keeps_what_wakes_each_kind_of_trigger) {
+  const Imported keda = one(R"(
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: q}
+spec:
+  triggers:
+  - {type: redis, name: jobs, metadata: {listName: jobs, listLength: "10", activationListLength: "50"}}
+  - {type: redis-streams, name: lag, metadata: {stream: s, lagCount: "5", activationLagCount: "7"}}
+  - {type: made-up, name: other, metadata: {value: "5", activationOfAnotherKind: "3"}}
+)");
+  const NativePolicy& rules = rules_of(keda);
+  ASSERT_EQ(rules.metrics.size(), 3u);
+  EXPECT_EQ(rules.metrics[0].activation, 50);
+  EXPECT_EQ(rules.metrics[1].activation, 7);
+  EXPECT_EQ(rules.metrics[2].activation, 0);
+  EXPECT_TRUE(std::ranges::any_of(
+      keda.notes, [](const std::string& note) { return note.find("activationOfAnotherKind") != std::string::npos; }));
+}
+
 TEST(Import, maps_what_maps_of_a_scaled_object_and_lists_the_rest_with_its_place) {
   const Imported keda = one(scaled_object);
   const NativePolicy& rules = rules_of(keda);

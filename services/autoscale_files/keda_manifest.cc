@@ -1,7 +1,12 @@
 #include "services/autoscale_files/keda_manifest.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
+#include <trunkline/headers.hpp>
+
+#include "base/text.h"
 #include "services/autoscale_files/hpa_manifest.h"
 #include "services/autoscale_files/policy_file.h"
 #include "services/config/number.h"
@@ -38,14 +43,25 @@ std::string text_at(const Node& map, std::string_view field) {
   return node && node->kind == Node::Kind::scalar ? node->text : "";
 }
 
-// The first of these that the trigger's metadata has: each kind of trigger has a name of its own for its target.
+// Each kind of trigger has a name of its own for its target, and "activation" before it for what wakes it.
+constexpr std::array<std::string_view, 9> target_names = {"threshold",   "targetValue",  "value",
+                                                          "queueLength", "lagThreshold", "targetQueueSize",
+                                                          "listLength",  "lagCount",     "pendingEntriesCount"};
+
+// The first of them that the trigger's metadata has.
 std::optional<double> target_of(const Node& metadata) {
-  for (const std::string_view name : {"threshold", "targetValue", "value", "queueLength", "lagThreshold",
-                                      "targetQueueSize", "listLength", "lagCount", "pendingEntriesCount"}) {
+  for (const std::string_view name : target_names) {
     const auto value = config::read_quantity(text_at(metadata, name));
     if (value && *value > 0) return value;
   }
   return std::nullopt;
+}
+
+bool activates(std::string_view key) {
+  constexpr std::string_view prefix = "activation";
+  return std::ranges::any_of(target_names, [&](std::string_view name) {
+    return key.size() == prefix.size() + name.size() && equals_ignore_case(key.substr(prefix.size()), name);
+  });
 }
 
 std::string name_of(const Node& trigger, std::string_view type, std::size_t index) {
@@ -86,9 +102,14 @@ void read_trigger(const Node& trigger, std::size_t index, NativePolicy& rules, N
   const std::string query = text_at(*metadata, "query");
   notes.add(trigger.place, "the value of metric " + metric.name + " must come from an external source" +
                                (query.empty() ? ", which the trigger's metadata describes" : ": " + query));
-  for (const std::string_view name : {"activationThreshold", "activationTargetValue", "activationValue",
-                                      "activationQueueLength", "activationLagThreshold"}) {
-    if (const auto value = config::read_quantity(text_at(*metadata, name))) metric.activation = *value;
+  for (const Node& entry : metadata->children) {
+    if (!entry.key.starts_with("activation")) continue;
+    const auto value = config::read_quantity(entry.text);
+    if (value && activates(entry.key)) {
+      metric.activation = *value;
+    } else {
+      notes.add(entry.place, entry.key + ": " + printable(entry.text, 60) + " is not an activation that is known here");
+    }
   }
   if (type == "prometheus" && text_at(*metadata, "ignoreNullValues") != "false") {
     notes.add(trigger.place, "KEDA takes an empty answer for 0 here; the native policy takes it for unknown");

@@ -112,6 +112,7 @@ void state_fields(Io& io, State& state) {
   });
   io.time("panicUntil", state.panic_until);
   io.integer("panicFloor", state.panic_floor, 0, any_count);
+  io.integer("madeUp", state.made_up, 0, any_count);
   io.time("noDataSince", state.no_data_since);
   io.time("zeroSince", state.zero_since);
   io.time("lastDown", state.last_down);

@@ -109,6 +109,18 @@ std::shared_ptr<ScaleTarget> Autoscaler::make_target(const FleetSettings& settin
   return std::make_shared<DryRunTarget>(std::get<DryRunSettings>(settings.target));
 }
 
+namespace {
+
+// What was wanted before a break longer than the window holds nothing up any more: then it is as without a memory, and
+// what there is counts as wanted for one window.
+void forget_stale(State& state, const Policy& policy, TimePoint now) {
+  const auto* native = std::get_if<NativePolicy>(&policy.rules);
+  if (native == nullptr || state.recommendations.empty()) return;
+  if (now - state.recommendations.back().at > native->down.stabilise) state.recommendations.clear();
+}
+
+}  // namespace
+
 Result<void> Autoscaler::start() {
   const std::lock_guard lock(work_mutex_);
   for (const FleetSettings& fleet : settings_.fleets) adopt(fleet);
@@ -122,11 +134,10 @@ void Autoscaler::adopt(const FleetSettings& settings) {
   const std::string& name = settings.policy.name;
   auto member = std::make_shared<Member>();
   State state;
-  if (const auto known = remembered_.find(name); known != remembered_.end()) {
-    state = std::move(known->second);
-    remembered_.erase(known);
-  }
-  member->target = make_target(settings, state);
+  if (const auto known = remembered_.find(name); known != remembered_.end()) state = known->second;
+  forget_stale(state, settings.policy, time_.now());
+  member->target = make_target(settings, state);  // it may fail: then the memory is needed again
+  remembered_.erase(name);
   const auto number = numbers_.find(name);
   member->settings = settings;
   member->fleet = std::make_shared<LiveFleet>(settings, std::move(state), number == numbers_.end() ? 1 : number->second,

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "services/autoscale/engine.h"
+#include "services/autoscale/limits.h"
 #include "services/autoscale_files/policy_file.h"
 
 namespace trunkline::autoscale {
@@ -49,16 +49,16 @@ std::map<std::string_view, const PodInput*> worst_inputs(const Decision& decisio
 
 std::map<std::string, std::string, std::less<>> urls_of(std::string_view job, const scrape::Snapshot& cycle) {
   std::map<std::string, std::string, std::less<>> urls;
-  for (const scrape::TargetSnapshot& one : cycle.targets) {
-    if (!job.empty() && one.target->job->name == job) urls.emplace(one.target->instance, one.target->url);
-  }
+  for (const auto& [target, name] : pod_names(cycle, job)) urls.emplace(name, target->url);
   return urls;
 }
 
 void add_input(const std::map<std::string_view, const PodInput*>& inputs, PodStatus& pod) {
   const auto found = inputs.find(pod.name);
   if (found == inputs.end()) {
-    pod.input = pod.state == PodState::ready ? InputState::fresh : InputState::starting;
+    pod.input = pod.state == PodState::ready     ? InputState::fresh
+                : pod.state == PodState::unready ? InputState::missing
+                                                 : InputState::starting;
     return;
   }
   pod.input = found->second->state;
@@ -68,6 +68,10 @@ void add_input(const std::map<std::string_view, const PodInput*>& inputs, PodSta
 }  // namespace
 
 ReplicaBounds bounds_of(const Policy& policy) {
+  if (const auto* native = std::get_if<NativePolicy>(&policy.rules)) {
+    const Bounds bounds = bounds_of_total(*native);
+    return {bounds.min, bounds.max};
+  }
   if (const std::vector<TargetCost> parts = parts_of(policy); !parts.empty()) {
     ReplicaBounds sum;
     for (const TargetCost& part : parts) {
@@ -76,7 +80,6 @@ ReplicaBounds bounds_of(const Policy& policy) {
     }
     return sum;
   }
-  if (const auto* native = std::get_if<NativePolicy>(&policy.rules)) return {native->bounds.min, native->bounds.max};
   if (const auto* hpa = std::get_if<HpaPolicy>(&policy.rules)) return {hpa->min, hpa->max};
   const auto& kthena = std::get<KthenaPolicy>(policy.rules);
   return {kthena.min, kthena.max};
@@ -108,6 +111,7 @@ void LiveFleet::change(const FleetSettings& settings, int history) {
   const std::lock_guard lock(mutex_);
   if (settings.policy.pause != policy_.pause) pause_.reset();
   policy_ = settings.policy;
+  may_refuse_ = std::holds_alternative<WebhookSettings>(settings.target);
   watched_only_ = std::holds_alternative<DryRunSettings>(settings.target);
   history_ = static_cast<std::size_t>(std::max(1, history));
 }
@@ -121,15 +125,17 @@ DecisionPtr LiveFleet::decide(const TargetView& view, const scrape::Snapshot* cy
     urls_ = urls_of(view.job, *cycle);
   }
   Policy policy = this->policy();
+  bool may_refuse = false;
   {
     const std::lock_guard lock(mutex_);
     policy.dry_run = policy.dry_run || watched_only_;
+    may_refuse = may_refuse_;
   }
   auto entry = std::make_shared<DecisionEntry>();
   entry->number = next_number_++;
   entry->seen = observe(view, cycle, metrics_, std::move(external), time);
   entry->seen.interval = cycle ? cycle->interval : Duration(0);
-  entry->decision = autoscale::decide(state_, entry->seen, policy, time.of(now));
+  entry->decision = decider_.decide(state_, entry->seen, policy, time.of(now), may_refuse);
   if (!policy.dry_run) state_.targets = entry->decision.targets;
   // The native rules remember this by themselves; whoever starts processes again after a restart asks it of all.
   if (!policy.dry_run && !std::holds_alternative<NativePolicy>(policy.rules)) {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "services/autoscale/state.h"
+#include "services/autoscale/decider.h"
 #include "services/autoscale_live/engine_time.h"
 #include "services/autoscale_live/fleet_view.h"
 #include "services/autoscale_live/observation.h"
@@ -54,11 +54,13 @@ class LiveFleet {
 
   // The deciding thread's own.
   State state_;
+  Decider decider_;
   std::uint64_t next_number_;
   std::vector<std::string> metrics_;
 
   mutable std::mutex mutex_;  // what follows
   Policy policy_;
+  bool may_refuse_ = false;    // its target is somebody else's, and may not do as it is told
   bool watched_only_ = false;  // its target is never touched, so nothing that was decided comes into force
   std::optional<std::optional<Pause>> pause_;             // set: what holds instead of the policy's
   Duration interval_{0};                                  // of the last cycle

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "services/autoscale/engine.h"
@@ -244,6 +245,25 @@ TEST(LiveFleet, what_is_only_watched_is_never_in_force) {
     EXPECT_TRUE(entry->decision.dry_run);
     EXPECT_TRUE(entry->decision.conditions.empty()) << "nobody else has set these";
   }
+}
+
+TEST(LiveFleet, an_order_that_a_webhook_refused_was_never_in_force) {
+  FleetSettings settings = settings_of({.rules = ten_for_each()});
+  settings.target = WebhookSettings{.url = "http://127.0.0.1:1/", .job = "web"};
+  Scaled web(settings, 2);
+  const auto foreign = [&](int replicas) {
+    const DecisionPtr entry = web.each(20).after(15s);
+    EXPECT_EQ(entry->decision.desired, 2 * replicas);
+    return std::ranges::count(entry->decision.conditions, "ExternallyChanged", &Condition::type);
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(foreign(2), 0) << "nobody has set these, they are there still";
+    web.view.replicas = 2;
+  }
+  EXPECT_EQ(foreign(2), 0);
+  EXPECT_EQ(foreign(4), 0) << "now it has taken the order";
+  web.view.replicas = 5;
+  EXPECT_EQ(foreign(5), 1) << "and this was somebody else";
 }
 
 TEST(LiveFleet, an_edited_policy_keeps_memory_numbers_and_decisions) {

@@ -16,7 +16,8 @@ using metrics::ExpositionWriter;
 using metrics::Type;
 
 constexpr std::array actions = {Action::hold, Action::up, Action::down};
-constexpr std::array pod_states = {PodState::ready, PodState::starting, PodState::missing, PodState::terminating};
+constexpr std::array pod_states = {PodState::ready, PodState::unready, PodState::starting, PodState::missing,
+                                   PodState::terminating};
 constexpr std::array input_states = {InputState::fresh,    InputState::carried,  InputState::missing,
                                      InputState::starting, InputState::draining, InputState::excluded};
 

@@ -64,7 +64,8 @@ std::string_view base_of(std::string_view metric) {
 
 class Samples {
  public:
-  Samples(const SampleSet& set, TimePoint taken) : set_(set), taken_(taken) {}
+  Samples(const SampleSet& set, TimePoint taken, const EngineTime& time)
+      : set_(set), taken_(time.of(taken)), time_(time) {}
 
   void add(const std::string& metric) {
     std::map<std::string, Sample> by_series;
@@ -72,7 +73,7 @@ class Samples {
       Sample& sample = by_series[series_of(set_, i)];
       sample.metric = metric;
       sample.at = taken_;
-      if (const auto said = set_.timestamp(i)) sample.at = moment(*said).value_or(taken_);
+      if (const auto said = set_.timestamp(i)) sample.at = said_at(*said).value_or(taken_);
       return sample;
     };
     std::map<std::string, bool> complete;
@@ -91,6 +92,7 @@ class Samples {
     for (std::size_t i = 0; i < set_.size(); ++i) {
       if (!is(set_.name(i), base_of(metric), created_suffix)) continue;
       const auto found = by_series.find(series_of(set_, i));
+      // Left as it was said: it is compared with what was said before, and must not move when our clock is set.
       if (found != by_series.end()) found->second.since = moment(set_.value(i));
     }
     for (auto& [series, sample] : by_series) {
@@ -108,8 +110,14 @@ class Samples {
     return name.size() == metric.size() + suffix.size() && name.starts_with(metric) && name.ends_with(suffix);
   }
 
+  std::optional<TimePoint> said_at(double seconds_since_1970) const {
+    const std::optional<TimePoint> said = moment(seconds_since_1970);
+    return said ? std::optional(time_.of_wall(*said)) : std::nullopt;
+  }
+
   const SampleSet& set_;
   const TimePoint taken_;
+  const EngineTime& time_;
 };
 
 void add_scraped(const scrape::TargetSnapshot* scraped, const std::vector<std::string>& metrics, const EngineTime& time,
@@ -159,7 +167,7 @@ scrape::Wants wants_of(const Policy& policy) {
 
 std::vector<Sample> samples_of(const SampleSet& set, const std::vector<std::string>& metrics, TimePoint taken,
                                const EngineTime& time) {
-  Samples samples(set, time.of(taken));
+  Samples samples(set, taken, time);
   for (const std::string& metric : metrics) samples.add(metric);
   return std::move(samples.out);
 }
@@ -171,18 +179,33 @@ std::optional<int> replicas_of(const TargetView& view, const scrape::Snapshot* c
       cycle->targets, [&](const scrape::TargetSnapshot& one) { return one.target->job->name == view.job; }));
 }
 
+std::unordered_map<const scrape::Target*, std::string> pod_names(const scrape::Snapshot& cycle, std::string_view job) {
+  std::unordered_map<const scrape::Target*, std::string> names;
+  if (job.empty()) return names;
+  std::unordered_map<std::string_view, int> sharing;
+  for (const scrape::TargetSnapshot& one : cycle.targets) {
+    if (one.target->job->name == job) ++sharing[one.target->instance];
+  }
+  for (const scrape::TargetSnapshot& one : cycle.targets) {
+    if (one.target->job->name != job) continue;
+    names.emplace(one.target.get(), sharing[one.target->instance] > 1 ? one.target->url : one.target->instance);
+  }
+  return names;
+}
+
 Snapshot observe(const TargetView& view, const scrape::Snapshot* cycle, const std::vector<std::string>& metrics,
                  std::vector<ExternalValue> external, const EngineTime& time) {
   Snapshot seen{.current = replicas_of(view, cycle).value_or(0), .external = std::move(external)};
   seen.targets = view.targets;
   std::unordered_map<std::string_view, const scrape::TargetSnapshot*> by_url;
   if (cycle) {
+    const auto names = pod_names(*cycle, view.job);
     for (const scrape::TargetSnapshot& one : cycle->targets) {
       by_url.emplace(one.target->url, &one);
       if (view.job.empty() || one.target->job->name != view.job) continue;
       const bool heard = one.state != scrape::TargetState::missing;
       Pod& pod = seen.pods.emplace_back();
-      pod.name = one.target->instance;
+      pod.name = names.at(one.target.get());
       pod.state = heard ? PodState::ready : PodState::missing;
       add_scraped(&one, metrics, time, pod);
     }

@@ -30,6 +30,27 @@ TEST(Observation, takes_samples_with_their_series_and_their_age) {
   EXPECT_EQ(read[1], (Sample{.metric = "active", .value = 4, .series = "a=2", .at = TimePoint(24h - 5s)}));
 }
 
+TEST(Observation, what_a_pod_says_of_the_time_is_read_by_the_wall_clock_of_now) {
+  // NTP has set the clock of the machine by an hour since the process began.
+  const EngineTime set_since(23h, [] { return Clock::duration(24h + 20ms); });
+  const auto set = test::samples_in("# TYPE sent counter\nsent_total 4 89995\nsent_created 89600\n# EOF\n");
+  const auto read = samples_of(*set, {"sent_total"}, cut_off - 2s, set_since);
+  ASSERT_EQ(read.size(), 1U);
+  EXPECT_EQ(read[0].at, TimePoint(24h - 5s)) << "five seconds ago, by a clock that was always right";
+  EXPECT_EQ(read[0].since, TimePoint(89600s)) << "as it was said: another one would be another counter";
+}
+
+TEST(Observation, pods_behind_one_address_are_told_apart_by_their_urls) {
+  const TargetView view{.replicas = 3, .job = "web"};
+  const auto cycle = cycle_of(cut_off, {{"http://proxy:80/a/metrics", "active 1\n"},
+                                        {"http://proxy:80/b/metrics", "active 2\n"},
+                                        {"http://other:80/metrics", "active 3\n"}});
+  const Snapshot seen = observe(view, cycle.get(), {"active"}, {}, time_of_test);
+  std::vector<std::string> names;
+  for (const Pod& pod : seen.pods) names.push_back(pod.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"http://proxy/a/metrics", "http://proxy/b/metrics", "other:80"}));
+}
+
 TEST(Observation, puts_a_histogram_together_again) {
   const auto read = samples(
       "# TYPE wait histogram\nwait_bucket{le=\"+Inf\"} 9\nwait_bucket{le=\"0.5\"} 4\nwait_sum 2\nwait_count 9\n",

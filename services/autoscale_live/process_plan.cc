@@ -10,6 +10,11 @@ namespace {
 constexpr Duration first_probe_pause = std::chrono::milliseconds(100);
 constexpr Duration longest_probe_pause = std::chrono::seconds(1);
 constexpr Duration look_for_ports = std::chrono::milliseconds(100);  // that others hold
+constexpr Duration ready_probe_pause = std::chrono::seconds(10);
+// One that is busy for a moment still serves: it is unready when so many probes in a row, a second apart, say so.
+constexpr int misses_until_unready = 3;
+// One probe that is not answered is the silence of so long at most: perhaps it was us who stood still.
+constexpr Duration longest_silence_of_a_probe = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -30,6 +35,18 @@ void ProcessPlan::set_rules(const ProcessRules& rules) {
 ProcessPlan::Member* ProcessPlan::find(int replica) {
   const auto found = std::ranges::find(members_, replica, &Member::number);
   return found == members_.end() ? nullptr : &*found;
+}
+
+bool ProcessPlan::is_probed(const Member& member) {
+  const bool phase = member.phase == Phase::starting || member.phase == Phase::ready || member.phase == Phase::unready;
+  return phase && member.process != 0 && !member.probing && !member.silent;
+}
+
+// Asked to end once, and killed when its time is over.
+void ProcessPlan::end(Member& member, TimePoint now, ProcessOrders& orders) {
+  if (member.process == 0) return;
+  if (!std::exchange(member.told, true)) orders.signals.push_back({member.number, false});
+  if (now >= member.kill_at && !std::exchange(member.killed, true)) orders.signals.push_back({member.number, true});
 }
 
 bool ProcessPlan::take_port(Member& member) {
@@ -56,7 +73,7 @@ void ProcessPlan::leave(Member& member, TimePoint now, TimePoint kill_at) {
   }
   member.phase = Phase::leaving;
   member.since = now;
-  member.kill_at = kill_at;
+  member.kill_at = member.silent ? std::min(member.kill_at, kill_at) : kill_at;
 }
 
 void ProcessPlan::set_desired(int replicas, const std::vector<Victim>& victims, TimePoint now) {
@@ -69,8 +86,9 @@ void ProcessPlan::set_desired(int replicas, const std::vector<Victim>& victims, 
   if (too_many > 0) {
     const auto rank = [&](const Member* member) {
       const auto named = std::ranges::find(victims, name_of(member->number), &Victim::pod);
-      const auto serves = member->phase == Phase::ready;
-      return std::tuple(named - victims.begin(), serves, -member->number);
+      const int use = member->phase == Phase::ready ? 2 : member->phase == Phase::unready ? 0 : 1;
+      // Who is being ended all the same costs nothing, whoever was named.
+      return std::tuple(!member->silent, named - victims.begin(), use, -member->number);
     };
     std::ranges::sort(staying, {}, rank);
     for (std::ptrdiff_t i = 0; i < too_many; ++i) leave(*staying[static_cast<std::size_t>(i)], now, now + rules_.drain);
@@ -110,17 +128,15 @@ ProcessOrders ProcessPlan::due(TimePoint now) {
         orders.starts.push_back({member.number, member.port.port()});
         break;
       case Phase::starting:
-        if (member.process == 0 || member.probing || now < member.probe_at) break;
+      case Phase::ready:
+      case Phase::unready:
+        if (member.silent) end(member, now, orders);
+        if (!is_probed(member) || now < member.probe_at) break;
         member.probing = true;
         orders.probes.push_back({member.number, member.attempt, member.port.port()});
         break;
-      case Phase::ready:
-        break;
       case Phase::leaving:
-        if (member.process == 0) break;
-        if (!std::exchange(member.told, true)) orders.signals.push_back({member.number, false});
-        if (now >= member.kill_at && !std::exchange(member.killed, true))
-          orders.signals.push_back({member.number, true});
+        end(member, now, orders);
         break;
     }
   }
@@ -132,9 +148,9 @@ TimePoint ProcessPlan::next() const {
   for (const Member& member : members_) {
     if (member.phase == Phase::waiting && !free_ports_.empty()) next = std::min(next, member.start_at);
     if (member.process == 0) continue;
-    if (member.phase == Phase::starting && !member.probing) next = std::min(next, member.probe_at);
-    if (member.phase == Phase::leaving && !member.told) next = TimePoint::min();
-    if (member.phase == Phase::leaving && !member.killed) next = std::min(next, member.kill_at);
+    if (is_probed(member)) next = std::min(next, member.probe_at);
+    if (is_to_end(member) && !member.told) next = TimePoint::min();
+    if (is_to_end(member) && !member.killed) next = std::min(next, member.kill_at);
   }
   return next;
 }
@@ -143,19 +159,37 @@ void ProcessPlan::started(int replica, int process) {
   if (Member* member = find(replica)) member->process = process;
 }
 
-void ProcessPlan::probed(int replica, std::uint64_t attempt, bool ready, std::string why, TimePoint now) {
+bool ProcessPlan::probed(int replica, std::uint64_t attempt, Answer answer, std::string why, TimePoint now) {
   Member* member = find(replica);
-  if (!member || member->phase != Phase::starting || member->attempt != attempt) return;
+  if (!member || !member->probing || is_to_end(*member) || member->attempt != attempt) return false;
+  const Phase before = member->phase;
   member->probing = false;
-  if (ready) {
+  const Duration since_the_last = now - std::exchange(member->heard_at, now);
+  if (answer == Answer::ready || answer == Answer::refused) member->silence = Duration(0);
+  if (answer == Answer::ready) {
+    if (before == Phase::starting) member->since = now;
     member->phase = Phase::ready;
-    member->since = now;
     member->trouble.clear();
-    return;
+    member->misses = 0;
+    member->probe_at = now + ready_probe_pause;
+    return before != Phase::ready;
   }
   member->trouble = std::move(why);
-  member->probe_at = now + member->probe_pause;
-  member->probe_pause = std::min(member->probe_pause * 3 / 2, longest_probe_pause);
+  if (before == Phase::starting) {
+    member->probe_at = now + member->probe_pause;
+    member->probe_pause = std::min(member->probe_pause * 3 / 2, longest_probe_pause);
+    return false;
+  }
+  member->probe_at = now + longest_probe_pause;
+  if (answer == Answer::not_asked) return false;
+  if (answer == Answer::none) member->silence += std::min(since_the_last, longest_silence_of_a_probe);
+  if (++member->misses >= misses_until_unready) member->phase = Phase::unready;
+  if (member->phase == Phase::unready && rules_.restart_silent.count() > 0 &&
+      member->silence >= rules_.restart_silent) {
+    member->silent = true;
+    member->kill_at = now + rules_.drain;
+  }
+  return member->phase != before;
 }
 
 void ProcessPlan::ended(int replica, std::string how, TimePoint now) {
@@ -167,7 +201,7 @@ void ProcessPlan::ended(int replica, std::string how, TimePoint now) {
     return;
   }
   ++failures_;
-  const bool served = member->phase == Phase::ready;
+  const bool served = member->phase == Phase::ready || member->phase == Phase::unready;
   if (served && now - member->since >= rules_.settled_after) member->failures_in_a_row = 0;
   if (served) member->since = now;
   Duration pause = rules_.backoff;
@@ -176,6 +210,10 @@ void ProcessPlan::ended(int replica, std::string how, TimePoint now) {
   member->start_at = now + std::min(pause, rules_.longest_backoff);
   member->phase = Phase::waiting;
   member->trouble = "its process " + std::move(how);
+  if (member->silent) member->trouble = "its process was ended: it had served, and then answered nothing any more";
+  member->silent = member->told = member->killed = member->probing = false;
+  member->misses = 0;
+  member->silence = Duration(0);
   ++member->restarts;
 }
 
@@ -184,6 +222,7 @@ std::vector<ProcessPlan::Replica> ProcessPlan::replicas() const {
   all.reserve(members_.size());
   for (const Member& member : members_) {
     const PodState state = member.phase == Phase::ready     ? PodState::ready
+                           : member.phase == Phase::unready ? PodState::unready
                            : member.phase == Phase::leaving ? PodState::terminating
                                                             : PodState::starting;
     all.push_back({.number = member.number,
@@ -207,7 +246,10 @@ std::string ProcessPlan::trouble() const {
   }
   const auto failing = std::ranges::find_if(
       members_, [&](const Member& member) { return waits(member) && member.failures_in_a_row > 1; });
-  return failing == members_.end() ? "" : name_of(failing->number) + " does not stay up: " + failing->trouble;
+  if (failing != members_.end()) return name_of(failing->number) + " does not stay up: " + failing->trouble;
+  const auto unready = std::ranges::find(members_, Phase::unready, &Member::phase);
+  return unready == members_.end() ? ""
+                                   : name_of(unready->number) + " served and does not any more: " + unready->trouble;
 }
 
 }  // namespace trunkline::autoscale

@@ -1,9 +1,11 @@
 // Which processes a fleet of local processes needs, and what to do about it next. Pure: the clock is a parameter, and
 // whoever performs the orders reports how they went.
 //
-//   waiting --start--> starting --probe--> ready
-//      ^                  |                  |        any of them --told to go--> leaving --exit--> forgotten
-//      '--- later, and later each time, on an exit that nobody asked for
+//   waiting --start--> starting --probe--> ready <--probes--> unready
+//      ^                  |                  |                  |
+//      '--- later, and later each time, on an exit that nobody asked for, or that silence asked for
+//
+//   any of them --told to go--> leaving --exit--> forgotten
 #pragma once
 
 #include <cstdint>
@@ -32,6 +34,7 @@ struct ProcessRules {
   Duration backoff = std::chrono::seconds(1);          // before the first restart; doubles with each
   Duration longest_backoff = std::chrono::minutes(1);  // and no longer than this
   Duration settled_after = std::chrono::minutes(1);    // ready for so long, and its failures are forgotten
+  Duration restart_silent = std::chrono::minutes(5);   // served, then not one answer for so long; 0: left alone
 };
 
 struct ProcessOrders {
@@ -64,7 +67,8 @@ class ProcessPlan {
 
   // What runs stays as it is, also on a port that is no longer in the range.
   void set_rules(const ProcessRules& rules);
-  // Those named leave first, then those that do not serve yet, then the youngest. At most one for each port.
+  // Those named leave first, then those that do not serve any more, then those that do not yet, then the youngest. At
+  // most one for each port.
   void set_desired(int replicas, const std::vector<Victim>& victims, TimePoint now);
   int desired() const { return desired_; }
   // All leave, and no later than `by`.
@@ -73,8 +77,13 @@ class ProcessPlan {
   ProcessOrders due(TimePoint now);
   TimePoint next() const;  // when due() has something to say, if nothing is reported before
 
+  // What came of a probe. A refusal is an answer of one that lives: only silence leads to a restart. `not_asked` when
+  // it was our own doing that nothing reached the process.
+  enum class Answer : unsigned char { ready, refused, none, not_asked };
+
   void started(int replica, int process);
-  void probed(int replica, std::uint64_t attempt, bool ready, std::string why, TimePoint now);
+  // True when its state is another one now.
+  bool probed(int replica, std::uint64_t attempt, Answer answer, std::string why, TimePoint now);
   // Its process is gone, or never came to be; `how` is a phrase such as "ended with code 1".
   void ended(int replica, std::string how, TimePoint now);
 
@@ -93,10 +102,11 @@ class ProcessPlan {
   std::string trouble() const;  // what keeps all of it from going on, or empty
   bool empty() const { return members_.empty(); }
   int next_number() const { return next_number_; }
-  std::uint64_t failures() const { return failures_; }  // processes that ended unasked, ever
+  // Processes that ended unasked, or because they had answered nothing for too long; ever.
+  std::uint64_t failures() const { return failures_; }
 
  private:
-  enum class Phase : unsigned char { waiting, starting, ready, leaving };
+  enum class Phase : unsigned char { waiting, starting, ready, unready, leaving };
   struct Member {
     int number = 0;
     Phase phase = Phase::waiting;
@@ -105,19 +115,26 @@ class ProcessPlan {
     std::uint64_t attempt = 0;
     TimePoint since{};
     TimePoint start_at{};  // waiting
-    TimePoint probe_at{};  // starting
-    TimePoint kill_at{};   // leaving
+    TimePoint probe_at{};  // starting, ready and unready
+    TimePoint heard_at{};  // ready and unready: when a probe was last over
+    Duration silence{0};   // likewise: how long it has answered nothing to those who asked
+    TimePoint kill_at{};   // leaving, or silent for too long
     Duration probe_pause{0};
     bool portless = false;  // waiting: whoever holds our free ports, it is none of ours
     bool probing = false;
+    bool silent = false;  // for too long: it is to end, and to be started again
     bool told = false;
     bool killed = false;
+    int misses = 0;  // probes in a row that did not find it ready
     int restarts = 0;
     int failures_in_a_row = 0;
     std::string trouble = {};
   };
 
   Member* find(int replica);
+  static bool is_probed(const Member& member);
+  static bool is_to_end(const Member& member) { return member.phase == Phase::leaving || member.silent; }
+  void end(Member& member, TimePoint now, ProcessOrders& orders);
   void leave(Member& member, TimePoint now, TimePoint kill_at);
   bool take_port(Member& member);
   void give_back(Member& member);

@@ -7,6 +7,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+using Answer = ProcessPlan::Answer;
+
 // A plan whose orders are obeyed by hand, and whose clock moves when told. Read this first.
 class Processes {
  public:
@@ -18,8 +20,9 @@ class Processes {
     plan.set_desired(replicas, victims, now);
     return *this;
   }
-  // Performs what is due; processes start at once, and become ready when `ready` says so.
-  Processes& run(bool ready = true) {
+  // Performs what is due; processes start at once, and are ready when `ready` says so.
+  Processes& run(bool ready = true) { return run(ready ? Answer::ready : Answer::refused); }
+  Processes& run(Answer answer) {
     const ProcessOrders orders = plan.due(now);
     for (const auto& start : orders.starts) {
       ports.push_back(start.port);
@@ -27,7 +30,7 @@ class Processes {
     }
     const ProcessOrders more = plan.due(now);
     for (const auto& list : {orders.probes, more.probes}) {
-      for (const auto& probe : list) plan.probed(probe.replica, probe.attempt, ready, "refuses", now);
+      for (const auto& probe : list) plan.probed(probe.replica, probe.attempt, answer, "refuses", now);
     }
     for (const auto& list : {orders.signals, more.signals}) {
       for (const auto& signal : list) signals.push_back({signal.replica, signal.kill});
@@ -43,6 +46,7 @@ class Processes {
     for (const auto& replica : plan.replicas()) {
       text += (text.empty() ? "" : " ") + plan.name_of(replica.number) + "=" +
               (replica.state == PodState::ready         ? "ready"
+               : replica.state == PodState::unready     ? "unready"
                : replica.state == PodState::terminating ? "terminating"
                                                         : "starting");
     }
@@ -141,6 +145,90 @@ TEST(ProcessPlan, what_served_for_long_comes_back_soon) {
   EXPECT_EQ(processes.plan.replicas()[0].since, processes.now);
 }
 
+TEST(ProcessPlan, one_that_no_longer_serves_is_no_capacity_leaves_first_and_may_come_back) {
+  Processes processes;
+  processes.desire(2).run();
+  EXPECT_EQ(processes.plan.next() - processes.now, 10s);
+  processes.after(10s).run(Answer::refused).after(1s).run(Answer::none);
+  EXPECT_EQ(processes.shown(), "web-1=ready web-2=ready") << "who is busy for a moment still serves";
+  processes.after(1s).run(Answer::refused);
+  EXPECT_EQ(processes.shown(), "web-1=unready web-2=unready");
+  EXPECT_EQ(processes.plan.trouble(), "web-1 served and does not any more: refuses");
+  processes.after(1s);
+  const ProcessOrders orders = processes.plan.due(processes.now);
+  EXPECT_TRUE(processes.plan.probed(2, orders.probes.at(1).attempt, Answer::ready, "", processes.now));
+  EXPECT_EQ(processes.shown(), "web-1=unready web-2=ready");
+  processes.desire(3).run(false);
+  EXPECT_EQ(processes.shown(), "web-1=unready web-2=ready web-3=starting");
+  processes.desire(2).run(false);
+  EXPECT_EQ(processes.signals, (Signals{{1, false}})) << "although it is the oldest one";
+}
+
+TEST(ProcessPlan, who_refuses_for_ever_lives_and_is_left_alone) {
+  Processes processes;
+  processes.desire(1).run();
+  for (int i = 0; i < 3600; ++i) processes.after(1s).run(i % 200 == 0 ? Answer::refused : Answer::none);
+  EXPECT_EQ(processes.shown(), "web-1=unready");
+  EXPECT_EQ(processes.signals, Signals{});
+}
+
+TEST(ProcessPlan, who_has_answered_nothing_for_too_long_is_ended_and_started_again) {
+  Processes processes({.ports = {20000, 20001}, .drain = 30s, .restart_silent = 5min});
+  processes.desire(1).run().after(10s).run(Answer::none);  // which counts for five seconds
+  for (int i = 0; i < 294; ++i) processes.after(1s).run(Answer::none);
+  EXPECT_EQ(processes.shown(), "web-1=unready");
+  EXPECT_EQ(processes.signals, Signals{});
+  processes.after(1s).run(Answer::none).run();
+  EXPECT_EQ(processes.signals, (Signals{{1, false}}));
+  EXPECT_EQ(processes.plan.next() - processes.now, 30s) << "and is asked no more";
+  processes.after(30s).run().run();
+  EXPECT_EQ(processes.signals, (Signals{{1, false}, {1, true}}));
+  processes.plan.ended(1, "was killed by signal 9", processes.now);
+  EXPECT_EQ(processes.plan.replicas()[0].trouble,
+            "its process was ended: it had served, and then answered nothing any more");
+  processes.after(1s).run();
+  EXPECT_EQ(processes.shown(), "web-1=ready");
+  EXPECT_EQ(processes.plan.replicas()[0].restarts, 1);
+  processes.desire(0).run();
+  EXPECT_EQ(processes.signals.back(), std::pair(1, false)) << "what was told was another process";
+}
+
+TEST(ProcessPlan, nobody_is_silent_who_was_not_asked) {
+  Processes processes({.ports = {20000, 20001}, .restart_silent = 5min});
+  processes.desire(1).run();
+  for (int i = 0; i < 600; ++i) processes.after(1s).run(Answer::not_asked);
+  EXPECT_EQ(processes.shown(), "web-1=ready");
+  for (int i = 0; i < 3; ++i) processes.after(1s).run(Answer::none);
+  EXPECT_EQ(processes.shown(), "web-1=unready");
+  for (int i = 0; i < 600; ++i) processes.after(1s).run(Answer::not_asked);
+  processes.after(1h).run(Answer::none).run();
+  EXPECT_EQ(processes.signals, Signals{}) << "it was we who stood still";
+}
+
+TEST(ProcessPlan, who_is_being_ended_leaves_instead_of_another) {
+  Processes processes({.ports = {20000, 20003}, .restart_silent = 5s});
+  processes.desire(2).run().after(10s);
+  for (int i = 0; i < 3; ++i) {
+    for (const auto& probe : processes.plan.due(processes.now).probes) {
+      processes.plan.probed(probe.replica, probe.attempt, probe.replica == 1 ? Answer::none : Answer::ready, "",
+                            processes.now);
+    }
+    processes.after(1s);
+  }
+  EXPECT_EQ(processes.shown(), "web-1=unready web-2=ready");
+  processes.run().desire(1, {{"web-2", 0}}).run();
+  EXPECT_EQ(processes.shown(), "web-1=terminating web-2=ready");
+  EXPECT_EQ(processes.signals, (Signals{{1, false}})) << "once";
+}
+
+TEST(ProcessPlan, silence_is_borne_where_the_rules_say_so) {
+  Processes processes({.ports = {20000, 20001}, .restart_silent = 0s});
+  processes.desire(1).run();
+  for (int i = 0; i < 3600; ++i) processes.after(1s).run(Answer::none);
+  EXPECT_EQ(processes.shown(), "web-1=unready");
+  EXPECT_EQ(processes.signals, Signals{});
+}
+
 TEST(ProcessPlan, a_late_answer_does_not_speak_for_another_process) {
   Processes processes;
   processes.desire(1);
@@ -149,7 +237,7 @@ TEST(ProcessPlan, a_late_answer_does_not_speak_for_another_process) {
   const std::uint64_t attempt = processes.plan.due(processes.now).probes.at(0).attempt;
   processes.plan.ended(1, "ended with code 1", processes.now);
   processes.after(1s).run(false);
-  processes.plan.probed(1, attempt, true, "", processes.now);
+  processes.plan.probed(1, attempt, Answer::ready, "", processes.now);
   EXPECT_EQ(processes.shown(), "web-1=starting");
 }
 

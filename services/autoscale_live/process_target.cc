@@ -39,7 +39,27 @@ ProcessRules rules_of(const ProcessTargetSettings& settings) {
   return {.ports = settings.ports,
           .drain = settings.drain,
           .backoff = settings.backoff,
-          .longest_backoff = settings.longest_backoff};
+          .longest_backoff = settings.longest_backoff,
+          .restart_silent = settings.restart_silent};
+}
+
+// What our own machine lacks, or our own settings forbid, says nothing of the process. Time that passes in our queue
+// does: nobody else asks it, so what is waited for is a connection that it does not accept.
+ProcessPlan::Answer what_came(const Result<Response>& answer) {
+  if (answer) return answer->status / 100 == 2 ? ProcessPlan::Answer::ready : ProcessPlan::Answer::refused;
+  switch (answer.error().kind) {
+    case ErrorKind::rejected:
+    case ErrorKind::overloaded:
+    case ErrorKind::cancelled:
+      return ProcessPlan::Answer::not_asked;
+    case ErrorKind::broken_peer:
+      return ProcessPlan::Answer::refused;
+    case ErrorKind::unreachable:
+    case ErrorKind::disconnected:
+    case ErrorKind::timed_out:
+      break;
+  }
+  return ProcessPlan::Answer::none;
 }
 
 }  // namespace
@@ -161,15 +181,16 @@ class ProcessTarget::Keeper : public std::enable_shared_from_this<Keeper> {
     client_->start(std::move(request), [self = weak_from_this(), order](Result<Response> answer) {
       const std::shared_ptr<Keeper> keeper = self.lock();
       if (!keeper) return;
-      const bool ready = answer && answer->status / 100 == 2;
       std::string why = !answer ? answer.error().message
                                 : "answers " + std::to_string(answer->status) + " when asked whether it is ready";
+      bool changed = false;
       {
         const std::lock_guard lock(keeper->mutex_);
-        keeper->plan_.probed(order.replica, order.attempt, ready, std::move(why), Clock::now());
+        ProcessPlan& plan = keeper->plan_;
+        changed = plan.probed(order.replica, order.attempt, what_came(answer), std::move(why), Clock::now());
       }
       keeper->wake();
-      if (ready) keeper->on_change_();
+      if (changed) keeper->on_change_();
     });
   }
 

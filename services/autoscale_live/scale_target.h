@@ -23,7 +23,7 @@ struct TargetPod {
   std::string name;
   std::string target = {};                // which of the policy's targets or roles it belongs to; empty: the only one
   std::string url;                        // where its metrics are; empty while it has no port
-  PodState state = PodState::starting;    // starting, ready or terminating
+  PodState state = PodState::starting;    // starting, ready, unready or terminating
   std::string reason = {};                // why it is not ready
   std::optional<TimePoint> started = {};  // of one that starts: since when it has tried
   std::optional<TimePoint> told_to_go = {};  // of one that is terminating

@@ -63,15 +63,17 @@ void size_field(config::Reader& io, std::string_view name, std::uint64_t& bytes)
 }
 void size_field(config::Writer& io, std::string_view name, std::uint64_t bytes) { io.word(name, print_size(bytes)); }
 
-// What stands in ${...} and is none of ours would reach the program as it is: that is a slip of the pen.
-std::string unknown_place(const std::vector<std::string>& command) {
-  for (const std::string& argument : command) {
+// What stands in ${...} and is none of ours would reach the program as it is: that is a slip of the pen. Counted from
+// 1; 0: there is none. Its text is not for messages: it may be a secret's.
+std::size_t argument_with_unknown_place(const std::vector<std::string>& command) {
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    const std::string& argument = command[i];
     for (std::size_t at = 0; (at = argument.find("${", at)) != std::string::npos; ++at) {
-      const std::string place = argument.substr(at, argument.find('}', at) - at + 1);
-      if (place != "${port}" && place != "${name}") return place;
+      const std::string_view rest = std::string_view(argument).substr(at);
+      if (!rest.starts_with("${port}") && !rest.starts_with("${name}")) return i + 1;
     }
   }
-  return "";
+  return 0;
 }
 
 template <class Io>
@@ -84,14 +86,16 @@ void process_fields(Io& io, ProcessTargetSettings& process) {
   io.span("drain", process.drain, milliseconds(0), std::chrono::hours(24));
   io.span("backoff", process.backoff, milliseconds(10), std::chrono::hours(1));
   io.span("longest_backoff", process.longest_backoff, milliseconds(10), std::chrono::hours(24));
+  io.span("restart_silent", process.restart_silent, milliseconds(0), std::chrono::hours(24));
   io.text("log", process.log_folder);
   size_field(io, "log_bytes", process.log_bytes);
   if constexpr (Io::reading) {
     io.require(!process.command.empty() && !process.command.front().empty(), "command",
                "needs the program and its arguments, such as [server, --port, \"${port}\"]");
-    const std::string unknown = unknown_place(process.command);
-    io.require(unknown.empty(), "command",
-               printable(unknown, 60) + " stands for nothing here; ${port} and ${name} are the pod's");
+    const std::size_t unknown = argument_with_unknown_place(process.command);
+    io.require(unknown == 0, "command",
+               "the ${...} in number " + std::to_string(unknown) +
+                   " stands for nothing here; ${port} and ${name} are the pod's");
     io.require(io.has("ports"), "ports", "needs a range of ports, such as 20000-20099");
     io.require(process.ready.starts_with('/'), "ready", "must begin with /");
     io.require(process.metrics.starts_with('/'), "metrics", "must begin with /");
@@ -178,6 +182,8 @@ void fleet_fields(config::Reader& io, FleetSettings& fleet) {
   io.span("interval", fleet.interval, milliseconds(10), std::chrono::hours(24));
   io.require(io.has("policy") != io.has("policy_file"), "", "needs either policy or policy_file");
   io.require(io.has("target"), "", "needs a target: process, dry_run or webhook");
+  io.require(!io.has("interval") || starts_processes(fleet.target), "interval",
+             "is that of processes; a fleet with a job is decided on when its job is scraped: see scrape.interval");
 }
 
 void fleet_fields(config::Writer& io, FleetSettings& fleet) {

@@ -30,10 +30,10 @@ fleets:
         ports: 20000-20099
         ready: /ready
         drain: 45s
+    interval: 500ms
   - policy_file: other.yaml
     target:
       webhook: {url: "http://scaler/scale", job: other, token: abc}
-    interval: 500ms
   - policy: {name: third, metrics: [{name: active, target: {perPod: 20}}]}
     target:
       dry_run: {job: third, replicas: 3}
@@ -71,7 +71,7 @@ TEST(AutoscalerSettings, reads_every_kind_of_target) {
   EXPECT_EQ(process.metrics, "/metrics") << "the default";
   EXPECT_EQ(process.drain, 45s);
   EXPECT_EQ(std::get<WebhookSettings>(got.settings.fleets[1].target).token, "abc");
-  EXPECT_EQ(got.settings.fleets[1].interval, 500ms);
+  EXPECT_EQ(got.settings.fleets[0].interval, 500ms);
   EXPECT_EQ(std::get<DryRunSettings>(got.settings.fleets[2].target).replicas, 3);
 }
 
@@ -140,7 +140,9 @@ TEST(AutoscalerSettings, mistakes_are_told_by_place_and_field) {
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a], ports: 9-1}",
        "f.yaml:4:38: fleets[0].target.process.ports: expected a range such as 20000-20099"},
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a, \"${prot}\"], ports: 1-9}",
-       "command: ${prot} stands for nothing here; ${port} and ${name} are the pod's"},
+       "command: the ${...} in number 2 stands for nothing here; ${port} and ${name} are the pod's"},
+      {"fleets:\n  - policy_file: a\n    interval: 5s\n    target: {dry_run: {job: a}}",
+       "fleets[0].interval: is that of processes; a fleet with a job is decided on when its job is scraped"},
       {"fleets:\n  - policy_file: a\n    target:\n      process: {command: [a], ports: 1-9, drian: 3s}",
        "drian: there is no such field, did you mean \"drain\""},
       {"fleets:\n  - policy:\n      name: web\n      metrics: [{name: a, target: {perpod: 1}}]\n    target: {dry_run: "

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "services/autoscale/engine.h"
-
 namespace trunkline::autoscale {
 namespace {
 
@@ -26,19 +24,10 @@ double demand_of(const Decision& decision) {
 const Decision& Simulation::step(const Tick& tick) {
   seen_ = tick;
   if (closed_loop_ && replicas_) seen_.seen.current = *replicas_;
-  if (unapplied_ && seen_.seen.current != replicas_) state_ = std::move(*unapplied_);
-  unapplied_.reset();
+  decider_.take_back_ignored(state_, seen_.seen);
   if (seen_.history) seed(state_, *seen_.history);
-  const bool may_be_ignored = !world_ && !closed_loop_ && !policy_.dry_run;
-  State before;
-  if (may_be_ignored) before = state_;
-  decision_ = decide(state_, seen_.seen, policy_, seen_.at);
-  if (may_be_ignored && decision_.desired != decision_.current) {
-    Policy ignored = policy_;
-    ignored.dry_run = true;
-    decide(before, seen_.seen, ignored, seen_.at);
-    unapplied_ = std::move(before);
-  }
+  const bool may_be_ignored = !world_ && !closed_loop_;
+  decision_ = decider_.decide(state_, seen_.seen, policy_, seen_.at, may_be_ignored);
   Moment moment{.at = seen_.at,
                 .current = decision_.current,
                 .desired = decision_.desired,

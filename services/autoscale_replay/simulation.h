@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "services/autoscale/decider.h"
 #include "services/autoscale/decision.h"
 #include "services/autoscale/policy.h"
 #include "services/autoscale_files/recording.h"
@@ -68,7 +69,7 @@ class Simulation {
   bool closed_loop_ = false;
   std::optional<World> world_ = {};
   State state_ = {};
-  std::optional<State> unapplied_ = {};  // what state_ would be if nobody obeyed the last decision
+  Decider decider_ = {};
   Tick seen_ = {};
   Decision decision_ = {};
   std::optional<int> replicas_ = {};  // what it asked for last

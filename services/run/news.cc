@@ -35,7 +35,9 @@ void News::look_at_fleets(const autoscale::FleetView& fleets, std::vector<NewsIt
       if (decision.desired == decision.current) continue;
       out.push_back(
           {LogLevel::info,
-           decision.dry_run ? "would_scale" : "scaled",
+           decision.dry_run                 ? "would_scale"
+           : fleet.target_kind == "webhook" ? "ordered"  // whether it was taken is the target's to say
+                                            : "scaled",
            std::to_string(decision.current) + " -> " + std::to_string(decision.desired) + ": " + decision.reason,
            {"fleet", fleet.name}});
     }

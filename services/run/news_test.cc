@@ -21,6 +21,7 @@ class MadeUpFleets : public autoscale::FleetView {
   std::vector<autoscale::FleetStatus> fleets() const override {
     autoscale::FleetStatus fleet;
     fleet.name = "web";
+    fleet.target_kind = kind;
     if (!entries_.empty()) fleet.last = entries_.back();
     return {fleet};
   }
@@ -28,6 +29,8 @@ class MadeUpFleets : public autoscale::FleetView {
     return {entries_.begin() + static_cast<std::ptrdiff_t>(after), entries_.end()};
   }
   std::optional<autoscale::Policy> policy(std::string_view) const override { return std::nullopt; }
+
+  std::string kind = "process";
 
  private:
   std::vector<autoscale::DecisionPtr> entries_;
@@ -49,6 +52,9 @@ TEST(News, tells_each_change_of_a_fleet_once_and_nothing_of_those_that_hold) {
   fleets.decide(2, 4, "demand");
   EXPECT_EQ(text_of(news.look({}, fleets, TimePoint{})), "scaled fleet=web 2 -> 4: demand; ");
   EXPECT_EQ(text_of(news.look({}, fleets, TimePoint{})), "");
+  fleets.kind = "webhook";
+  fleets.decide(4, 5, "demand");
+  EXPECT_EQ(text_of(news.look({}, fleets, TimePoint{})), "ordered fleet=web 4 -> 5: demand; ");
   fleets.decide(4, 3, "less", true);
   EXPECT_EQ(text_of(news.look({}, fleets, TimePoint{})), "would_scale fleet=web 4 -> 3: less; ");
 }

@@ -85,7 +85,7 @@ export const podLooks: { look: PodLook; mark: string; words: string }[] = [
 export function lookOf(pod: { state: string; input: string }): PodLook {
   if (pod.state === "terminating") return "draining";
   if (pod.state === "starting") return "starting";
-  if (pod.state === "missing") return pod.input === "carried" ? "carried" : "missing";
+  if (pod.state === "missing" || pod.state === "unready") return pod.input === "carried" ? "carried" : "missing";
   if (pod.state === "excluded" || pod.state === "finished") return "excluded";
   return podLooks.some((entry) => entry.look === pod.input) ? (pod.input as PodLook) : "missing";
 }
