@@ -19,8 +19,13 @@ void Latencies::add(std::size_t collector, const scrape::Snapshot& snapshot) {
   const auto [last, is_new] = last_cycles_.try_emplace(collector, snapshot.cycle);
   if (!is_new && last->second == snapshot.cycle) return;
   last->second = snapshot.cycle;
+  const scrape::Target* before = nullptr;
   for (const scrape::TargetSnapshot& target : snapshot.targets) {
     if (!target.report.up() || target.target == nullptr) continue;
+    // One that several jobs name stands there for each of them, side by side, and was asked once.
+    const bool asked_once = before != nullptr && before->identity == target.target->identity;
+    before = target.target.get();
+    if (asked_once) continue;
     const auto url = Url::parse(target.target->url);
     if (!url) continue;
     const std::string route = url->origin();

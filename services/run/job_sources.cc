@@ -11,6 +11,11 @@ void JobSources::set(std::vector<ScrapeJob> jobs) {
   changed_ = true;
 }
 
+JobSources::Known JobSources::known() {
+  const std::lock_guard lock(mutex_);
+  return known_;
+}
+
 bool JobSources::refresh(TimePoint now) {
   bool changed = false;
   {
@@ -20,7 +25,12 @@ bool JobSources::refresh(TimePoint now) {
       changed = true;
     }
   }
-  for (const Running& one : running_) changed |= one.source->refresh(now);
+  for (Running& one : running_) {
+    if (!one.source->refresh(now)) continue;
+    changed = true;
+    // A list that cannot be read says nothing of who is there.
+    if (one.source->trouble().empty() || !one.source->targets().empty()) one.before.clear();
+  }
   if (changed) sum_up();
   return changed;
 }
@@ -30,9 +40,12 @@ void JobSources::take_wanted() {
   std::vector<Running> next;
   next.reserve(wanted_.size());
   for (const ScrapeJob& job : wanted_) {
-    const auto known =
-        std::find_if(running_.begin(), running_.end(), [&](const Running& one) { return one.job == job; });
-    next.push_back({job, known == running_.end() ? source_of(job) : known->source});
+    const auto known = std::ranges::find(running_, job.name, [](const Running& one) { return one.job.name; });
+    if (known != running_.end() && known->job == job) {
+      next.push_back(*known);
+    } else {
+      next.push_back({job, source_of(job), known_[job.name]});
+    }
   }
   running_ = std::move(next);
 }
@@ -40,11 +53,15 @@ void JobSources::take_wanted() {
 void JobSources::sum_up() {
   targets_.clear();
   trouble_.clear();
+  Known known;
   for (const Running& one : running_) {
-    targets_.insert(targets_.end(), one.source->targets().begin(), one.source->targets().end());
+    known.emplace(one.job.name, one.targets());
+    targets_.insert(targets_.end(), one.targets().begin(), one.targets().end());
     if (one.source->trouble().empty()) continue;
     trouble_ += (trouble_.empty() ? "job " : "; job ") + one.job.name + ": " + one.source->trouble();
   }
+  const std::lock_guard lock(mutex_);
+  known_ = std::move(known);
 }
 
 }  // namespace trunkline::run

@@ -38,6 +38,31 @@ TEST(JobSources, follow_what_they_are_told_and_keep_what_stays) {
   EXPECT_EQ(sources.targets().front(), kept);
 }
 
+TEST(JobSources, keep_what_a_changed_job_had_until_its_own_source_knows) {
+  JobSources sources({job("a", {"h:1"}), job("b", {"h:2"})});
+  sources.refresh(TimePoint{});
+  const std::string path = testing::TempDir() + "job_sources_changed_test.json";
+  std::remove(path.c_str());
+  ScrapeJob changed;
+  changed.name = "a";
+  changed.file = path;
+  sources.set({changed, job("b", {"h:2"})});
+  EXPECT_TRUE(sources.refresh(TimePoint{}));
+  EXPECT_EQ(urls_of(sources), "a=http://h:1/metrics b=http://h:2/metrics ") << "its file cannot be read yet";
+  changed.labels = {{"tier", "front"}};
+  sources.set({changed, job("b", {"h:2"})});
+  sources.refresh(TimePoint{});
+  EXPECT_EQ(urls_of(sources), "a=http://h:1/metrics b=http://h:2/metrics ") << "nor now";
+
+  std::ofstream(path) << R"([{"targets": ["h:3"]}])";
+  EXPECT_TRUE(sources.refresh(TimePoint{}));
+  EXPECT_EQ(urls_of(sources), "a=http://h:3/metrics b=http://h:2/metrics ");
+  std::ofstream(path) << "[]";
+  EXPECT_TRUE(sources.refresh(TimePoint{}));
+  EXPECT_EQ(urls_of(sources), "b=http://h:2/metrics ") << "what it says counts, although it is nothing";
+  std::remove(path.c_str());
+}
+
 TEST(JobSources, name_the_job_whose_list_cannot_be_read) {
   ScrapeJob broken;
   broken.name = "b";

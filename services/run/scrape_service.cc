@@ -15,9 +15,10 @@ bool same_rhythm(const ScrapeSettings& a, const ScrapeSettings& b) {
 
 }  // namespace
 
-Result<std::shared_ptr<ScrapeService::Running>> ScrapeService::begin(const ScrapeSettings& settings) const {
+Result<std::shared_ptr<ScrapeService::Running>> ScrapeService::begin(const ScrapeSettings& settings,
+                                                                     JobSources::Known known) const {
   auto next = std::make_shared<Running>();
-  next->sources = std::make_shared<JobSources>(settings.jobs);
+  next->sources = std::make_shared<JobSources>(settings.jobs, std::move(known));
   next->collector = std::make_shared<scrape::Collector>(collector_settings(settings),
                                                         std::vector<std::shared_ptr<scrape::Source>>{next->sources});
   if (Result<void> started = next->collector->start(); !started) return std::move(started).error();
@@ -48,15 +49,18 @@ Result<void> ScrapeService::check(const Configuration& configuration) {
 }
 
 void ScrapeService::reload(const Configuration& configuration) {
-  const ScrapeSettings before = std::exchange(settings_, configuration.scrape);
+  const ScrapeSettings& wanted = configuration.scrape;
   const std::shared_ptr<Running> now = running();
-  if (now && !settings_.jobs.empty() && same_rhythm(before, settings_)) {
+  if (now && !wanted.jobs.empty() && same_rhythm(settings_, wanted)) {
+    settings_ = wanted;
     now->sources->set(settings_.jobs);
     return;
   }
   std::shared_ptr<Running> next;
-  // check() has said that it can start.
-  if (!settings_.jobs.empty()) next = begin(settings_).value();
+  // check() has said that it can start, but it may find no thread: then the settings stay those that are in force, so
+  // that another reload tries again.
+  if (!wanted.jobs.empty()) next = begin(wanted, now ? now->sources->known() : JobSources::Known()).value();
+  settings_ = wanted;
   // The old one goes when the new one is there: what both have in use, connections among it, stays.
   replace(std::move(next));
   if (tell_) tell_(collector());

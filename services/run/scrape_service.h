@@ -35,7 +35,7 @@ class ScrapeService : public Service {
     std::shared_ptr<JobSources> sources;
     std::shared_ptr<scrape::Collector> collector;
   };
-  Result<std::shared_ptr<Running>> begin(const ScrapeSettings& settings) const;
+  Result<std::shared_ptr<Running>> begin(const ScrapeSettings& settings, JobSources::Known known = {}) const;
   std::shared_ptr<Running> running() const;
   std::shared_ptr<Running> replace(std::shared_ptr<Running> next);
 

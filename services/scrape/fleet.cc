@@ -17,6 +17,23 @@ std::string_view to_string(TargetState state) {
   return "missing";
 }
 
+namespace {
+
+void add(CycleTotals& totals, const TargetSnapshot& one) {
+  totals.fresh += one.state == TargetState::fresh;
+  totals.late += one.state == TargetState::late;
+  totals.missing += one.state == TargetState::missing;
+  const TargetReport& report = one.report;
+  totals.retried += report.retries > 0;
+  totals.reused += report.connected && report.reused && report.retries == 0;
+  totals.dials += report.connected && !report.reused && report.retries == 0;
+  totals.second_tries += report.second_try;
+  totals.bytes += report.bytes;
+  totals.samples += report.samples;
+}
+
+}  // namespace
+
 Fleet::Fleet(const ScheduleSettings& settings, TimePoint origin, TimePoint now)
     : settings_(settings), schedule_(settings, origin, now) {}
 
@@ -31,18 +48,32 @@ TargetChanges Fleet::set_targets(const std::vector<TargetPtr>& targets, TimePoin
   for (const TargetPtr& target : changed.relabelled) {
     const TargetId id = ids_.at(target->identity);
     members_.at(id).target = target;
-    schedule_.set_ahead(id, target->job->prewarm);
   }
   for (const TargetPtr& target : changed.added) {
     const TargetId id = next_id_++;
     ids_.emplace(target->identity, id);
     members_[id].target = target;
     schedule_.add(id, target->hash, now);
-    schedule_.set_ahead(id, target->job->prewarm);
   }
   targets_.clear();
   for (const auto& [id, member] : members_) targets_.push_back(member.target);
+  share_among_jobs(targets);
   return changed;
+}
+
+void Fleet::share_among_jobs(const std::vector<TargetPtr>& targets) {
+  for (auto& [id, member] : members_) member.of_other_jobs.clear();
+  std::unordered_map<TargetId, Duration> ahead;  // the longest that any of them asks for
+  for (const TargetPtr& target : targets) {
+    const TargetId id = ids_.at(target->identity);
+    Duration& longest = ahead[id];
+    longest = std::max<Duration>(longest, target->job->prewarm);
+    Member& member = members_.at(id);
+    const auto is_of_its_job = [&](const TargetPtr& known) { return known->job->name == target->job->name; };
+    if (is_of_its_job(member.target) || std::ranges::any_of(member.of_other_jobs, is_of_its_job)) continue;
+    member.of_other_jobs.push_back(target);
+  }
+  for (const auto& [id, longest] : ahead) schedule_.set_ahead(id, longest);
 }
 
 bool Fleet::answered(TargetId target, Answer answer) {
@@ -114,23 +145,16 @@ SnapshotPtr Fleet::cut_off(const CutOff& cut_off) {
   snapshot->cut_off = cut_off.at;
   snapshot->interval = settings_.interval;
   snapshot->targets.reserve(members_.size());
-  for (auto& [id, member] : members_) snapshot->targets.push_back(seen(member, cut_off.at));
-  std::sort(snapshot->targets.begin(), snapshot->targets.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.target->url, a.target->identity) < std::tie(b.target->url, b.target->identity);
-  });
-  CycleTotals& totals = snapshot->totals;
-  for (const TargetSnapshot& one : snapshot->targets) {
-    totals.fresh += one.state == TargetState::fresh;
-    totals.late += one.state == TargetState::late;
-    totals.missing += one.state == TargetState::missing;
-    const TargetReport& report = one.report;
-    totals.retried += report.retries > 0;
-    totals.reused += report.connected && report.reused && report.retries == 0;
-    totals.dials += report.connected && !report.reused && report.retries == 0;
-    totals.second_tries += report.second_try;
-    totals.bytes += report.bytes;
-    totals.samples += report.samples;
+  for (auto& [id, member] : members_) {
+    const TargetSnapshot one = seen(member, cut_off.at);
+    add(snapshot->totals, one);
+    snapshot->targets.push_back(one);
+    for (const TargetPtr& other : member.of_other_jobs) snapshot->targets.emplace_back(one).target = other;
   }
+  std::sort(snapshot->targets.begin(), snapshot->targets.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.target->url, a.target->identity, a.target->job->name) <
+           std::tie(b.target->url, b.target->identity, b.target->job->name);
+  });
   return snapshot;
 }
 

@@ -50,13 +50,15 @@ class Fleet {
  private:
   struct Member {
     TargetPtr target;
-    bool asked = false;          // in this cycle
-    std::uint64_t asked_in = 0;  // the cycle of its last question
+    std::vector<TargetPtr> of_other_jobs;  // the same, in the words of other jobs: what is heard is theirs too
+    bool asked = false;                    // in this cycle
+    std::uint64_t asked_in = 0;            // the cycle of its last question
     bool second_try = false;
     std::optional<Answer> answer;  // to this cycle's question
     std::optional<Answer> late;    // to an earlier one, come in this cycle, good
   };
 
+  void share_among_jobs(const std::vector<TargetPtr>& targets);
   SnapshotPtr cut_off(const CutOff& cut_off);
   static TargetSnapshot seen(Member& member, TimePoint cut_off);
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace trunkline::scrape {
 namespace fleet_test {
 
@@ -63,6 +65,33 @@ TEST_F(FleetTest, shows_at_the_cut_off_what_has_answered) {
   EXPECT_EQ(snapshot->totals.missing, 2U);
   EXPECT_EQ(snapshot->totals.reused, 1U);
   EXPECT_EQ(snapshot->totals.samples, 3U);
+}
+
+TEST_F(FleetTest, one_question_is_for_all_jobs_that_name_the_target) {
+  const auto named = [](std::string name) {
+    auto made = std::make_shared<Job>();
+    made->name = std::move(name);
+    return std::shared_ptr<const Job>(made);
+  };
+  const TargetPtr first = *make_target(named("first"), "a:1");
+  const TargetPtr second = *make_target(named("second"), "a:1");
+  fleet_.set_targets({first, second, second}, origin);
+  const Fleet::Step step = fleet_.advance(origin + seconds(11));
+  ASSERT_EQ(step.asks.size(), 1U);
+  fleet_.answered(step.asks[0].start.target, good(origin + seconds(12)));
+  const SnapshotPtr both = fleet_.advance(origin + seconds(15)).snapshot;
+  ASSERT_EQ(both->targets.size(), 2U);
+  EXPECT_EQ(both->targets[0].target, first);
+  EXPECT_EQ(both->targets[1].target, second);
+  EXPECT_EQ(both->targets[1].state, TargetState::fresh);
+  EXPECT_TRUE(both->targets[1].samples);
+  EXPECT_EQ(both->totals.fresh, 1U) << "it is one target";
+  EXPECT_EQ(both->totals.reused, 1U);
+
+  EXPECT_TRUE(fleet_.set_targets({second}, origin + seconds(16)).removed.empty()) << "and stays while one names it";
+  const SnapshotPtr left = fleet_.advance(origin + seconds(30)).snapshot;
+  ASSERT_EQ(left->targets.size(), 1U);
+  EXPECT_EQ(left->targets[0].target, second);
 }
 
 TEST_F(FleetTest, counts_a_late_answer_next_time_with_its_true_age) {

@@ -27,7 +27,8 @@ struct TargetSnapshot {
   TargetReport report;                       // of this cycle's question, also where a late answer stands in for it
 };
 
-// What the cycle cost and brought. dials + reused + retried <= targets: some were never reached.
+// What the cycle cost and brought, each target once, however many jobs name it. dials + reused + retried <= targets:
+// some were never reached.
 struct CycleTotals {
   std::size_t fresh = 0;
   std::size_t late = 0;
@@ -44,7 +45,7 @@ struct Snapshot {
   std::uint64_t cycle = 0;
   TimePoint cut_off{};
   Duration interval{0};
-  std::vector<TargetSnapshot> targets;  // by URL
+  std::vector<TargetSnapshot> targets;  // by URL; one that several jobs name stands here for each of them
   CycleTotals totals;
 };
 using SnapshotPtr = std::shared_ptr<const Snapshot>;

@@ -1,5 +1,6 @@
 // What is scraped, and as whom: a target is a URL with labels, a job says how its targets are asked. One target is one
-// GET, however many jobs and subscribers name it: its identity is the URL with whatever the server could tell apart.
+// GET, however many jobs and subscribers name it, and all of them get the answer: its identity is the URL with whatever
+// the server could tell apart.
 #pragma once
 
 #include <chrono>
