@@ -289,6 +289,27 @@ TEST_F(BodiesTest, a_body_source_that_misbehaves_fails_its_own_request_only) {
   }
 }
 
+// The bytes of a response are not to be looked at any more once the source has been asked: what it gives may come from
+// another connection of this thread, through the same buffer.
+TEST_F(BodiesTest, a_body_that_is_read_from_another_response_does_not_become_the_answer) {
+  for (const bool secure : {false, true}) {
+    Listener& server = secure ? serve({.certificate = &server_certificate()}) : serve();
+    const Client client = make_client(secure ? tls_options() : test_options());
+    Result<ResponseStream> other = client.open(get(server.scenario("big", "size=200000")));
+    ASSERT_GOOD(other);
+    const auto source = std::make_shared<ScriptedSource>();
+    source->on_pull = [&](std::span<char> into, const Callback<void()>&) -> BodySource::Pull {
+      const Result<std::size_t> got = other->read(into);
+      if (!got) return {.kind = BodySource::Pull::failed, .reason = got.error().message};
+      return {.kind = *got == 0 ? BodySource::Pull::end : BodySource::Pull::bytes, .size = *got};
+    };
+    const Result<Response> reply =
+        client.send(Request("POST", server.scenario("continue", "reply=glued")).body(source).expect_continue());
+    ASSERT_STATUS(reply, 200);
+    EXPECT_EQ(reply->body, "ours");
+  }
+}
+
 TEST_F(BodiesTest, a_body_source_that_fails_at_once_fails_a_started_call_that_had_to_wait_for_its_connection) {
   allow_malformed_requests();
   Listener& server = serve();

@@ -249,6 +249,76 @@ TEST_F(Http2Test, a_source_that_fails_ends_its_stream_and_no_other) {
   });
 }
 
+TEST_F(Http2Test, a_source_that_throws_or_gives_nothing_ends_its_stream_and_no_other) {
+  using Pull = BodySource::Pull;
+  const std::vector<std::function<Pull(std::span<char>, Callback<void()>)>> misbehaviours{
+      [](std::span<char>, const Callback<void()>&) -> Pull { return {.kind = Pull::bytes, .size = 0}; },
+      [](std::span<char>, const Callback<void()>&) -> Pull { throw std::runtime_error("thrown"); },
+      [](std::span<char>, const Callback<void()>&) -> Pull { throw 7; }};
+  both([&](H2Server& server, const Client& client) {
+    for (const auto& pull : misbehaviours) {
+      auto source = std::make_shared<ScriptedSource>();
+      source->on_pull = pull;
+      EXPECT_FAILS(client.send(Request("POST", server.url("/count")).body(source)), ErrorCode::body_source_failed);
+    }
+    ASSERT_STATUS(client.get(server.url()), 200);
+    EXPECT_EQ(server.accepts(), 1);
+  });
+}
+
+// Until its body is sent an upload waits for the peer to take it, and from then on for the answer, whatever was said in
+// between.
+TEST_F(Http2Test, a_hint_during_the_upload_does_not_make_the_answer_late) {
+  class Heard final : public Tracer {
+   public:
+    void on_event(const TraceEvent& event) override {
+      if (event.kind == TraceEvent::informational) hint.set_value();
+    }
+    std::promise<void> hint;
+  };
+  both([](H2Server& server, const Client& client) {
+    const auto heard = std::make_shared<Heard>();
+    auto source = std::make_shared<ScriptedSource>();
+    Callback<void()> resume;
+    std::promise<void> waiting;
+    source->on_pull = [&, pulls = 0](std::span<char> into, Callback<void()> wake) mutable -> BodySource::Pull {
+      if (++pulls == 2) {
+        resume = std::move(wake);
+        waiting.set_value();
+        return {.kind = BodySource::Pull::later};
+      }
+      if (pulls > 3) return {};
+      into[0] = 'x';
+      return {.kind = BodySource::Pull::bytes, .size = 1};
+    };
+    Timeouts limits = test_options().timeouts;
+    limits.write_stall = milliseconds(200);
+    H2Call call =
+        start(client, Request("POST", server.url("/hint_upload/1000")).body(source).timeouts(limits).trace(heard));
+    waiting.get_future().wait();
+    heard->hint.get_future().wait();
+    resume();
+    EXPECT_STATUS(call.reply.get(), 200);
+  });
+}
+
+TEST_F(Http2Test, bounds_on_a_response_are_those_of_who_asked_although_the_connection_is_shared) {
+  H2Server& server = serve_h2();
+  const auto with = [this](auto change) { return Client(shared_transport(h2c_options().derive(change))); };
+  const Client usual(shared_transport(h2c_options()));
+  const Client strict = with([](Options& o) { o.response.informational = 2; });
+  const Client patient = with([](Options& o) { o.response.informational = 50; });
+  const Client narrow = with([](Options& o) { o.response.header_count = 1; });
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_STATUS(usual.get(server.url("/hints/9")), 200);
+    EXPECT_TRUE(fails_as(strict.get(server.url("/hints/3")), "limit_exceeded"));
+    EXPECT_STATUS(patient.get(server.url("/hints/40")), 200);
+    EXPECT_TRUE(fails_as(usual.get(server.url("/hints/40")), "limit_exceeded"));
+  }
+  EXPECT_TRUE(fails_as(narrow.get(server.url()), "limit_exceeded"));
+  EXPECT_EQ(server.accepts(), 1);
+}
+
 TEST_F(Http2Test, callbacks_come_from_a_loop_and_in_the_order_of_the_answers) {
   both([](H2Server& server, const Client& client) {
     H2Call held = start(client, get(server.url("/hold")));

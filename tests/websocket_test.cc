@@ -116,6 +116,45 @@ TEST_F(WebSocketTest, agrees_on_a_subprotocol_and_on_compression) {
   }
 }
 
+// A window that is kept remembers messages in the order in which they were compressed: all must travel in that order,
+// whoever sends them, and whether they found room or had to wait.
+TEST_F(WebSocketTest, compressed_messages_of_several_threads_share_a_window) {
+  constexpr int senders = 4;
+  constexpr int messages = 50;
+  const OtherServer server;
+  for (const bool keep : {false, true}) {
+    WebSocketOptions options;
+    options.deflate = true;
+    options.keep_windows = keep;
+    options.send_queue_bytes = 2000;
+    Result<WebSocket> socket = make_client().connect_websocket(server.url("/echo"), options);
+    ASSERT_GOOD(socket);
+    std::multiset<std::string> expected;
+    std::vector<std::thread> threads;
+    for (int sender = 0; sender < senders; ++sender) {
+      const auto text = [sender](int i) {
+        std::string made;
+        while (made.size() < 1000) made += std::to_string(sender * 7919 + i * 31 + static_cast<int>(made.size())) + ' ';
+        return made;
+      };
+      for (int i = 0; i < messages; ++i) expected.insert(text(i));
+      threads.emplace_back([&socket, text] {
+        for (int i = 0; i < messages; ++i) EXPECT_GOOD(socket->send_text(text(i)));
+      });
+    }
+    std::multiset<std::string> came;
+    for (int i = 0; i < senders * messages; ++i) {
+      Result<WebSocketMessage> message = socket->receive(seconds(30));
+      EXPECT_GOOD(message);
+      if (!message) break;
+      came.insert(std::move(message->data));
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(came == expected);
+    ASSERT_GOOD(socket->close());
+  }
+}
+
 TEST_F(WebSocketTest, tells_that_the_peer_has_closed_and_why) {
   const OtherServer server;
   Result<WebSocket> socket = make_client().connect_websocket(server.url("/close?4321"));

@@ -27,6 +27,9 @@ class Url {
   bool has_userinfo() const { return user_length_ + password_length_ > 0; }
   // Lower case, no brackets, no trailing dot: "example.org", "::1".
   std::string_view host() const { return part(authority_start() + (ip_version_ == 6 ? 1 : 0), host_length_); }
+  // The host was written with a trailing dot, "example.org.": we look it up as it is, and not in the search list of our
+  // resolver. So it is another origin, although the peer, and a proxy, are told the same name.
+  bool rooted() const { return rooted_; }
   std::string_view zone() const { return part(extras_start(), zone_length_); }  // "eth0" in [fe80::1%25eth0]
   std::uint16_t port() const { return port_; }                                  // explicit or the scheme's default
   bool has_explicit_port() const { return has_explicit_port_; }
@@ -72,6 +75,7 @@ class Url {
   std::uint8_t scheme_length_ = 0;
   std::uint8_t ip_version_ = 0;
   bool secure_ = false;
+  bool rooted_ = false;
   bool has_explicit_port_ = false;
 };
 

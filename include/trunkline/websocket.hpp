@@ -47,7 +47,7 @@ struct WebSocketMessage {
 };
 
 // One receive at a time; sends from any thread. Dropping it closes it with 1001 in the background: what was sent still
-// goes out, for as long as close_timeout allows.
+// goes out while the peer takes it, within close_timeout and a second for each 4 KiB that wait.
 class WebSocket {
  public:
   class Impl;

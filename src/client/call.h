@@ -141,6 +141,7 @@ class Call final : public pool::Waiter,
   Error decoding_error() const;
   StreamCallbacks& stream_callbacks();
   void start_read_on_loop();
+  static Error parents();
   void abandon_here();
   void finish_read();
   Result<std::size_t> read_result();

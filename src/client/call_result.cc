@@ -1,6 +1,7 @@
 // How a call ends: once more, with an error that says why, or with its response.
 #include <algorithm>
 
+#include "client/body_source.h"
 #include "client/call.h"
 #include "client/call_signal.h"
 #include "client/connection.h"
@@ -33,7 +34,7 @@ void Call::on_lost(const Attempt& attempt) {
 // Whether it may go out once more, and if so, what must be different then.
 bool Call::may_repeat_after(const Error& error) {
   const TimePoint now = Clock::now();
-  if (now >= total_deadline_ || (request_.source() && !request_.source()->rewind())) return false;
+  if (now >= total_deadline_ || (request_.source() && !rewind_source(*request_.source()))) return false;
   if (error.code == ErrorCode::http1_required) {
     const Options& options = transport_->options();
     if (options.protocol != Protocol::automatic && !options.http2.fall_back_to_http1) return false;

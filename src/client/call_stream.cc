@@ -27,6 +27,7 @@ Result<std::size_t> Call::read_result() {
 
 Result<std::size_t> Call::read(std::span<char> into) {
   if (into.empty()) return std::size_t{0};
+  if (!transport_->is_of_this_process()) return parents();
   if (decoding_ && blocking_ && (carrier_ == nullptr || carrier_->in_caller_mode())) {
     into_ = into;
     if (read_held()) return read_result();
@@ -53,7 +54,17 @@ Result<std::size_t> Call::read(std::span<char> into) {
   return std::move(*result);
 }
 
+// After a fork nobody comes back from the parent's loops, and its sockets are not ours.
+Error Call::parents() {
+  return {ErrorCode::cancelled, Phase::body,
+          "this response was opened before a fork, and belongs to the parent process"};
+}
+
 void Call::start_read(std::span<char> into, Callback<void(Result<std::size_t>)> done) {
+  if (!transport_->is_of_this_process()) {
+    Engine::instance().next_loop().post([done = std::move(done)]() mutable { done(parents()); });
+    return;
+  }
   if (home_.load(std::memory_order_relaxed) == nullptr) {
     home_.store(carrier_ != nullptr ? &carrier_->loop() : &Engine::instance().next_loop(), std::memory_order_relaxed);
   }
@@ -89,7 +100,7 @@ void Call::finish_read() {
 // The stream is dropped: a small rest is read, so that the connection lives; otherwise it closes.
 void Call::abandon(Callback<void()> done) {
   net::Loop* loop = home_.load(std::memory_order_relaxed);
-  if (blocking_) {  // nobody else touches it yet
+  if (loop == nullptr) {  // it was opened by a blocking call, and nobody else has ever touched it
     if (carrier_ == nullptr) {
       if (done) done();
       return;
@@ -127,6 +138,7 @@ void Call::close() {
 }
 
 Result<std::unique_ptr<UpgradedConnection::Impl>> Call::take_connection() {
+  if (!transport_->is_of_this_process()) return parents();
   if (!upgraded_ || (blocking_ && carrier_ == nullptr)) {
     return Error(ErrorCode::invalid_request, Phase::body, "this response has not handed its connection over");
   }

@@ -92,8 +92,9 @@ bool Connection::feed(std::string_view bytes) {
         call.on_informational(decoder_->head().status);
         if (decoder_->head().status == 100 && awaiting_continue_) {
           awaiting_continue_ = false;
+          held_.assign(bytes);  // a source may read what it gives from a connection, into the same buffer
           write_some();
-          if (!call.carried_by(this)) return false;
+          return call.carried_by(this);
         }
         break;
       case Event::head:

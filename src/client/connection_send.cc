@@ -1,8 +1,10 @@
 // The half of Connection that sends: the head, and with it as much of the body as there is.
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "base/per_thread.h"
+#include "client/body_source.h"
 #include "client/call.h"
 #include "client/connection.h"
 #include "client/source_event.h"
@@ -155,8 +157,14 @@ void Connection::write_some() {
 // Takes the next piece from the caller's source into out_. False: there is none now.
 bool Connection::gather_body() {
   const Request& request = call_->request();
-  struct Piece;
-  auto& piece = per_thread<std::array<char, source_piece>, Piece>();
+  struct Piece {
+    std::array<char, source_piece> bytes;
+    bool in_use = false;
+  };
+  // A source may itself send a body from this thread: then that one has a piece of its own.
+  auto& usual = per_thread<Piece, Piece>();
+  const std::unique_ptr<Piece> own = usual.in_use ? std::make_unique<Piece>() : nullptr;
+  Piece& piece = own ? *own : usual;
   Callback<void()> resume;
   if (in_caller_mode()) {
     const std::shared_ptr<SourceEvent>& event = call_->source_event();
@@ -175,15 +183,9 @@ bool Connection::gather_body() {
       });
     };
   }
-  BodySource::Pull pull;
-  try {
-    pull = request.source()->pull(piece, std::move(resume));
-  } catch (const std::exception& thrown) {
-    pull = {BodySource::Pull::failed, 0, thrown.what()};
-  }
-  if (pull.kind == BodySource::Pull::bytes && pull.size == 0) {  // it would look like the end of the body
-    pull = {BodySource::Pull::failed, 0, "its source gave no byte and did not say that it was the end"};
-  }
+  piece.in_use = true;
+  BodySource::Pull pull = pull_from(*request.source(), piece.bytes, std::move(resume));
+  piece.in_use = false;
   awaiting_source_ = pull.kind == BodySource::Pull::later;
   switch (pull.kind) {
     case BodySource::Pull::later:
@@ -193,7 +195,7 @@ bool Connection::gather_body() {
            CloseReason::cancelled);
       return true;
     case BodySource::Pull::bytes: {
-      const std::string_view bytes(piece.data(), std::min(pull.size, piece.size()));
+      const std::string_view bytes(piece.bytes.data(), pull.size);
       if (chunked_) {
         http1::encode_chunk_prefix(bytes.size(), out_);
         out_.append(bytes).append("\r\n");
@@ -216,9 +218,9 @@ bool Connection::gather_body() {
         return true;
       }
       if (chunked_) {
-        if (auto ended = http1::encode_last_chunk(request.source()->trailers(), out_); !ended) {
-          fail(failure(ErrorCode::body_source_failed, ended.error().message), CloseReason::cancelled);
-        }
+        const std::optional<Headers> trailers = trailers_of(*request.source());
+        const auto ended = trailers ? http1::encode_last_chunk(*trailers, out_) : trailers_threw();
+        if (!ended) fail(failure(ErrorCode::body_source_failed, ended.error().message), CloseReason::cancelled);
       }
       return true;
   }

@@ -21,9 +21,8 @@ constexpr auto doubtful_after = std::chrono::seconds(10);  // idle for longer, i
 
 http2::Limits session_limits(const Http2Settings& settings) {
   http2::Limits limits;
+  // What the peer is told; each request has bounds of its own.
   limits.header_bytes = std::max(limits.header_bytes, settings.response.head_bytes);
-  limits.header_count = std::max(limits.header_count, settings.response.header_count);
-  limits.informational = settings.response.informational;
   limits.stream_window = static_cast<std::uint32_t>(settings.http2.stream_window);
   limits.connection_window = static_cast<std::uint32_t>(settings.http2.connection_window);
   return limits;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "client/body_source.h"
 #include "client/call.h"
 #include "client/http2_connection.h"
 #include "client/time_limits.h"
@@ -56,7 +57,9 @@ void Http2Stream::begin(Call& call) {
   }
   // The grant may have crossed a SETTINGS that permits less.
   pulled_back_ = !connection_.session().may_open();
-  if (pulled_back_ || !connection_.session().submit(*this, head, sends_body)) {
+  const ResponseLimits& limits = call.response_limits();
+  const http2::ResponseBounds bounds{limits.head_bytes, limits.header_count, limits.informational};
+  if (pulled_back_ || !connection_.session().submit(*this, head, sends_body, &bounds)) {
     closed_ = true;
     refused();
     return;
@@ -111,7 +114,7 @@ http2::Stream::Body Http2Stream::read_body(std::span<char> into) {
       if (living && living->carried_by(this) && exchange_ == at) resume_writing();
     });
   };
-  BodySource::Pull pull = request.source()->pull(into, std::move(resume));
+  BodySource::Pull pull = pull_from(*request.source(), into, std::move(resume));
   std::string problem;
   switch (pull.kind) {
     case BodySource::Pull::later:
@@ -121,9 +124,9 @@ http2::Stream::Body Http2Stream::read_body(std::span<char> into) {
       problem = "could not be read: " + pull.reason;
       break;
     case BodySource::Pull::bytes:
-      if (const std::size_t size = std::min(pull.size, into.size()); !counted_length_ || size <= source_left_) {
-        source_left_ -= counted_length_ ? size : 0;
-        return {.kind = Body::bytes, .size = size};
+      if (!counted_length_ || pull.size <= source_left_) {
+        source_left_ -= counted_length_ ? pull.size : 0;
+        return {.kind = Body::bytes, .size = pull.size};
       }
       problem = "is longer than the length that it promised";
       break;
@@ -132,7 +135,12 @@ http2::Stream::Body Http2Stream::read_body(std::span<char> into) {
         problem = "is shorter than the length that it promised";
         break;
       }
-      request_trailers_ = request.source()->trailers();
+      if (std::optional<Headers> trailers = trailers_of(*request.source())) {
+        request_trailers_ = std::move(*trailers);
+      } else {
+        problem = "could not be read: " + trailers_threw().message;
+        break;
+      }
       if (auto sound = http1::check_trailers(request_trailers_); !sound) {
         problem = sound.error().message;
         break;
@@ -153,7 +161,13 @@ void Http2Stream::resume_writing() {
 void Http2Stream::sent_all() {
   all_sent_ = true;
   if (call_->traced()) call_->trace(TraceEvent::sent, {});
-  if (!started_) set_deadline(call_->limits().first_byte, ErrorCode::timeout_first_byte);
+  if (!has_head_) {
+    set_deadline(call_->limits().first_byte, ErrorCode::timeout_first_byte);
+  } else if (call_->wants_body()) {
+    set_deadline(call_->limits().idle_read, ErrorCode::timeout_idle_read);
+  } else {
+    set_deadline(Duration::zero(), ErrorCode::timeout_total);  // the caller's pace
+  }
 }
 
 // --- the response

@@ -3,6 +3,8 @@
 #include <string_view>
 #include <utility>
 
+#include "client/body_source.h"
+
 namespace trunkline {
 namespace {
 
@@ -50,6 +52,14 @@ Result<Url> as_websocket(const Url& url) {
   return text.starts_with("http") ? Url::parse("ws" + text.substr(4)) : Result<Url>(url);
 }
 
+// A server that was asked by a rooted name was not told so, and sends on to the name without the dot. It means itself.
+Result<Url> keep_root(const Url& from, const Url& to) {
+  if (!from.rooted() || to.rooted() || from.host() != to.host()) return to;
+  std::string text = to.text();
+  text.insert(text.find("://") + 3 + to.host().size(), 1, '.');
+  return Url::parse(text);
+}
+
 Result<Url> target_of(const Url& from, const ResponseHead& response, const RedirectRules& rules) {
   const std::vector<std::string_view> locations = response.headers.get_all("Location");
   for (const std::string_view other : locations) {
@@ -74,7 +84,7 @@ Result<Url> target_of(const Url& from, const ResponseHead& response, const Redir
     return refusal(ErrorCode::invalid_request, from,
                    "the redirect from https to http was refused: the rest would be readable on the way");
   }
-  return target;
+  return keep_root(from, *target);
 }
 
 // A request has no setters for its method and URL, so the rest is copied field by field.
@@ -94,7 +104,8 @@ Request copy_to(const Request& request, std::string method, const Url& target) {
 }  // namespace
 
 bool same_origin(const Url& a, const Url& b) {
-  return a.secure() == b.secure() && a.host() == b.host() && a.zone() == b.zone() && a.port() == b.port();
+  return a.secure() == b.secure() && a.host() == b.host() && a.rooted() == b.rooted() && a.zone() == b.zone() &&
+         a.port() == b.port();
 }
 
 Result<std::optional<Request>> redirected(const Request& request, const Url& from, const ResponseHead& response,
@@ -109,7 +120,7 @@ Result<std::optional<Request>> redirected(const Request& request, const Url& fro
   if (!how.keeps_body) {
     for (const std::string_view name : body_fields) next.headers().remove(name);
   } else if (request.source()) {
-    if (!request.source()->rewind()) {
+    if (!rewind_source(*request.source())) {
       return refusal(ErrorCode::invalid_request, from,
                      "the redirect with status " + std::to_string(response.status) +
                          " asks for the body again, and its source cannot go back to the start");

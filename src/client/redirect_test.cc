@@ -116,6 +116,23 @@ TEST(Redirect, drops_credentials_when_scheme_host_or_port_changes) {
   EXPECT_GT(same, static_cast<int>(origins.size()));
 }
 
+TEST(Redirect, a_server_that_was_asked_by_a_rooted_name_means_itself_without_the_dot) {
+  const Url from = url("https://db.example.:8443/a");
+  const Request request = get(from.text()).header("Authorization", "s3cret");
+  auto next = redirected(request, from, response(302, "https://db.example:8443/b"), {});
+  ASSERT_TRUE(next && *next);
+  EXPECT_EQ((*next)->url(), "https://db.example.:8443/b");
+  EXPECT_TRUE((*next)->headers().contains("Authorization"));
+  next = redirected(request, from, response(302, "https://other.example/b"), {});
+  ASSERT_TRUE(next && *next);
+  EXPECT_EQ((*next)->url(), "https://other.example/b");
+  EXPECT_FALSE((*next)->headers().contains("Authorization"));
+  next = redirected(request, url("https://db.example:8443/a"), response(302, from.text()), {});
+  ASSERT_TRUE(next && *next);
+  EXPECT_EQ((*next)->url(), from.text());
+  EXPECT_FALSE((*next)->headers().contains("Authorization")) << "it may be another machine";
+}
+
 TEST(Redirect, never_restores_a_credential_on_the_way_back) {
   Request request = get("https://a/");
   request.header("Authorization", "Bearer s3cret").header("Cookie", "s=1");

@@ -23,7 +23,7 @@ class Question final : public net::Timer, public std::enable_shared_from_this<Qu
 
   void start(Duration limit) {
     self_ = shared_from_this();
-    loop_.set_timer(*this, loop_.now() + limit);
+    loop_.set_timer(*this, after(loop_.now(), limit));
     net::resolve(loop_, host_, 0,
                  [self = self_](Result<std::vector<net::Address>> found) { self->on_answer(std::move(found)); });
   }

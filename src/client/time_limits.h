@@ -10,8 +10,10 @@
 
 namespace trunkline {
 
-// No limit is zero.
-inline TimePoint after(TimePoint start, Duration limit) { return limit > Duration::zero() ? start + limit : never; }
+// No limit is zero, and so is one that nobody will see the end of.
+inline TimePoint after(TimePoint start, Duration limit) {
+  return limit > Duration::zero() && limit < never - start ? start + limit : never;
+}
 
 inline std::string_view time_limit_message(ErrorCode code) {
   switch (code) {

@@ -8,6 +8,7 @@
 #include "client/engine.h"
 #include "client/transport_impl.h"
 #include "net/descriptors.h"
+#include "net/per_process.h"
 #include "net/resolver.h"
 
 namespace trunkline {
@@ -23,6 +24,12 @@ bool has_own_material(const TlsOptions& tls) {
   return !tls.ca_file.empty() || !tls.ca_directory.empty() || !tls.ca_pem.empty() || !tls.certificate_file.empty() ||
          !tls.certificate_pem.empty();
 }
+
+// In a forked child, what stands for the isolated transports of its parent.
+struct Reborn {
+  std::mutex mutex;
+  std::unordered_map<const TransportImpl*, std::shared_ptr<TransportImpl>> by_parents;
+};
 
 bool websocket_in_clear(const Url& url) { return url.scheme() == "ws"; }
 
@@ -48,7 +55,16 @@ TransportImpl::TransportImpl(Options options, Error error)
       generation_(net::fork_generation()) {}
 
 TransportImpl::~TransportImpl() {
-  if (!pool_ || generation_ != net::fork_generation()) return;
+  if (own_pool_ && !is_of_this_process()) {
+    auto& reborn = net::per_process<Reborn>();
+    std::shared_ptr<TransportImpl> mine;  // goes without the lock
+    std::lock_guard lock(reborn.mutex);
+    if (const auto found = reborn.by_parents.find(this); found != reborn.by_parents.end()) {
+      mine = std::move(found->second);
+      reborn.by_parents.erase(found);
+    }
+  }
+  if (!pool_ || !is_of_this_process()) return;
   const TimePoint now = Clock::now();
   if (own_pool_) {
     pool_->shut_down(now);
@@ -120,12 +136,12 @@ RouteName TransportImpl::route_of(const std::string& url) {
 std::shared_ptr<TransportImpl> TransportImpl::living() {
   if (generation_ == net::fork_generation() || unusable_) return shared_from_this();
   if (!own_pool_) return std::static_pointer_cast<TransportImpl>(Transport::shared(options_));
-  static std::mutex reborn_mutex;  // not mutex_: a thread that exists only in the parent may hold that one
-  std::lock_guard lock(reborn_mutex);
-  if (!reborn_ || reborn_->generation_ != net::fork_generation()) {
-    reborn_ = std::static_pointer_cast<TransportImpl>(Transport::create(options_));
-  }
-  return reborn_;
+  // Not under mutex_, nor in a member: a thread that exists only in the parent may be at either.
+  auto& reborn = net::per_process<Reborn>();
+  std::lock_guard lock(reborn.mutex);
+  auto& mine = reborn.by_parents[this];
+  if (!mine) mine = std::static_pointer_cast<TransportImpl>(Transport::create(options_));
+  return mine;
 }
 
 Result<Response> TransportImpl::send(Request&& request) {
@@ -172,6 +188,7 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::route_for(const Url& url, bo
   http1_only = http1_only || protocol_for(url) == Protocol::http1;
   std::string origin(url.secure() ? "https://" : "http://");
   origin.append(url.host());
+  if (url.rooted()) origin += '.';
   if (!url.zone().empty()) origin.append("%").append(url.zone());
   origin.append(":").append(std::to_string(url.port()));
   const std::string key = origin + route_suffix(url, http1_only);
@@ -226,6 +243,7 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
   }
   auto target = std::make_shared<net::DialTarget>();
   target->host = url.host();
+  target->rooted = url.rooted();
   target->zone = url.zone();
   target->port = url.port();
   target->secure = url.secure();
@@ -285,8 +303,9 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
 
 void TransportImpl::call_started() {
   started_.fetch_add(1);
-  if (const int tokens = retry_tokens_.load(std::memory_order_relaxed); tokens < retry_most) {
-    retry_tokens_.store(std::min(retry_most, tokens + retry_gain), std::memory_order_relaxed);
+  int tokens = retry_tokens_.load(std::memory_order_relaxed);
+  while (tokens < retry_most && !retry_tokens_.compare_exchange_weak(tokens, std::min(retry_most, tokens + retry_gain),
+                                                                     std::memory_order_relaxed)) {
   }
 }
 
@@ -362,9 +381,12 @@ bool TransportImpl::warm(const std::string& url) {
   return target && self->pool_->dial_ahead(*(*target)->route, options_.limits, options_.timeouts, Clock::now());
 }
 
-void TransportImpl::invalidate(const std::string& host) {
+void TransportImpl::invalidate(const std::string& given) {
   if (!pool_) return;
+  // A name is known by both its spellings: that with a dot at the end is not looked up in the search list.
+  const std::string host = given.ends_with('.') ? given.substr(0, given.size() - 1) : given;
   net::invalidate(host);
+  if (!host.empty()) net::invalidate(host + ".");
   std::vector<std::shared_ptr<pool::Route>> routes;
   {
     std::lock_guard lock(mutex_);

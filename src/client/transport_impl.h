@@ -106,13 +106,12 @@ class TransportImpl final : public Transport, public std::enable_shared_from_thi
   const std::optional<ProxyUrl> proxy_;
   const NoProxy no_proxy_;
 
-  mutable Lock mutex_;  // targets_, routes_, sweep_at_, reborn_
+  mutable Lock mutex_;  // targets_, routes_, sweep_at_
   // Programs send to the same URLs again and again: what a text led to stands in the slot of its hash, until another
   // text wants the slot. It saves parsing and looking up. As many as a power of two.
   std::vector<std::shared_ptr<const Target>> targets_;
   std::unordered_map<std::string, std::shared_ptr<pool::Route>> routes_;
-  std::size_t sweep_at_ = 4096;            // when so many routes are known, those that are quiet are forgotten
-  std::shared_ptr<TransportImpl> reborn_;  // in a forked child, what stands for this isolated transport
+  std::size_t sweep_at_ = 4096;  // when so many routes are known, those that are quiet are forgotten
 
   std::atomic<bool> closed_{false};
   // What is in flight is never counted, but follows from these: so a snapshot always adds up (see request_counters).

@@ -146,7 +146,7 @@ bool WebSocket::Impl::deliver(Guard& guard) {
   if (!waiting_sends_.empty() && (protocol_.has_room() || end_ || !protocol_.may_send())) {
     WaitingSend next = std::move(waiting_sends_.front());
     waiting_sends_.pop_front();
-    Result<void> result = accept(next.opcode, next.data);
+    Result<void> result = accept({next.opcode, next.data, next.compressed});
     guard.unlock();
     next.done(std::move(result));
     next.done.reset();
@@ -282,12 +282,16 @@ Result<WebSocketMessage> WebSocket::Impl::take_next() {
 }
 
 // The message goes into the queue, and as much of it as there is room for onto the wire.
-Result<void> WebSocket::Impl::accept(Opcode opcode, std::string_view data) {
+Result<void> WebSocket::Impl::accept(const Outgoing& message) {
   if (end_ && end_->error) return *end_->error;
   if (end_ || !protocol_.may_send()) {
     return Error(ErrorCode::connection_closed, Phase::send, "the WebSocket is closed: nothing more can be sent");
   }
-  protocol_.send(opcode, data, now());
+  if (message.compressed) {
+    protocol_.send_compressed(message.opcode, message.data, now());
+  } else {
+    protocol_.send_plain(message.opcode, message.data, now());
+  }
   flush();
   return {};
 }

@@ -39,7 +39,7 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   void drop();   // the user's handle is gone
 
   Result<void> send(Opcode opcode, std::string_view data);
-  void start_send(Opcode opcode, std::string data, Callback<void(Result<void>)> done);
+  void start_send(Opcode opcode, const std::string& data, Callback<void(Result<void>)> done);
   Result<WebSocketMessage> receive(Duration limit);
   void start_receive(Callback<void(Result<WebSocketMessage>)> done);
   void start_close(std::uint16_t code, std::string_view reason, Callback<void(Result<void>)> done);
@@ -52,10 +52,19 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   void on_time() override;
 
  private:
+  using Sent = Callback<void(Result<void>)>;
+
+  // A message as it is to travel.
+  struct Outgoing {
+    Opcode opcode;
+    std::string_view data;
+    bool compressed;
+  };
   struct WaitingSend {
     Opcode opcode;
+    bool compressed;
     std::string data;
-    Callback<void(Result<void>)> done;
+    Sent done;
   };
   // How it ended.
   struct End {
@@ -68,13 +77,19 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   void work(std::unique_lock<Lock> held);
   bool deliver(std::unique_lock<Lock>& guard);
 
+  // What came of it; nothing when it waits, and `done` was taken to be told.
+  std::optional<Result<void>> submit(Opcode opcode, std::string_view data, bool may_wait, Sent& done);
+
   // With the lock.
   void read_some();
   void take_input(std::string_view bytes);
   void flush();
   void fail(ErrorCode code, Phase phase, std::string message);
   bool wants_more() const;
-  Result<void> accept(Opcode opcode, std::string_view data);
+  bool takes_now() const { return (protocol_.has_room() && waiting_sends_.empty()) || end_; }
+  std::optional<Error> has_no_place(bool may_wait) const;
+  std::optional<Result<void>> queue(const Outgoing& message, bool may_wait, Sent& done);
+  Result<void> accept(const Outgoing& message);
   void say_close(std::uint16_t code, std::string_view reason);
   Result<WebSocketMessage> take_next();
   TimePoint now() const;
@@ -107,6 +122,8 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   bool finish_told_ = false;     // and whoever waited for it knows
   bool working_ = false;         // the loop is in work()
   bool woken_ = false;           // work() is posted
+
+  Lock compressing_;  // of senders whose messages share a window. Taken before lock_, never after
 };
 
 }  // namespace trunkline

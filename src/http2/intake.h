@@ -36,6 +36,9 @@ class Intake {
   template <class Session>
   void take(Session& session, std::string_view bytes, TimePoint now);
 
+  // Of one block, from now on: who shares a session may bear more than who began it.
+  void permit_header_bytes(std::size_t bytes) { most_block_bytes_ = std::max(most_block_bytes_, 4 * bytes); }
+
   // Either side says GOAWAY. With the last stream the session is over, and what comes then is ignored. nghttp2 asks
   // whether it is so only when it is given bytes: from here on it is given a frame at a time, so that cuts make no
   // difference.
@@ -84,7 +87,7 @@ class Intake {
 
   FrameScanner scanner_;
   TokenBucket allowance_;
-  const std::size_t most_block_bytes_;
+  std::size_t most_block_bytes_;
   std::size_t block_bytes_ = 0;  // of the header block under way, as they come
   int continuations_ = 0;
   bool ends_ = false;

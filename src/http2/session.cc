@@ -78,7 +78,7 @@ std::string_view Session::make_frame() {
   return {};
 }
 
-bool Session::submit(Stream& stream, const RequestHead& head, bool has_body) {
+bool Session::submit(Stream& stream, const RequestHead& head, bool has_body, const ResponseBounds* bounds) {
   assert(!stream.open_);
   if (failed_ || goaway_seen_ || goaway_said_) return false;
   const auto fields = request_fields(head);
@@ -97,6 +97,9 @@ bool Session::submit(Stream& stream, const RequestHead& head, bool has_body) {
   stream.to_head_ = head.method == "HEAD";
   stream.window_ = flow_.new_window();
   stream.fields_ = {};
+  stream.bounds_ =
+      bounds != nullptr ? *bounds : ResponseBounds{limits_.header_bytes, limits_.header_count, limits_.informational};
+  intake_.permit_header_bytes(stream.bounds_.header_bytes);
   streams_.add(stream);
   return true;
 }

@@ -72,8 +72,8 @@ class Session {
 
   // Whether the peer permits one more stream at present. Before its SETTINGS it is the caller's to know.
   bool may_open() const { return !settings_seen_ || static_cast<std::uint32_t>(streams_.count()) < peer_limit_; }
-  // Opens a stream. False: no stream can be opened any more.
-  bool submit(Stream& stream, const RequestHead& head, bool has_body);
+  // Opens a stream. False: no stream can be opened any more. Without `bounds` those of the session are its response's.
+  bool submit(Stream& stream, const RequestHead& head, bool has_body, const ResponseBounds* bounds = nullptr);
   void resume(Stream& stream);                       // read_body has more
   void consumed(Stream& stream, std::size_t bytes);  // of what on_data delivered
   // Ends it; on_closed follows, not from inside the call. True: the peer counts it until it knows (on_slots_freed).

@@ -62,7 +62,7 @@ void Session::settle() {
 
 bool Session::admit(Stream& stream, nghttp2_rcbuf* name, nghttp2_rcbuf* value) {
   const auto fits = [&](std::size_t size) {
-    return stream.fields_.add(size, limits_.header_bytes, limits_.header_count);
+    return stream.fields_.add(size, stream.bounds_.header_bytes, stream.bounds_.header_count);
   };
   bool is_sound = false;
   bool is_too_much = false;
@@ -96,7 +96,7 @@ void Session::on_fields_complete(Stream& stream, bool end) {
   if (status == 0) return refuse(stream, Code::protocol_error);
   if (status < 200) {
     if (end || length) return refuse(stream, Code::protocol_error);
-    if (++stream.informational_ > limits_.informational) {
+    if (++stream.informational_ > stream.bounds_.informational) {
       stream.over_limit_ = true;
       return refuse(stream, Code::enhance_your_calm);
     }

@@ -34,6 +34,13 @@ struct StreamEnd {
   bool over_limit = false;  // with `malformed`: more fields or informational responses than Limits permit
 };
 
+// What one response may hold, informational ones and trailers included.
+struct ResponseBounds {
+  std::size_t header_bytes = 0;  // decoded, each field counted with 32 bytes more
+  std::size_t header_count = 0;
+  int informational = 0;
+};
+
 class Stream {
  public:
   // Of a request's body, into the space offered.
@@ -90,6 +97,7 @@ class Stream {
   BodyLength body_left_;
   Window window_;
   FieldCount fields_;
+  ResponseBounds bounds_;
   Stream* previous_ = nullptr;  // among the open ones
   Stream* next_ = nullptr;
 };

@@ -52,6 +52,7 @@ class Dial final : public std::enable_shared_from_this<Dial>, ConnectRace::Owner
   void on_limit();
   const DialProxy& proxy() const { return *target_->proxy; }
   bool tunnels() const { return target_->proxy && target_->tunnel; }
+  std::string name_of_target() const { return target_->rooted ? target_->host + "." : target_->host; }
   std::string proxy_name() const { return "the proxy " + authority(proxy().host, proxy().port); }
 
   using Resolved = void (Dial::*)(Result<std::vector<Address>>);
@@ -120,7 +121,7 @@ void Dial::enter(Phase phase, Duration limit) {
 void Dial::start() {
   if (tunnels() && proxy().kind == ProxyKind::socks5) {
     if (target_->address_override.empty()) {
-      return look_up(target_->host, target_->zone, target_->port, &Dial::on_far_end);
+      return look_up(name_of_target(), target_->zone, target_->port, &Dial::on_far_end);
     }
     return on_far_end(overrides());
   }
@@ -163,7 +164,7 @@ void Dial::begin_connect() {
   }
   if (target_->proxy) return look_up(proxy().host, proxy().zone, proxy().port, &Dial::on_resolved);
   if (!target_->address_override.empty()) return on_resolved(overrides());
-  look_up(target_->host, target_->zone, target_->port, &Dial::on_resolved);
+  look_up(name_of_target(), target_->zone, target_->port, &Dial::on_resolved);
 }
 
 Result<std::vector<Address>> Dial::overrides() const {
@@ -196,7 +197,7 @@ void Dial::on_race_won(int fd, const Address& address) {
   result_.connect = leave();
   result_.address = address.text();
   result_.local_address = Address::own(fd).text();
-  address_memory().succeeded(target_->proxy ? proxy().host : target_->host, address, loop_.now());
+  address_memory().succeeded(target_->proxy ? proxy().host : name_of_target(), address, loop_.now());
   result_.stream = make_tcp_stream(fd);
   const bool greets_proxy = target_->proxy && (target_->tunnel || proxy().kind == ProxyKind::https);
   if (greets_proxy || target_->secure) loop_.arm(fd, *this);

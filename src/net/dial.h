@@ -32,8 +32,9 @@ struct DialProxy {
 
 // What all dials of one socket key have in common. Immutable.
 struct DialTarget {
-  std::string host;  // a name or an IP literal
-  std::string zone;  // of an IPv6 literal
+  std::string host;     // a name or an IP literal
+  bool rooted = false;  // the name is looked up as it is, whatever the resolver's search list
+  std::string zone;     // of an IPv6 literal
   std::uint16_t port = 0;
   bool secure = false;
   bool tunnel =

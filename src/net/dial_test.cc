@@ -16,6 +16,7 @@
 
 #include "net/dial_peers.h"
 #include "net/resolver.h"
+#include "net/resolver_fixture.h"
 
 namespace trunkline::net {
 namespace {
@@ -246,6 +247,22 @@ TEST(Dial, gives_up_on_a_name_server_that_never_answers) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, ErrorCode::timeout_resolve);
   EXPECT_EQ(failed.error().phase, Phase::resolve);
+}
+
+using DialNames = peers::ResolverTest;
+
+TEST_F(DialNames, a_rooted_name_is_not_searched_for) {
+  write("resolv.conf", "search one.test\n");
+  start();
+  server.set("db.one.test", {"127.0.0.1"});
+  Loop loop;
+  const Listener listener;
+  DialTarget target = to(listener.port(), "db");
+  EXPECT_TRUE(dial_and_wait(loop, target));
+  target.rooted = true;
+  const auto failed = dial_and_wait(loop, target);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::resolve_failed);
 }
 
 TEST(Dial, says_what_to_do_when_no_descriptor_is_left) {

@@ -22,7 +22,7 @@ class TcpStream final : public Stream {
   TcpStream(const TcpStream&) = delete;
   TcpStream& operator=(const TcpStream&) = delete;
   ~TcpStream() override {
-    if (generation_ != fork_generation()) return;  // closed at the fork; the number may be another's by now
+    if (!is_ours()) return;  // closed at the fork
     forget_descriptor(fd_);
     ::close(fd_);
   }
@@ -38,6 +38,8 @@ class TcpStream final : public Stream {
   int fd() const override { return fd_; }
 
  private:
+  // In a forked child the number may be another file's by now: what was the parent's touches nothing.
+  bool is_ours() const { return generation_ == fork_generation(); }
   ReadResult receive(Scratch& scratch, int flags) const;
   ssize_t send(std::span<const std::string_view> parts, std::size_t& offered) const;
 
@@ -50,7 +52,7 @@ class TcpStream final : public Stream {
 std::error_code last_error() { return {errno, std::system_category()}; }
 
 ReadResult TcpStream::read_waiting(Scratch& scratch) {
-  if (!may_wait_) {
+  if (!may_wait_ && is_ours()) {
     const timeval limit{waiting_limit.count(), 0};
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) & ~O_NONBLOCK);
@@ -60,6 +62,7 @@ ReadResult TcpStream::read_waiting(Scratch& scratch) {
 }
 
 ReadResult TcpStream::receive(Scratch& scratch, int flags) const {
+  if (!is_ours()) return {.io = Io::failed, .error = std::make_error_code(std::errc::bad_file_descriptor)};
   ssize_t size;
   do {
     size = ::recv(fd_, scratch.wire.get(), Scratch::size, flags);
@@ -96,6 +99,7 @@ ssize_t TcpStream::send(std::span<const std::string_view> parts, std::size_t& of
 }
 
 WriteResult TcpStream::write(std::span<const std::string_view> parts) {
+  if (!is_ours()) return {Io::failed, 0, std::make_error_code(std::errc::bad_file_descriptor)};
   WriteResult result;
   result.io = Io::ok;
   // Goes on until the socket is full: only then will an event say that there is room again.

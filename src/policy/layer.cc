@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/engine.h"
+#include "client/time_limits.h"
 #include "net/loop.h"
 
 namespace trunkline {
@@ -31,8 +32,7 @@ void let_go(Result<ResponseStream>& reply) {
 // The total time limit of a request bounds all its sendings together.
 class TotalLimit {
  public:
-  TotalLimit(const Request& request, TimePoint now)
-      : until_(limit_of(request) > Duration::zero() ? now + limit_of(request) : never) {}
+  TotalLimit(const Request& request, TimePoint now) : until_(after(now, limit_of(request))) {}
 
   TimePoint until() const { return until_; }
   void apply(Request& request, TimePoint now) const {
@@ -94,6 +94,7 @@ class Passage final : public Cancellable, public net::Timer, public std::enable_
     limit_.apply(sending.request, Clock::now());
     RoundTripper& through = sending.through ? *sending.through : *next_;
     through_ = std::move(sending.through);
+    const int number = ++sendings_;
     auto done = [self = this->shared_from_this()](Result<Reply> reply) { self->arrived(std::move(reply)); };
     CallHandle call;
     if constexpr (std::is_same_v<Reply, Response>) {
@@ -104,7 +105,11 @@ class Passage final : public Cancellable, public net::Timer, public std::enable_
     bool cancelled = false;
     {
       std::lock_guard lock(mutex_);
-      call_ = call;
+      // The next one may be under way already, and in its place: this one is over then.
+      if (number > newest_) {
+        newest_ = number;
+        call_ = call;
+      }
       cancelled = cancelled_;
     }
     if (cancelled) call.cancel();
@@ -175,8 +180,11 @@ class Passage final : public Cancellable, public net::Timer, public std::enable_
   TimePoint until_ = never;
   std::shared_ptr<Passage> pausing_;  // itself, while nothing else holds it
 
+  int sendings_ = 0;
+
   std::mutex mutex_;
   CallHandle call_;
+  int newest_ = 0;  // of the sendings: whose call that is
   bool cancelled_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/per_thread.h"
+#include "client/body_source.h"
 #include "client/retry.h"
 #include "net/per_process.h"
 #include "policy/bounded_map.h"
@@ -67,13 +68,13 @@ class Retry final : public Journey {
       if (const auto value = head->headers.get("Retry-After")) {
         const auto asked = retry_after(*value, std::time(nullptr));
         if (asked && *asked > policy_.longest_retry_after) return {};
-        if (asked) pause = std::max(pause, *asked);
+        if (asked) pause = std::min<Duration>(std::max(pause, *asked), ten_years);
       }
     }
-    if (policy_.give_up_after > Duration::zero() && now + pause > began_ + policy_.give_up_after) return {};
+    if (policy_.give_up_after > Duration::zero() && pause > policy_.give_up_after - (now - began_)) return {};
     if (until != never && pause >= until - now) return {};
     // After a good status its upload may still be under way.
-    if (request_.source() && ((head != nullptr && head->status < 300) || !request_.source()->rewind())) return {};
+    if (request_.source() && ((head != nullptr && head->status < 300) || !rewind_source(*request_.source()))) return {};
     {
       std::lock_guard lock(budget_->mutex);
       if (!budget_->budget.take(policy_, now)) {

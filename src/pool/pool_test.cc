@@ -85,6 +85,8 @@ class PoolTest : public testing::Test, public Performer {
   void dial(Route& route, std::shared_ptr<const DialOrder> order) override {
     todo.push_back([this, keep = route.shared_from_this(), order] {
       entries.push_back(std::make_unique<Entry>());
+      entries.back()->shared = dials_are_shared;
+      if (dials_are_shared) entries.back()->capacity = 100;
       pool_of(*keep).dialled(*keep, *entries.back(), *order, now);
     });
   }
@@ -118,6 +120,7 @@ class PoolTest : public testing::Test, public Performer {
   std::vector<std::unique_ptr<Entry>> entries;
   std::deque<std::function<void()>> todo;
   std::vector<std::string> woken;
+  bool dials_are_shared = false;
 };
 
 using PoolEviction = PoolTest;
@@ -237,6 +240,28 @@ TEST_F(PoolBudget, routes_that_are_never_idle_take_turns_with_the_last_socket) {
   release(*other);
   ASSERT_NE(next->entry, nullptr);
   EXPECT_EQ(after->entry, nullptr);
+}
+
+TEST_F(PoolBudget, a_shared_connection_that_is_never_idle_gives_way_too) {
+  const auto pool = make_pool();
+  budget.set_limit(1);
+  dials_are_shared = true;
+  Caller* busy = &acquire(*pool, "busy");
+  Caller* next = &acquire(*pool, "busy");
+  ASSERT_NE(next->entry, nullptr) << "beside the first";
+  Caller& starved = acquire(*pool, "starved");
+  for (int i = 0; i < 4; ++i) {
+    now += std::chrono::milliseconds(20);
+    release(*busy);
+    busy = std::exchange(next, &acquire(*pool, "busy"));
+    ASSERT_NE(next->entry, nullptr) << i;
+  }
+  now += std::chrono::milliseconds(20);
+  release(*busy);
+  EXPECT_EQ(acquire(*pool, "busy").entry, nullptr) << "it takes no more";
+  release(*next);
+  EXPECT_NE(starved.entry, nullptr);
+  EXPECT_EQ(stats(*pool).pool.closed_by_reason[static_cast<std::size_t>(CloseReason::evicted_total)], 1u);
 }
 
 TEST_F(PoolBudget, a_route_alone_keeps_its_connections_however_many_more_it_wants) {

@@ -371,6 +371,7 @@ bool Url::Parser::parse_name(std::size_t begin, std::size_t end) {
   std::string_view host = text_.substr(begin, end - begin - (trailing_dot ? 1 : 0));
   if (host.size() > host_limit_bytes) return fail(begin, "a host of more than 253 bytes");
   append_host(host, 0);
+  url_.rooted_ = trailing_dot;
   if ((seen & upper_case) != 0) {
     for (std::size_t i = url_.authority_start(); i < url_.bytes_.size(); ++i) url_.bytes_[i] = lower(url_.bytes_[i]);
   }
@@ -585,6 +586,7 @@ std::string Url::origin() const {
   text += "://";
   if (ip_version_ == 6) text += '[';
   text += host();
+  if (rooted_) text += '.';
   if (zone_length_ > 0) text.append("%25").append(zone());
   if (ip_version_ == 6) text += ']';
   text += ':';
@@ -594,6 +596,7 @@ std::string Url::origin() const {
 
 std::string Url::text() const {
   std::string text(part(0, extras_start()));
+  if (rooted_) text.insert(authority_start() + host_length_, 1, '.');
   if (zone_length_ > 0) text.insert(authority_start() + 1 + host_length_, "%25" + std::string(zone()));
   return text;
 }

@@ -458,11 +458,26 @@ TEST(Url, resolve_keeps_userinfo_within_the_authority_only) {
   EXPECT_EQ(base.resolve("https://a:1/x")->user(), "");
 }
 
+TEST(Url, remembers_that_a_name_ended_with_a_dot) {
+  const Url rooted = parsed("http://DB.example.:8080/a?b");
+  EXPECT_TRUE(rooted.rooted());
+  EXPECT_EQ(rooted.host(), "db.example");
+  EXPECT_EQ(rooted.authority(), "db.example:8080") << "what the peer is told";
+  EXPECT_EQ(rooted.text(), "http://db.example.:8080/a?b");
+  EXPECT_EQ(rooted.origin(), "http://db.example.:8080");
+  EXPECT_EQ(rooted.resolve("/c")->text(), "http://db.example.:8080/c");
+  EXPECT_EQ(rooted.resolve("//db.example:8080/c")->text(), "http://db.example:8080/c");
+  EXPECT_FALSE(rooted == parsed("http://db.example:8080/a?b"));
+  EXPECT_EQ(parsed("https://h./").text(), "https://h./");
+  EXPECT_FALSE(parsed("https://h/").rooted());
+}
+
 TEST(Url, prints_what_parses_to_the_same) {
   for (const std::string_view text : {"http://h/", "https://H.example.:443/a/../b?c#d", "ws://[0::1]:80/",
                                       "wss://1.2.3.4:1?", "http://h/\xC3\xA4{}"}) {
     const Url url = parsed(text);
     EXPECT_EQ(parsed(url.text()).text(), url.text());
+    EXPECT_EQ(parsed(url.text()).rooted(), url.rooted());
     EXPECT_EQ(parsed(url.text()).target(), url.target());
     EXPECT_EQ(parsed(url.text()).origin(), url.origin());
   }

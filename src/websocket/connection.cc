@@ -7,6 +7,9 @@
 namespace trunkline::websocket {
 namespace {
 
+// So fast at least a peer has to take what stands before a close frame: it could make us wait for ever otherwise.
+constexpr std::size_t least_bytes_a_second = 4096;
+
 TimePoint after(TimePoint start, Clock::duration limit) {
   return start != never && limit > Clock::duration::zero() ? start + limit : never;
 }
@@ -114,6 +117,8 @@ void Connection::close(std::uint16_t code, std::string_view reason, TimePoint no
   append({.opcode = Opcode::close}, close_payload(code, reason), now);
   close_sent_ = true;
   close_began_ = now;
+  close_by_ = after(now, settings_->close_timeout);
+  if (close_by_ != never) close_by_ += std::chrono::seconds(queued_bytes() / least_bytes_a_second);
   next_pong_.reset();  // nothing follows a close frame
 }
 
@@ -125,6 +130,7 @@ void Connection::sent(std::size_t bytes, TimePoint now) {
     if (pinged_ != never) pinged_ = now;  // nobody answers what still stands behind a long message
   }
   if (bytes > 0) stalled_since_ = now;
+  if (bytes > 0 && close_sent_) close_began_ = now;  // likewise: the close frame is the last of what is queued
   if (queued_bytes() == 0) {
     std::string().swap(out_);
     out_offset_ = 0;
@@ -137,7 +143,7 @@ void Connection::sent(std::size_t bytes, TimePoint now) {
 
 TimePoint Connection::deadline() const {
   TimePoint next = after(stalled_since_, settings_->write_stall);
-  next = std::min(next, after(close_began_, settings_->close_timeout));
+  next = std::min({next, after(close_began_, settings_->close_timeout), close_by_});
   if (!reading_ || close_sent_) return next;
   if (pinged_ != never) return std::min(next, after(pinged_, settings_->ping_timeout));
   if (settings_->ping_timeout <= Clock::duration::zero()) return next;
@@ -146,7 +152,7 @@ TimePoint Connection::deadline() const {
 
 Connection::Due Connection::on_time(TimePoint now) {
   if (now < deadline()) return Due::nothing;
-  if (now >= after(close_began_, settings_->close_timeout)) return Due::close_late;
+  if (now >= std::min(after(close_began_, settings_->close_timeout), close_by_)) return Due::close_late;
   if (now >= after(stalled_since_, settings_->write_stall)) return Due::peer_stuck;
   if (pinged_ != never) return Due::peer_silent;
   pinged_ = now;

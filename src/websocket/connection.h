@@ -106,7 +106,8 @@ class Connection {
   TimePoint last_received_;
   TimePoint pinged_ = never;         // an answer is due: since the PING was queued, or its way out last went on
   TimePoint stalled_since_ = never;  // bytes wait, and none have left since then
-  TimePoint close_began_ = never;
+  TimePoint close_began_ = never;    // an answer is due: since close was said, or its way out last went on
+  TimePoint close_by_ = never;       // at the latest
   Role role_;
   bool reading_ = true;
   bool close_sent_ = false;

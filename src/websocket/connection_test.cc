@@ -201,6 +201,32 @@ TEST(WebSocketConnection, waits_for_the_end_only_so_long) {
   EXPECT_EQ(client.connection.on_time(at(15)), Due::close_late);
 }
 
+TEST(WebSocketConnection, waits_for_the_end_from_when_its_close_frame_has_left) {
+  Client client;
+  client.connection.send(Opcode::binary, std::string(100'000, 'x'), start);
+  client.connection.close(normal_closure, "", start);
+  for (int second = 4; client.connection.queued_bytes() > 0; second += 4) {
+    EXPECT_EQ(client.connection.on_time(at(second)), Due::nothing) << second;
+    client.connection.sent(std::min<std::size_t>(20'000, client.connection.queued_bytes()), at(second));
+    ASSERT_LT(second, 100);
+  }
+  // 100,000 bytes and two heads have left in six steps.
+  EXPECT_EQ(client.connection.deadline(), at(29));
+  EXPECT_EQ(client.connection.on_time(at(29)), Due::close_late);
+}
+
+TEST(WebSocketConnection, a_peer_that_takes_a_byte_now_and_then_does_not_hold_the_close_for_ever) {
+  Client client;
+  client.connection.send(Opcode::binary, std::string(40'000, 'x'), start);
+  client.connection.close(normal_closure, "", start);
+  int second = 0;
+  for (; client.connection.on_time(at(second)) == Due::nothing; second += 4) {
+    client.connection.sent(1, at(second));
+    ASSERT_LT(second, 100);
+  }
+  EXPECT_EQ(second, 16) << "five seconds, and one for each 4 KiB: 14";
+}
+
 TEST(WebSocketConnection, a_queued_pong_does_not_follow_a_close) {
   Client client;
   client.hears(raw({0x89, "one"}));

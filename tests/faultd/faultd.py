@@ -597,7 +597,8 @@ def early(connection, request):
 
 def continue_(connection, request):
     """Expect: 100-continue. reply=now | late (when released) | never (waits for the body) | twice | refuse (417 without
-    reading the body; the connection goes on) | refuse_close | final (200 before the body, which is read after it)."""
+    reading the body; the connection goes on) | refuse_close | final (200 before the body, which is read after it) | glued
+    (100 and a whole 200 with its body in one piece, before the body)."""
     reply = request.get("reply", "now")
     go_on = b"HTTP/1.1 100 Continue\r\n\r\n"
     if reply in ("refuse", "refuse_close"):
@@ -605,6 +606,10 @@ def continue_(connection, request):
         return  # whatever comes next must be a request's head: a body here would show as a broken request line
     if reply == "final":
         connection.respond(200, b"early")
+        return
+    if reply == "glued":
+        connection.send(go_on + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nours")
+        request.read_body()
         return
     if reply == "late":
         request.read_body(1)

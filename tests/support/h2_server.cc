@@ -437,6 +437,8 @@ class H2Server::Worker {
     if (const auto code = number_after(stream.path, "/reset_upload/")) {
       process(stream);
       reset(stream, static_cast<std::uint32_t>(*code));
+    } else if (number_after(stream.path, "/hint_upload/")) {
+      submit_hint(connection, stream);
     } else if (stream.path == "/early") {
       process(stream);
       stream.reset_after = true;
@@ -447,6 +449,11 @@ class H2Server::Worker {
       if (stream.waits) hold(stream);
       respond(stream, static_cast<int>(*status), "refused");
     }
+  }
+
+  static void submit_hint(Connection& connection, const Stream& stream) {
+    const nghttp2_nv field = pair(":status", "103");
+    nghttp2_submit_headers(connection.session, NGHTTP2_FLAG_NONE, stream.id, nullptr, &field, 1, nullptr);
   }
 
   void hold(Stream& stream) {
@@ -470,7 +477,8 @@ class H2Server::Worker {
   // The request is complete.
   void on_complete(Connection& connection, Stream& stream) {
     if (stream.told) return;
-    const auto own_delay = number_after(stream.path, "/delay/");
+    auto own_delay = number_after(stream.path, "/delay/");
+    if (!own_delay) own_delay = number_after(stream.path, "/hint_upload/");
     const std::chrono::milliseconds delay = own_delay ? std::chrono::milliseconds(*own_delay) : server_.options_.delay;
     if (stream.path == "/hold" && !gate_open_) {
       hold(stream);
@@ -499,10 +507,7 @@ class H2Server::Worker {
     } else if (const auto code = number_after(path, "/reset/")) {
       reset(stream, static_cast<std::uint32_t>(*code));
     } else if (const auto hints = number_after(path, "/hints/")) {
-      for (long i = 0; i < *hints; ++i) {
-        const nghttp2_nv field = pair(":status", "103");
-        nghttp2_submit_headers(connection.session, NGHTTP2_FLAG_NONE, stream.id, nullptr, &field, 1, nullptr);
-      }
+      for (long i = 0; i < *hints; ++i) submit_hint(connection, stream);
       respond(stream, 200, path);
     } else if (path == "/trailers") {
       {

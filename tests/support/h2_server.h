@@ -5,6 +5,7 @@
 //   /hold            answers when released         /head            the head at once, the body when released
 //   /hints/N         N times 103 first             /status/N        that status, no body
 //   /delay/MS        answers so much later         /count           the number of bytes of the request's body
+//   /hint_upload/MS  103 at the first byte of the request's body, and answers so much later than its end
 //   /deaf            takes no more of the request's body than one window, until released
 //   /early           413 in full at the first byte of the request's body, then RST_STREAM(NO_ERROR)
 //   /refuse/N        that status at the first byte of the request's body, which it takes; its own when released
