@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "services/autoscale_files/policy_file.h"
 
 namespace trunkline::autoscale {

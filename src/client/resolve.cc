@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "client/engine.h"
+#include "client/time_limits.h"
 #include "net/loop.h"
 #include "net/resolver.h"
 
