@@ -31,9 +31,6 @@ Bounds bounds_of_total(const NativePolicy& policy) {
     least += target.min;
     most += target.max;
   }
-  const Bounds unsaid;
-  if (policy.bounds.max != unsaid.max) most = std::min<double>(most, policy.bounds.max);
-  if (policy.bounds.min != unsaid.min) least = std::max<double>(least, policy.bounds.min);
   return {
       .min = saturate(least), .max = std::max(saturate(least), saturate(most)), .activation = policy.bounds.activation};
 }

@@ -11,7 +11,7 @@
 
 namespace trunkline::autoscale {
 
-// Of all replicas: of several targets the sums, and within `bounds` where these say more than they do by themselves.
+// Of all replicas: where there are several targets, the sums of theirs.
 Bounds bounds_of_total(const NativePolicy& policy);
 
 // Entries count while younger than `window`; with `holds` the one before them too, whose value was still in force.

@@ -95,7 +95,10 @@ class Course {
     }
     if (decision_.dry_run) return;
     if (desired < current_ || !decision_.victims.empty()) state_.last_down = now_;
-    if (made_up_) state_.made_up = desired >= with_made_up_ ? *made_up_ : std::min(*made_up_, state_.made_up);
+    if (made_up_) {  // as many as were granted
+      const int before = std::min(*made_up_, state_.made_up);
+      state_.made_up = std::clamp(*made_up_ - (with_made_up_ - desired), before, *made_up_);
+    }
     in_force(desired);
   }
 
@@ -195,7 +198,7 @@ class Course {
     step("fallback", std::clamp(wanted, min_, max_),
          demand.denied ? "metrics may not be read" : "no metric has a value");
     // What was held is not to fall at the first value that comes, when half of the clients are not back yet.
-    remember_recommendation(value_);
+    state_.held = {now_, value_};
     state_.zero_since.reset();  // nobody has seen it
     drain();
   }
@@ -213,7 +216,8 @@ class Course {
     decision_.conditions.push_back({"StartupDeadlineExceeded", Truth::yes, "PodsDoNotStart",
                                     std::to_string(pods_.overdue) + " pods start for too long"});
     made_up_ = std::min(pods_.overdue, policy_.pods.replace_dead);
-    // What there is holds those already that were made up for before; what the metrics ask for does not.
+    // What there is holds those already that were made up for before. What the metrics ask for does not, but where it
+    // is what there is, within tolerance: there a stand-in is taken for one that serves, and not added over and over.
     const int more = value_ == current_ ? *made_up_ - std::min(*made_up_, state_.made_up) : *made_up_;
     with_made_up_ = static_cast<int>(std::min<std::int64_t>(std::int64_t{value_} + more, most_replicas));
     if (*made_up_ > 0) step("startup", with_made_up_, "pods that do not start are made up for");
@@ -242,9 +246,13 @@ class Course {
                                       "the window before going down is " + print_duration(down)});
     }
     const int most_recent = highest(state_.recommendations, now_, down, false, value_);
+    const bool was_blind = state_.held && now_ - state_.held->at < down;
     const int least_recent = lowest(state_.recommendations, now_, policy_.up.stabilise, false, value_);
     if (value_ < current_ && most_recent > value_) {
       step("stabilise", std::min(current_, most_recent), "held by a higher recommendation " + when(most_recent));
+    }
+    if (was_blind && value_ < std::min(current_, state_.held->replicas)) {
+      step("stabilise", std::min(current_, state_.held->replicas), "held since there was no data until lately");
     }
     if (value_ > current_ && least_recent < value_ && !decision_.panic) {
       step("stabilise", std::max(current_, least_recent), "held by a lower recommendation " + when(least_recent));

@@ -345,6 +345,23 @@ TEST(NativePods, one_that_never_starts_does_not_make_the_fleet_climb) {
   EXPECT_EQ(with_one_stuck(10), 9) << "another one that does not start";
 }
 
+TEST(NativePods, those_that_never_start_are_made_up_for_one_by_one_where_the_rate_says_so) {
+  Fleet fleet(quick(), 10);
+  fleet.rules().pods.replace_dead = 2;
+  fleet.rules().up.policies = {{RatePolicy::Kind::pods, 1, 60s}};
+  fleet.rules().metrics.push_back({.name = "queue", .source = Source::external, .target = {.value = 5}});
+  int replicas = 0;
+  for (int i = 0; i < 40; ++i) {
+    fleet.each(1);
+    for (const std::size_t stuck : {0U, 1U}) {
+      fleet.snapshot.pods[stuck] = {
+          .name = "pod-0000" + std::to_string(stuck), .state = PodState::starting, .started = fleet.now - 20min};
+    }
+    replicas = fleet.after(15s);
+  }
+  EXPECT_EQ(replicas, 12);
+}
+
 TEST(NativePods, an_excluded_one_has_no_part_in_it) {  // F13
   Fleet fleet(quick(), 2);
   fleet.with({10, 10, 500});
@@ -525,16 +542,6 @@ TEST(NativeDemand, two_metrics_of_one_name_remember_each_for_itself) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(both.each(19).after(15s), alone.each(19).after(15s));
 }
 
-TEST(NativeStages, bounds_of_the_total_hold_over_several_targets) {
-  NativePolicy policy = quick();
-  policy.targets = {{.name = "cheap", .cost = 1, .min = 1, .max = 8}, {.name = "dear", .cost = 5, .min = 0, .max = 4}};
-  policy.bounds = {};
-  EXPECT_EQ(Fleet(policy, 4).each(100).after(0s), 12) << "nothing is said of the total";
-  policy.bounds = {2, 6};
-  EXPECT_EQ(Fleet(policy, 4).each(100).after(0s), 6);
-  EXPECT_EQ(Fleet(policy, 4).each(0).after(0s), 2);
-}
-
 TEST(NativeStages, bounds_hold_without_any_metric) {
   EXPECT_EQ(Fleet(quick(5, 20), 2).after(0s), 5);
   EXPECT_EQ(Fleet(quick(5, 20), 40).after(0s), 20);
@@ -597,6 +604,19 @@ TEST(NativeFallback, what_was_held_does_not_fall_at_the_first_value_that_comes) 
   for (int i = 0; i < 40; ++i) ASSERT_EQ(fleet.after(15s), 40);
   EXPECT_EQ(fleet.each(1).after(15s), 40) << "half of the clients may not be back yet";
   EXPECT_EQ(fleet.each(1).after(299s), 4);
+}
+
+TEST(NativeFallback, the_highest_of_the_last_minutes_is_not_made_of_what_it_held_itself) {
+  Fleet fleet(quick(), 20);
+  fleet.rules().gaps.fallback = {.no_data = FallbackAction::max_of_last, .window = 600s, .may_lower = true};
+  fleet.each(10).after(0s);
+  fleet.each(5).after(540s);
+  ASSERT_EQ(fleet.snapshot.current, 10);
+  fleet.snapshot.current = 20;  // somebody's doing
+  fleet.snapshot.pods.clear();
+  EXPECT_EQ(fleet.after(30s), 20);
+  for (int i = 0; i < 4; ++i) fleet.after(15s);
+  EXPECT_EQ(fleet.snapshot.current, 10) << "twenty was ten minutes ago";
 }
 
 TEST(NativeFallback, never_lowers_unless_it_may) {
@@ -778,6 +798,8 @@ TEST(Victims, those_leave_first_whose_leaving_disturbs_least) {  // F16
   EXPECT_EQ(names, (std::vector<std::string>{"starting", "idle-young", "idle-old", "busy", "unheard"}));
   EXPECT_EQ(choose_victims(ranking, 4, -1).size(), 4U);
   EXPECT_EQ(choose_victims(ranking, 4, 8).size(), 3U);
+  EXPECT_EQ(choose_victims({{"overloaded", 400}, {"idle", 0}, {"busy", 60}}, 3, 50), (std::vector<Victim>{{"idle", 0}}))
+      << "one that may not go keeps no other from it";
 }
 
 TEST(NativeAdvice, uneven_streams_call_for_rebalancing_and_not_for_pods) {  // F17

@@ -50,6 +50,7 @@ void move_times(State& state, Duration shift) {
   move_all(state.replicas, shift);
   move_one(state.panic_until, shift);
   move_one(state.no_data_since, shift);
+  if (state.held) state.held->at += shift;
   move_one(state.zero_since, shift);
   move_one(state.last_down, shift);
   for (TimePoint& at : state.reversals) at += shift;

@@ -103,6 +103,7 @@ struct State {
   int panic_floor = 0;
   int made_up = 0;  // of what is in force: pods that stand in for some that will not start
   std::optional<TimePoint> no_data_since = {};
+  std::optional<ReplicasAt> held = {};       // what the last decision without any data held
   std::optional<TimePoint> zero_since = {};  // demand has been seen to be zero ever since
   std::optional<TimePoint> last_down = {};
   int last_direction = 0;

@@ -47,8 +47,9 @@ std::vector<Victim> choose_victims(const std::vector<Victim>& ranking, int count
   double disrupted = 0;
   for (const Victim& victim : ranking) {
     if (static_cast<int>(chosen.size()) >= count) break;
+    // One that serves no more may hold many all the same: then it stays, and others go.
+    if (max_disrupted >= 0 && disrupted + victim.streams > max_disrupted) continue;
     disrupted += victim.streams;
-    if (max_disrupted >= 0 && disrupted > max_disrupted) break;
     chosen.push_back(victim);
   }
   return chosen;

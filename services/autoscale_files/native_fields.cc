@@ -22,9 +22,12 @@ constexpr Named<FallbackAction> fallback_actions[] = {
 constexpr Named<Select> selects[] = {{"max", Select::max}, {"min", Select::min}, {"off", Select::off}};
 
 template <class Io>
-void bounds_fields(Io& io, Bounds& bounds) {
-  io.integer("min", bounds.min, 0, replicas_limit);
-  io.integer("max", bounds.max, 1, replicas_limit);
+void bounds_fields(Io& io, NativePolicy& policy) {
+  Bounds& bounds = policy.bounds;
+  if (Io::reading || policy.targets.empty()) {
+    io.integer("min", bounds.min, 0, replicas_limit);
+    io.integer("max", bounds.max, 1, replicas_limit);
+  }
   io.integer("activation", bounds.activation, 1, replicas_limit);
   io.require(bounds.min <= bounds.max, "min", "must not be larger than max");
 }
@@ -168,7 +171,11 @@ void preset_field(config::Writer& /*io*/, NativePolicy& /*policy*/) {}
 template <class Io>
 void all_fields(Io& io, NativePolicy& policy) {
   preset_field(io, policy);
-  io.object("bounds", [&](auto& in) { bounds_fields(in, policy.bounds); });
+  bool total_is_bounded = false;
+  io.object("bounds", [&](auto& in) {
+    if constexpr (Io::reading) total_is_bounded = in.has("min") || in.has("max");
+    bounds_fields(in, policy);
+  });
   io.list("metrics", policy.metrics, [](auto& in, MetricPolicy& metric) { metric_fields(in, metric); }, 100);
   io.object("gaps", [&](auto& in) { gaps_fields(in, policy.gaps); });
   io.object("pods", [&](auto& in) {
@@ -198,6 +205,8 @@ void all_fields(Io& io, NativePolicy& policy) {
         in.require(target.min <= target.max, "min", "must not be larger than max");
       },
       1000);
+  io.require(policy.targets.empty() || !total_is_bounded, "bounds",
+             "min and max are said of each target here; of the total there are none");
   io.integer("costExpansionPercent", policy.cost_expansion_percent, 0, 100'000);
   io.require(!policy.metrics.empty(), "metrics", "a policy needs at least one metric");
 }

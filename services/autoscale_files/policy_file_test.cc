@@ -53,7 +53,7 @@ name: all
 compat: native
 dryRun: true
 pause: {up: false, down: true, until: "2026-11-21T15:00:00+01:00", owner: release}
-bounds: {min: 0, max: 9, activation: 2}
+bounds: {activation: 2}
 metrics:
 - name: latency
   source: pods
@@ -134,6 +134,8 @@ TEST(NativePolicyFile, says_where_and_what_is_wrong) {
        "p.yaml:1:15: bounds.min: must not be larger than max"},
       {"metrics: [{name: m, target: {perPod: 1}}]\ngaps: {carry: 30}\nup: {policies: [{pods: 1, percent: 3}]}\n",
        "p.yaml:3:17: up.policies[0]: needs either pods or percent"},
+      {"bounds: {max: 4}\nmetrics: [{name: m, target: {perPod: 1}}]\ntargets: [{name: a, max: 3}]\n",
+       "p.yaml:1:9: bounds: min and max are said of each target here; of the total there are none"},
       {"bounds: {max: 4}\n", "p.yaml:1:1: metrics: a policy needs at least one metric"},
       {"kind: ScaledObject\n",
        "p.yaml:1:7: kind: expected HorizontalPodAutoscaler, AutoscalingPolicy or "

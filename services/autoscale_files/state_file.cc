@@ -114,6 +114,7 @@ void state_fields(Io& io, State& state) {
   io.integer("panicFloor", state.panic_floor, 0, any_count);
   io.integer("madeUp", state.made_up, 0, any_count);
   io.time("noDataSince", state.no_data_since);
+  io.optional_object("held", state.held, [](auto& in, ReplicasAt& entry) { saved_replicas(in, entry); });
   io.time("zeroSince", state.zero_since);
   io.time("lastDown", state.last_down);
   io.integer("lastDirection", state.last_direction, -1, 1);

@@ -25,6 +25,7 @@ State full() {
   state.panic_until = now + std::chrono::seconds(60);
   state.panic_floor = 7;
   state.made_up = 2;
+  state.held = ReplicasAt{t, 8};
   state.no_data_since = t;
   state.zero_since = t;
   state.last_down = t;

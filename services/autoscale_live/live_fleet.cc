@@ -49,7 +49,9 @@ std::map<std::string_view, const PodInput*> worst_inputs(const Decision& decisio
 
 std::map<std::string, std::string, std::less<>> urls_of(std::string_view job, const scrape::Snapshot& cycle) {
   std::map<std::string, std::string, std::less<>> urls;
-  for (const auto& [target, name] : pod_names(cycle, job)) urls.emplace(name, target->url);
+  for (const scrape::TargetSnapshot& one : cycle.targets) {
+    if (!job.empty() && one.target->job->name == job) urls.emplace(pod_name(*one.target), one.target->url);
+  }
   return urls;
 }
 

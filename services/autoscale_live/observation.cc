@@ -179,19 +179,7 @@ std::optional<int> replicas_of(const TargetView& view, const scrape::Snapshot* c
       cycle->targets, [&](const scrape::TargetSnapshot& one) { return one.target->job->name == view.job; }));
 }
 
-std::unordered_map<const scrape::Target*, std::string> pod_names(const scrape::Snapshot& cycle, std::string_view job) {
-  std::unordered_map<const scrape::Target*, std::string> names;
-  if (job.empty()) return names;
-  std::unordered_map<std::string_view, int> sharing;
-  for (const scrape::TargetSnapshot& one : cycle.targets) {
-    if (one.target->job->name == job) ++sharing[one.target->instance];
-  }
-  for (const scrape::TargetSnapshot& one : cycle.targets) {
-    if (one.target->job->name != job) continue;
-    names.emplace(one.target.get(), sharing[one.target->instance] > 1 ? one.target->url : one.target->instance);
-  }
-  return names;
-}
+std::string pod_name(const scrape::Target& target) { return target.usual_path ? target.instance : target.url; }
 
 Snapshot observe(const TargetView& view, const scrape::Snapshot* cycle, const std::vector<std::string>& metrics,
                  std::vector<ExternalValue> external, const EngineTime& time) {
@@ -199,13 +187,12 @@ Snapshot observe(const TargetView& view, const scrape::Snapshot* cycle, const st
   seen.targets = view.targets;
   std::unordered_map<std::string_view, const scrape::TargetSnapshot*> by_url;
   if (cycle) {
-    const auto names = pod_names(*cycle, view.job);
     for (const scrape::TargetSnapshot& one : cycle->targets) {
       by_url.emplace(one.target->url, &one);
       if (view.job.empty() || one.target->job->name != view.job) continue;
       const bool heard = one.state != scrape::TargetState::missing;
       Pod& pod = seen.pods.emplace_back();
-      pod.name = names.at(one.target.get());
+      pod.name = pod_name(*one.target);
       pod.state = heard ? PodState::ready : PodState::missing;
       add_scraped(&one, metrics, time, pod);
     }

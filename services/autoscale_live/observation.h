@@ -19,9 +19,9 @@ std::vector<std::string> metrics_of_pods(const Policy& policy);
 // What must be kept of each scrape for them: their samples, and when a counter began.
 scrape::Wants wants_of(const Policy& policy);
 
-// What the pods are called whose job is `job`, by their targets: host and port, or the URL where several have those in
-// common, as pods behind one proxy have.
-std::unordered_map<const scrape::Target*, std::string> pod_names(const scrape::Snapshot& cycle, std::string_view job);
+// What a pod is called that is a job's target: host and port, or its URL where that has another path than its job says,
+// as those of pods behind one proxy have. Whoever else there is does not matter: a pod keeps its name.
+std::string pod_name(const scrape::Target& target);
 
 // `cycle` is what the collector found last, or null. `current` must be known: see replicas_of().
 Snapshot observe(const TargetView& view, const scrape::Snapshot* cycle, const std::vector<std::string>& metrics,

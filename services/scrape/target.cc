@@ -96,6 +96,7 @@ Result<TargetPtr> make_target(const std::shared_ptr<const Job>& job, std::string
   const bool ipv6 = url->ip_version() == 6;
   target->instance = (ipv6 ? "[" : "") + std::string(url->host()) + (url->rooted() ? "." : "") + (ipv6 ? "]:" : ":") +
                      std::to_string(url->port());
+  target->usual_path = url->target() == job->path;
   std::erase_if(labels, [](const auto& label) { return label.first.starts_with("__"); });
   std::sort(labels.begin(), labels.end());
   target->labels = std::move(labels);

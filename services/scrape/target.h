@@ -43,9 +43,10 @@ std::string access_key(const Job& job);
 using Labels = std::vector<std::pair<std::string, std::string>>;  // sorted by name
 
 struct Target {
-  std::string url;       // normalised
-  std::string instance;  // "host:port": how people know it
-  Labels labels;         // of its source
+  std::string url;         // normalised
+  std::string instance;    // "host:port": how people know it
+  bool usual_path = true;  // that of its job
+  Labels labels;           // of its source
   std::shared_ptr<const Job> job;
   std::string access;  // access_key() of the job
   std::string identity;

@@ -85,8 +85,8 @@ class PoolTest : public testing::Test, public Performer {
   void dial(Route& route, std::shared_ptr<const DialOrder> order) override {
     todo.push_back([this, keep = route.shared_from_this(), order] {
       entries.push_back(std::make_unique<Entry>());
-      entries.back()->shared = dials_are_shared;
-      if (dials_are_shared) entries.back()->capacity = 100;
+      entries.back()->shared = shared_capacity > 0;
+      if (shared_capacity > 0) entries.back()->capacity = shared_capacity;
       pool_of(*keep).dialled(*keep, *entries.back(), *order, now);
     });
   }
@@ -120,7 +120,7 @@ class PoolTest : public testing::Test, public Performer {
   std::vector<std::unique_ptr<Entry>> entries;
   std::deque<std::function<void()>> todo;
   std::vector<std::string> woken;
-  bool dials_are_shared = false;
+  std::uint32_t shared_capacity = 0;  // of what is dialled; 0: it is exclusive
 };
 
 using PoolEviction = PoolTest;
@@ -242,26 +242,45 @@ TEST_F(PoolBudget, routes_that_are_never_idle_take_turns_with_the_last_socket) {
   EXPECT_EQ(after->entry, nullptr);
 }
 
-TEST_F(PoolBudget, a_shared_connection_that_is_never_idle_gives_way_too) {
+TEST_F(PoolBudget, a_shared_connection_gives_way_between_two_requests_and_never_under_one) {
   const auto pool = make_pool();
   budget.set_limit(1);
-  dials_are_shared = true;
+  shared_capacity = 1;
   Caller* busy = &acquire(*pool, "busy");
   Caller* next = &acquire(*pool, "busy");
-  ASSERT_NE(next->entry, nullptr) << "beside the first";
   Caller& starved = acquire(*pool, "starved");
   for (int i = 0; i < 4; ++i) {
     now += std::chrono::milliseconds(20);
     release(*busy);
-    busy = std::exchange(next, &acquire(*pool, "busy"));
     ASSERT_NE(next->entry, nullptr) << i;
+    busy = std::exchange(next, &acquire(*pool, "busy"));
   }
   now += std::chrono::milliseconds(20);
   release(*busy);
-  EXPECT_EQ(acquire(*pool, "busy").entry, nullptr) << "it takes no more";
-  release(*next);
-  EXPECT_NE(starved.entry, nullptr);
+  ASSERT_NE(starved.entry, nullptr);
+  EXPECT_EQ(next->entry, nullptr);
   EXPECT_EQ(stats(*pool).pool.closed_by_reason[static_cast<std::size_t>(CloseReason::evicted_total)], 1u);
+}
+
+// One that carries a stream without an end would keep its socket, and who shares it would have none.
+TEST_F(PoolBudget, a_shared_connection_with_a_long_stream_stays_for_those_who_use_it) {
+  const auto pool = make_pool();
+  const auto other = make_pool(2);
+  budget.set_limit(2);
+  shared_capacity = 100;
+  Caller& endless = acquire(*pool, "busy");
+  ASSERT_NE(endless.entry, nullptr);
+  Caller& elsewhere = acquire(*other, "elsewhere");
+  Caller& starved = acquire(*pool, "starved");
+  for (int i = 0; i < 10; ++i) {
+    now += std::chrono::milliseconds(100);
+    Caller& brief = acquire(*pool, "busy");
+    ASSERT_NE(brief.entry, nullptr) << i;
+    release(brief);
+  }
+  EXPECT_EQ(starved.entry, nullptr);
+  release(elsewhere);
+  EXPECT_NE(starved.entry, nullptr) << "what becomes idle is given away all the same";
 }
 
 TEST_F(PoolBudget, a_route_alone_keeps_its_connections_however_many_more_it_wants) {

@@ -163,8 +163,9 @@ void Route::release_shared(Entry& entry, bool keep, CloseReason reason, const Po
     start_retiring(entry, reason, actions);
   } else if (now >= entry.retire_at) {
     start_retiring(entry, CloseReason::max_age, actions);
-  } else if (!entry.retiring && (entry.leases > 0 || first_ != nullptr) && budget_.must_yield(*this, now)) {
-    start_retiring(entry, CloseReason::evicted_total, actions);  // it may never be idle, and so never give way
+  } else if (!entry.retiring && entry.leases == 0 && first_ != nullptr && budget_.must_yield(*this, now)) {
+    // Only where its socket is free at once: nobody knows how long the streams of others would keep it.
+    start_retiring(entry, CloseReason::evicted_total, actions);
   }
   if (!entry.retiring && entry.leases < entry.capacity && first_ != nullptr && hand_out(entry, true, now, actions)) {
     if (entry.retiring) pump(nullptr, now, actions);  // that was its last request
