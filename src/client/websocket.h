@@ -39,7 +39,7 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   void drop();   // the user's handle is gone
 
   Result<void> send(Opcode opcode, std::string_view data);
-  void start_send(Opcode opcode, const std::string& data, Callback<void(Result<void>)> done);
+  void start_send(Opcode opcode, std::string data, Callback<void(Result<void>)> done);
   Result<WebSocketMessage> receive(Duration limit);
   void start_receive(Callback<void(Result<WebSocketMessage>)> done);
   void start_close(std::uint16_t code, std::string_view reason, Callback<void(Result<void>)> done);
@@ -59,6 +59,7 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
     Opcode opcode;
     std::string_view data;
     bool compressed;
+    std::string* owner = nullptr;  // of `data`; it is moved away where the message has to be kept
   };
   struct WaitingSend {
     Opcode opcode;
@@ -78,7 +79,7 @@ class WebSocket::Impl final : public UpgradeOwner, public std::enable_shared_fro
   bool deliver(std::unique_lock<Lock>& guard);
 
   // What came of it; nothing when it waits, and `done` was taken to be told.
-  std::optional<Result<void>> submit(Opcode opcode, std::string_view data, bool may_wait, Sent& done);
+  std::optional<Result<void>> submit(Outgoing message, bool may_wait, Sent& done);
 
   // With the lock.
   void read_some();

@@ -49,7 +49,8 @@ std::optional<Error> WebSocket::Impl::has_no_place(bool may_wait) const {
 
 std::optional<Result<void>> WebSocket::Impl::queue(const Outgoing& message, bool may_wait, Sent& done) {
   if (takes_now() || !may_wait) return accept(message);
-  waiting_sends_.push_back({message.opcode, message.compressed, std::string(message.data), std::move(done)});
+  std::string data = message.owner != nullptr ? std::move(*message.owner) : std::string(message.data);
+  waiting_sends_.push_back({message.opcode, message.compressed, std::move(data), std::move(done)});
   wake_loop();
   return std::nullopt;
 }
@@ -57,14 +58,16 @@ std::optional<Result<void>> WebSocket::Impl::queue(const Outgoing& message, bool
 // Compressing a message takes a thousand times as long as queueing it, and the loop waits for the lock. Messages that
 // refer to each other travel in the order in which they were compressed, all of them: who has compressed gets his
 // place, though others may have taken the room meanwhile.
-std::optional<Result<void>> WebSocket::Impl::submit(Opcode opcode, std::string_view data, bool may_wait, Sent& done) {
-  if (opcode == Opcode::text && !websocket::is_utf8(data)) return refused("the text is not UTF-8: send it as binary");
+std::optional<Result<void>> WebSocket::Impl::submit(Outgoing message, bool may_wait, Sent& done) {
+  if (message.opcode == Opcode::text && !websocket::is_utf8(message.data)) {
+    return refused("the text is not UTF-8: send it as binary");
+  }
   websocket::Deflater* deflater = nullptr;
   {
     Held guard(lock_);
     if (std::optional<Error> error = has_no_place(may_wait)) return *error;
-    if (!end_) deflater = protocol_.deflater_for(data.size());
-    if (deflater == nullptr) return queue({opcode, data, false}, may_wait, done);
+    if (!end_) deflater = protocol_.deflater_for(message.data.size());
+    if (deflater == nullptr) return queue(message, may_wait, done);
   }
   std::unique_lock in_order(compressing_, std::defer_lock);
   if (deflater->keeps_window()) {
@@ -73,11 +76,11 @@ std::optional<Result<void>> WebSocket::Impl::submit(Opcode opcode, std::string_v
     Held guard(lock_);
     if (std::optional<Error> error = has_no_place(may_wait)) return *error;
   }
-  const std::string compressed = deflater->compress(data);
+  std::string compressed = deflater->compress(message.data);
   Held guard(lock_);
   // Empty: it could not be compressed. Otherwise it travels so even where it has grown: a window remembers it.
-  if (compressed.empty()) return queue({opcode, data, false}, may_wait, done);
-  return queue({opcode, compressed, true}, may_wait, done);
+  if (!compressed.empty()) message = {message.opcode, compressed, true, &compressed};
+  return queue(message, may_wait, done);
 }
 
 Result<void> WebSocket::Impl::send(Opcode opcode, std::string_view data) {
@@ -87,15 +90,15 @@ Result<void> WebSocket::Impl::send(Opcode opcode, std::string_view data) {
     result.emplace(std::move(sent));
     event.set();
   };
-  if (std::optional<Result<void>> now = submit(opcode, data, net::Loop::current() == nullptr, done)) {
+  if (std::optional<Result<void>> now = submit({opcode, data, false}, net::Loop::current() == nullptr, done)) {
     return std::move(*now);
   }
   while (!event.is_set()) event.wait();
   return std::move(*result);
 }
 
-void WebSocket::Impl::start_send(Opcode opcode, const std::string& data, Sent done) {
-  std::optional<Result<void>> now = submit(opcode, data, true, done);
+void WebSocket::Impl::start_send(Opcode opcode, std::string data, Sent done) {
+  std::optional<Result<void>> now = submit({opcode, data, false, &data}, true, done);
   if (!now) return;
   loop_.post([done = std::move(done), result = std::move(*now)]() mutable { done(std::move(result)); });
 }
@@ -199,10 +202,10 @@ bool WebSocket::compressed() const { return impl_->compressed(); }
 Result<void> WebSocket::send_text(std::string_view text) { return impl_->send(Impl::Opcode::text, text); }
 Result<void> WebSocket::send_binary(std::string_view bytes) { return impl_->send(Impl::Opcode::binary, bytes); }
 void WebSocket::start_send_text(std::string text, Callback<void(Result<void>)> done) {
-  impl_->start_send(Impl::Opcode::text, text, std::move(done));
+  impl_->start_send(Impl::Opcode::text, std::move(text), std::move(done));
 }
 void WebSocket::start_send_binary(std::string bytes, Callback<void(Result<void>)> done) {
-  impl_->start_send(Impl::Opcode::binary, bytes, std::move(done));
+  impl_->start_send(Impl::Opcode::binary, std::move(bytes), std::move(done));
 }
 
 Result<WebSocketMessage> WebSocket::receive(Duration limit) { return impl_->receive(limit); }
