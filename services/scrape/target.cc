@@ -76,12 +76,14 @@ Result<TargetPtr> make_target(const std::shared_ptr<const Job>& job, std::string
   constexpr std::size_t most_labels = 64;
   if (labels.size() > most_labels) return refused(address, "it has more than 64 labels");
   std::string text(address);
+  bool path_of_job = false;
   if (address.find("://") == std::string_view::npos) {
     if (address.find_first_of("/?#") != std::string_view::npos) {
       return refused(address, "give host:port, or a whole URL with http:// or https://");
     }
     const std::string scheme = take(labels, "__scheme__");
     const std::string path = take(labels, "__metrics_path__");
+    path_of_job = path.empty();
     text = (scheme.empty() ? job->scheme : scheme) + "://" + text + (path.empty() ? job->path : path);
   }
   Result<Url> url = Url::parse(text);
@@ -96,7 +98,7 @@ Result<TargetPtr> make_target(const std::shared_ptr<const Job>& job, std::string
   const bool ipv6 = url->ip_version() == 6;
   target->instance = (ipv6 ? "[" : "") + std::string(url->host()) + (url->rooted() ? "." : "") + (ipv6 ? "]:" : ":") +
                      std::to_string(url->port());
-  target->usual_path = url->target() == job->path;
+  target->usual_path = path_of_job || url->target() == job->path;  // which need not be in its normal form
   std::erase_if(labels, [](const auto& label) { return label.first.starts_with("__"); });
   std::sort(labels.begin(), labels.end());
   target->labels = std::move(labels);

@@ -60,6 +60,15 @@ TEST(ScrapeTarget, is_the_same_for_two_jobs_that_ask_alike) {
   }
 }
 
+TEST(ScrapeTarget, knows_whether_its_path_is_that_of_its_job) {
+  auto federated = job();
+  federated->path = "/federate?match[]={job=\"x\"}";
+  EXPECT_TRUE(target(federated, "a:1")->usual_path) << "however it is spelt";
+  EXPECT_TRUE(target(job(), "http://a:1/metrics")->usual_path);
+  EXPECT_FALSE(target(job(), "http://a:1/other")->usual_path);
+  EXPECT_FALSE(target(job(), "a:1", {{"__metrics_path__", "/other"}})->usual_path);
+}
+
 TEST(ScrapeTarget, holds_no_secret_in_its_identity) {
   auto secret = job();
   secret->bearer_token = "hush-hush";
