@@ -55,6 +55,9 @@ async function shot(page, name) {
 }
 const text = (page, selector) => page.locator(selector).first().innerText();
 
+// Waits for it: what a click asks for is drawn a moment later.
+const says = (page, selector, pattern) => page.locator(selector, { hasText: pattern }).first().waitFor({ timeout: 10_000 });
+
 // Nothing may be wider than the window.
 async function fits(page) {
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
@@ -101,7 +104,7 @@ async function unfoldOne(page) {
     const line = page.locator(`.route-line[aria-controls="${id}"]`);
     await line.focus();
     await page.keyboard.press("Enter");
-    assert.equal(await line.getAttribute("aria-expanded"), "true");
+    await page.locator(`.route-line[aria-controls="${id}"][aria-expanded="true"]`).waitFor();
     const detail = page.locator(".detail");
     const found = await detail.locator(".life tbody tr").first().waitFor({ timeout: tries > 1 ? 5000 : 30_000 }).then(() => true, () => false);
     if (found) return detail;
@@ -176,7 +179,7 @@ if (!foreign) {
   await test("two pools to one place are told apart", url, { colorScheme: "dark" }, async (page) => {
     await connections(page);
     await page.locator('.route-line:has-text("http://10.0.3.11:9100")').first().click();
-    assert.match(await text(page, ".detail .split"), /options differ: tls\.ca_file is unset here and \S+ there; proxy is/);
+    await says(page, ".detail .split", /options differ: tls\.ca_file is unset here and \S+ there; proxy is/);
     await fits(page);
   });
 }
@@ -189,7 +192,7 @@ await test("a route unfolds on a telephone", url, { colorScheme: "dark", ...tele
 await test("decisions unfold into sentences", url, { colorScheme: "dark" }, async (page) => {
   await fleets(page);
   await page.locator(".decisions summary").first().click();
-  assert.ok((await page.locator(".decisions details[open] .stages li").count()) > 0);
+  await page.locator(".decisions details[open] .stages li").first().waitFor();
 });
 
 await test("the simulator replays under an edited policy", url, { colorScheme: "light" }, async (page) => {
@@ -205,7 +208,7 @@ if (!foreign) {
     await page.waitForFunction(() => document.querySelector("textarea")?.value.includes("bounds"));
     await fleet.locator("textarea").fill("kind: nonsense\nbounds: {mim: 3}\n");
     await fleet.getByRole("button", { name: "Replay" }).click();
-    assert.match(await fleet.locator(".simulator .error").innerText(), /policy:\d+:\d+/);
+    await says(fleet, ".simulator .error", /policy:\d+:\d+/);
     // The browser itself reports every 422; it is what was asked for.
     for (const error of errors.splice(0)) assert.match(error, /422/);
   });
@@ -255,21 +258,21 @@ if (!foreign) {
   const empty = await begin("--empty");
   await test("an idle process says so in words", empty.url, {}, async (page) => {
     await live(page);
-    assert.match(await text(page, "main"), /No connection has been opened yet/);
+    await says(page, ".empty", /No connection has been opened yet/);
     await shot(page, "empty-connections");
     await page.locator("nav a", { hasText: "Fleets" }).click();
-    assert.match(await text(page, ".empty"), /No fleet is being scaled/);
+    await says(page, ".empty", /No fleet is being scaled/);
   });
   await test("a process that goes is missed, and found again when it is back", empty.url, {}, async (page, errors) => {
     await live(page);
     await empty.end();
     await page.locator(".link.lost").waitFor();
-    assert.match(await text(page, ".banner"), /has not answered for \d+ s/);
+    await says(page, ".banner", /has not answered for \d+ s/);
     await shot(page, "disconnected");
     const again = await begin("--listen", new URL(empty.url).host);
     await page.locator(".link.live").waitFor({ timeout: 20_000 });
     await page.locator(".route").first().waitFor();  // this one is not idle
-    assert.equal(await page.locator(".banner").count(), 0);
+    await page.locator(".banner").waitFor({ state: "detached" });
     await again.end();
     await page.locator(".link.lost").waitFor();
     errors.length = 0;  // refused connections, which the browser reports itself

@@ -13,8 +13,8 @@ constexpr Duration look_for_ports = std::chrono::milliseconds(100);  // that oth
 constexpr Duration ready_probe_pause = std::chrono::seconds(10);
 // One that is busy for a moment still serves: it is unready when so many probes in a row, a second apart, say so.
 constexpr int misses_until_unready = 3;
-// One probe that is not answered is the silence of so long at most: perhaps it was us who stood still.
-constexpr Duration longest_silence_of_a_probe = std::chrono::seconds(5);
+// One probe that is not answered is a wait of so long at most: perhaps it was us who stood still.
+constexpr Duration longest_wait_of_a_probe = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -39,7 +39,7 @@ ProcessPlan::Member* ProcessPlan::find(int replica) {
 
 bool ProcessPlan::is_probed(const Member& member) {
   const bool phase = member.phase == Phase::starting || member.phase == Phase::ready || member.phase == Phase::unready;
-  return phase && member.process != 0 && !member.probing && !member.silent;
+  return phase && member.process != 0 && !member.probing && !member.given_up;
 }
 
 // Asked to end once, and killed when its time is over.
@@ -73,7 +73,7 @@ void ProcessPlan::leave(Member& member, TimePoint now, TimePoint kill_at) {
   }
   member.phase = Phase::leaving;
   member.since = now;
-  member.kill_at = member.silent ? std::min(member.kill_at, kill_at) : kill_at;
+  member.kill_at = member.given_up ? std::min(member.kill_at, kill_at) : kill_at;
 }
 
 void ProcessPlan::set_desired(int replicas, const std::vector<Victim>& victims, TimePoint now) {
@@ -88,7 +88,7 @@ void ProcessPlan::set_desired(int replicas, const std::vector<Victim>& victims, 
       const auto named = std::ranges::find(victims, name_of(member->number), &Victim::pod);
       const int use = member->phase == Phase::ready ? 2 : member->phase == Phase::unready ? 0 : 1;
       // Who is being ended all the same costs nothing, whoever was named.
-      return std::tuple(!member->silent, named - victims.begin(), use, -member->number);
+      return std::tuple(!member->given_up, named - victims.begin(), use, -member->number);
     };
     std::ranges::sort(staying, {}, rank);
     for (std::ptrdiff_t i = 0; i < too_many; ++i) leave(*staying[static_cast<std::size_t>(i)], now, now + rules_.drain);
@@ -122,7 +122,7 @@ ProcessOrders ProcessPlan::due(TimePoint now) {
         }
         member.phase = Phase::starting;
         member.attempt = next_attempt_++;
-        member.probe_at = now;
+        member.probe_at = member.asked_at = now;
         member.probe_pause = first_probe_pause;
         member.probing = false;
         orders.starts.push_back({member.number, member.port.port()});
@@ -130,7 +130,7 @@ ProcessOrders ProcessPlan::due(TimePoint now) {
       case Phase::starting:
       case Phase::ready:
       case Phase::unready:
-        if (member.silent) end(member, now, orders);
+        if (member.given_up) end(member, now, orders);
         if (!is_probed(member) || now < member.probe_at) break;
         member.probing = true;
         orders.probes.push_back({member.number, member.attempt, member.port.port()});
@@ -164,32 +164,35 @@ bool ProcessPlan::probed(int replica, std::uint64_t attempt, Answer answer, std:
   if (!member || !member->probing || is_to_end(*member) || member->attempt != attempt) return false;
   const Phase before = member->phase;
   member->probing = false;
-  const Duration since_the_last = now - std::exchange(member->heard_at, now);
-  if (answer == Answer::ready || answer == Answer::refused) member->silence = Duration(0);
+  const Duration since_the_last = std::min(now - std::exchange(member->asked_at, now), longest_wait_of_a_probe);
   if (answer == Answer::ready) {
     if (before == Phase::starting) member->since = now;
     member->phase = Phase::ready;
     member->trouble.clear();
+    member->waited = Duration(0);
     member->misses = 0;
     member->probe_at = now + ready_probe_pause;
     return before != Phase::ready;
   }
   member->trouble = std::move(why);
-  if (before == Phase::starting) {
-    member->probe_at = now + member->probe_pause;
-    member->probe_pause = std::min(member->probe_pause * 3 / 2, longest_probe_pause);
+  const bool starts = before == Phase::starting;
+  member->probe_at = now + (starts ? member->probe_pause : longest_probe_pause);
+  member->probe_pause = std::min(member->probe_pause * 3 / 2, longest_probe_pause);
+  if (answer == Answer::not_asked) return false;
+  member->waited = starts || answer == Answer::none ? member->waited + since_the_last : Duration(0);
+  if (starts) {
+    give_up_after(rules_.ready_within, *member, now);
     return false;
   }
-  member->probe_at = now + longest_probe_pause;
-  if (answer == Answer::not_asked) return false;
-  if (answer == Answer::none) member->silence += std::min(since_the_last, longest_silence_of_a_probe);
   if (++member->misses >= misses_until_unready) member->phase = Phase::unready;
-  if (member->phase == Phase::unready && rules_.restart_silent.count() > 0 &&
-      member->silence >= rules_.restart_silent) {
-    member->silent = true;
-    member->kill_at = now + rules_.drain;
-  }
+  if (member->phase == Phase::unready) give_up_after(rules_.restart_silent, *member, now);
   return member->phase != before;
+}
+
+void ProcessPlan::give_up_after(Duration limit, Member& member, TimePoint now) const {
+  if (limit.count() == 0 || member.waited < limit) return;
+  member.given_up = true;
+  member.kill_at = now + rules_.drain;
 }
 
 void ProcessPlan::ended(int replica, std::string how, TimePoint now) {
@@ -209,11 +212,16 @@ void ProcessPlan::ended(int replica, std::string how, TimePoint now) {
   ++member->failures_in_a_row;
   member->start_at = now + std::min(pause, rules_.longest_backoff);
   member->phase = Phase::waiting;
-  member->trouble = "its process " + std::move(how);
-  if (member->silent) member->trouble = "its process was ended: it had served, and then answered nothing any more";
-  member->silent = member->told = member->killed = member->probing = false;
+  if (!member->given_up) {
+    member->trouble = "its process " + std::move(how);
+  } else if (served) {
+    member->trouble = "its process was ended: it had served, and then answered nothing any more";
+  } else {
+    member->trouble = "its process was ended: it was not ready in time (ready_within): " + member->trouble;
+  }
+  member->given_up = member->told = member->killed = member->probing = false;
   member->misses = 0;
-  member->silence = Duration(0);
+  member->waited = Duration(0);
   ++member->restarts;
 }
 

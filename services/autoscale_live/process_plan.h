@@ -3,7 +3,7 @@
 //
 //   waiting --start--> starting --probe--> ready <--probes--> unready
 //      ^                  |                  |                  |
-//      '--- later, and later each time, on an exit that nobody asked for, or that silence asked for
+//      '--- later, and later each time, on an exit that nobody asked for, or that we did: it took too long
 //
 //   any of them --told to go--> leaving --exit--> forgotten
 #pragma once
@@ -34,7 +34,8 @@ struct ProcessRules {
   Duration backoff = std::chrono::seconds(1);          // before the first restart; doubles with each
   Duration longest_backoff = std::chrono::minutes(1);  // and no longer than this
   Duration settled_after = std::chrono::minutes(1);    // ready for so long, and its failures are forgotten
-  Duration restart_silent = std::chrono::minutes(5);   // served, then not one answer for so long; 0: left alone
+  Duration ready_within = std::chrono::minutes(30);    // started, and not ready once for so long: again; 0: left alone
+  Duration restart_silent = std::chrono::minutes(5);   // served, then not one answer for so long: again; 0: left alone
 };
 
 struct ProcessOrders {
@@ -77,8 +78,8 @@ class ProcessPlan {
   ProcessOrders due(TimePoint now);
   TimePoint next() const;  // when due() has something to say, if nothing is reported before
 
-  // What came of a probe. A refusal is an answer of one that lives: only silence leads to a restart. `not_asked` when
-  // it was our own doing that nothing reached the process.
+  // What came of a probe. A refusal is an answer of one that lives: of those that have served, only silence leads to a
+  // restart. `not_asked` when it was our own doing that nothing reached the process.
   enum class Answer : unsigned char { ready, refused, none, not_asked };
 
   void started(int replica, int process);
@@ -102,7 +103,7 @@ class ProcessPlan {
   std::string trouble() const;  // what keeps all of it from going on, or empty
   bool empty() const { return members_.empty(); }
   int next_number() const { return next_number_; }
-  // Processes that ended unasked, or because they had answered nothing for too long; ever.
+  // Processes that ended unasked, or that we ended because they took too long to be ready or to answer; ever.
   std::uint64_t failures() const { return failures_; }
 
  private:
@@ -116,13 +117,13 @@ class ProcessPlan {
     TimePoint since{};
     TimePoint start_at{};  // waiting
     TimePoint probe_at{};  // starting, ready and unready
-    TimePoint heard_at{};  // ready and unready: when a probe was last over
-    Duration silence{0};   // likewise: how long it has answered nothing to those who asked
-    TimePoint kill_at{};   // leaving, or silent for too long
+    TimePoint asked_at{};  // when it started, or a probe was last over
+    Duration waited{0};    // starting: while it was asked, and not ready; later: while it answered nothing
+    TimePoint kill_at{};   // when it is to end
     Duration probe_pause{0};
     bool portless = false;  // waiting: whoever holds our free ports, it is none of ours
     bool probing = false;
-    bool silent = false;  // for too long: it is to end, and to be started again
+    bool given_up = false;  // it is to end, and to be started again
     bool told = false;
     bool killed = false;
     int misses = 0;  // probes in a row that did not find it ready
@@ -133,7 +134,8 @@ class ProcessPlan {
 
   Member* find(int replica);
   static bool is_probed(const Member& member);
-  static bool is_to_end(const Member& member) { return member.phase == Phase::leaving || member.silent; }
+  static bool is_to_end(const Member& member) { return member.phase == Phase::leaving || member.given_up; }
+  void give_up_after(Duration limit, Member& member, TimePoint now) const;
   void end(Member& member, TimePoint now, ProcessOrders& orders);
   void leave(Member& member, TimePoint now, TimePoint kill_at);
   bool take_port(Member& member);

@@ -193,6 +193,32 @@ TEST(ProcessPlan, who_has_answered_nothing_for_too_long_is_ended_and_started_aga
   EXPECT_EQ(processes.signals.back(), std::pair(1, false)) << "what was told was another process";
 }
 
+TEST(ProcessPlan, who_is_not_ready_in_time_is_ended_and_started_again) {
+  Processes processes({.ports = {20000, 20001}, .drain = 30s, .ready_within = 10min});
+  processes.desire(1).run(Answer::none);
+  for (int i = 0; i < 599; ++i) processes.after(1s).run(i % 2 == 0 ? Answer::refused : Answer::none);
+  for (int i = 0; i < 60; ++i) processes.after(1s).run(Answer::not_asked);
+  EXPECT_EQ(processes.signals, Signals{}) << "while nobody asked it may have been ready";
+  processes.after(1s).run(Answer::refused).run();
+  EXPECT_EQ(processes.signals, (Signals{{1, false}}));
+  EXPECT_EQ(processes.shown(), "web-1=starting");
+  processes.plan.ended(1, "was killed by signal 15", processes.now);
+  EXPECT_EQ(processes.plan.replicas()[0].trouble,
+            "its process was ended: it was not ready in time (ready_within): refuses");
+  EXPECT_EQ(processes.plan.next() - processes.now, 1s);
+  processes.after(1s).run(Answer::none).after(1h).run(Answer::none).run();
+  EXPECT_EQ(processes.signals.size(), 1U) << "it was we who stood still";
+  processes.after(1s).run();
+  EXPECT_EQ(processes.shown(), "web-1=ready");
+}
+
+TEST(ProcessPlan, a_slow_start_is_borne_where_the_rules_say_so) {
+  Processes processes({.ports = {20000, 20001}, .ready_within = 0s});
+  processes.desire(1).run(false);
+  for (int i = 0; i < 7200; ++i) processes.after(1s).run(false);
+  EXPECT_EQ(processes.signals, Signals{});
+}
+
 TEST(ProcessPlan, nobody_is_silent_who_was_not_asked) {
   Processes processes({.ports = {20000, 20001}, .restart_silent = 5min});
   processes.desire(1).run();

@@ -40,6 +40,7 @@ ProcessRules rules_of(const ProcessTargetSettings& settings) {
           .drain = settings.drain,
           .backoff = settings.backoff,
           .longest_backoff = settings.longest_backoff,
+          .ready_within = settings.ready_within,
           .restart_silent = settings.restart_silent};
 }
 

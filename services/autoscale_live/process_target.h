@@ -22,7 +22,8 @@ struct ProcessTargetSettings {
   Duration drain = std::chrono::seconds(30);
   Duration backoff = std::chrono::seconds(1);
   Duration longest_backoff = std::chrono::minutes(1);
-  Duration restart_silent = std::chrono::minutes(5);  // one that served and then answers nothing; 0: it is left alone
+  Duration ready_within = std::chrono::minutes(30);   // one that is not ready so long after its start; 0: left alone
+  Duration restart_silent = std::chrono::minutes(5);  // one that served and then answers nothing; 0: left alone
   std::string log_folder = {};          // a file FLEET-PORT.log for each port; empty: their output goes nowhere
   std::uint64_t log_bytes = 10U << 20;  // of one file; there is one older beside it
   bool operator==(const ProcessTargetSettings&) const = default;

@@ -86,6 +86,7 @@ void process_fields(Io& io, ProcessTargetSettings& process) {
   io.span("drain", process.drain, milliseconds(0), std::chrono::hours(24));
   io.span("backoff", process.backoff, milliseconds(10), std::chrono::hours(1));
   io.span("longest_backoff", process.longest_backoff, milliseconds(10), std::chrono::hours(24));
+  io.span("ready_within", process.ready_within, milliseconds(0), std::chrono::hours(24));
   io.span("restart_silent", process.restart_silent, milliseconds(0), std::chrono::hours(24));
   io.text("log", process.log_folder);
   size_field(io, "log_bytes", process.log_bytes);
