@@ -189,6 +189,16 @@ TEST_F(IdentityTest, resolver_overrides_keep_connections_apart) {
                "http://" + host + "/");
 }
 
+TEST_F(IdentityTest, resolver_overrides_hold_however_their_host_is_spelt) {
+  Listener& server = serve();
+  const std::string port = ":" + std::to_string(server.port());
+  const Options named = test_options().derive([&](Options& o) {
+    o.resolve = {{"Far.Invalid." + port, "127.0.0.1"}, {"[2001:0DB8:0::1]" + port, "127.0.0.1"}};
+  });
+  EXPECT_STATUS(ask(named, "http://far.invalid" + port + "/"), 200);
+  EXPECT_STATUS(ask(named, "http://[2001:db8::1]" + port + "/"), 200);
+}
+
 TEST_F(IdentityTest, clear_text_and_tls_on_one_port_never_meet) {
   Listener& server = serve({.certificate = &server_certificate(), .tls_optional = true});
   const std::string rest = "://127.0.0.1:" + std::to_string(server.port()) + "/";

@@ -135,8 +135,9 @@ bool is_host_and_port(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || !is_port(text.substr(colon + 1))) return false;
   const std::string_view host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) return is_ip_address(std::string(host.substr(1, host.size() - 2)));
-  return is_host_name(host);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (!(bracketed ? is_ip_address(std::string(host.substr(1, host.size() - 2))) : is_host_name(host))) return false;
+  return Url::parse("http://" + std::string(text)).has_value();  // it is compared with a URL's
 }
 
 Finding check_resolve(const Overrides& overrides) {

@@ -170,6 +170,8 @@ TEST(CheckOptions, never_repeats_what_may_be_a_password) {
 
 TEST(CheckOptions, overrides_are_host_and_port_to_an_address) {
   expect_accepted([](Options& o) { o.resolve = {{"example.org:443", "192.0.2.1"}, {"[::1]:80", "::2"}}; });
+  expect_refused([](Options& o) { o.resolve = {{"010.0.0.1:80", "192.0.2.1"}}; },
+                 "resolve: \"010.0.0.1:80\" is not host:port");
   expect_refused([](Options& o) { o.resolve = {{"example.org", "192.0.2.1"}}; },
                  "resolve: \"example.org\" is not host:port");
   expect_refused([](Options& o) { o.resolve = {{"example.org:0", "192.0.2.1"}}; },

@@ -258,11 +258,9 @@ Result<std::shared_ptr<pool::Route>> TransportImpl::add_route(const Url& url, co
     target->tls = tls_;
     if (options_.tls.session_resumption) target->sessions = std::make_shared<net::TlsSessions>();
   }
-  const bool is_ipv6 = url.host().find(':') != std::string_view::npos;
-  const std::string host_and_port =
-      (is_ipv6 ? "[" + std::string(url.host()) + "]" : std::string(url.host())) + ":" + std::to_string(url.port());
   for (const auto& [from, to] : options_.resolve) {
-    if (equals_ignore_case(from, host_and_port)) target->address_override = to;
+    const auto named = Url::parse("http://" + from);  // however it is spelt
+    if (named && named->host() == url.host() && named->port() == url.port()) target->address_override = to;
   }
   std::string name = origin;
   std::string authorization_line;

@@ -86,6 +86,12 @@ void AddressMemory::failed(const Address& address, TimePoint now) {
   failure.forget = failure.until + limits_.most_penalty;
 }
 
+bool AddressMemory::has_failed(const Address& address, TimePoint now) {
+  std::lock_guard lock(mutex_);
+  const auto found = failures_.find(address.identity());
+  return found != failures_.end() && now < found->second.until;
+}
+
 void AddressMemory::succeeded(const std::string& name, const Address& address, TimePoint now) {
   std::lock_guard lock(mutex_);
   failures_.erase(address.identity());

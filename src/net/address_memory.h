@@ -33,6 +33,7 @@ class AddressMemory {
   std::vector<Address> order(const std::string& name, const std::vector<Address>& addresses, TimePoint now);
 
   void failed(const Address& address, TimePoint now);
+  bool has_failed(const Address& address, TimePoint now);  // lately
   void succeeded(const std::string& name, const Address& address, TimePoint now);
   void clear();
 

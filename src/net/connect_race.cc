@@ -24,10 +24,14 @@ constexpr std::chrono::milliseconds stagger(250);
 // Silent addresses must not multiply the sockets that the pool has counted: each dial may have one more beside its own,
 // so that an address of the other family gets its chance, and all dials together so many beside those.
 constexpr int most_extra_sockets = 64;
+// Finds a peer that is gone while nothing is sent. TCP_USER_TIMEOUT is left alone: with it the kernel gives up after
+// one lost probe, and on a peer that lives and does not read, whatever write_stall says.
 constexpr int keepalive_idle_s = 30;
 constexpr int keepalive_interval_s = 15;
 constexpr int keepalive_probes = 3;
-constexpr unsigned int user_timeout_ms = 30'000;  // bytes that nobody acknowledges: the peer is gone
+
+// Beside the numbers of errno: for want of a descriptor, not for anything about the address.
+constexpr int no_room = -1;
 
 std::string error_text(int error) { return std::error_code(error, std::generic_category()).message(); }
 
@@ -42,7 +46,6 @@ void set_options(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, keepalive_idle_s);
   set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, keepalive_interval_s);
   set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, keepalive_probes);
-  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, user_timeout_ms);
 }
 
 struct ExtraSockets {
@@ -62,6 +65,16 @@ bool met_itself(int fd) {
   return own.length > 0 && peer.length > 0 && own.text() == peer.text();
 }
 
+// The kernel says EADDRNOTAVAIL for want of a port, and likewise where the machine has no address of its own from which
+// this one could be reached, as without IPv6. Only then can a datagram's socket not be connected either.
+bool has_source_for(const Address& address) {
+  const int fd = ::socket(address.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return true;
+  const bool found = ::connect(fd, address.data(), address.length) == 0 || errno != EADDRNOTAVAIL;
+  ::close(fd);
+  return found;
+}
+
 }  // namespace
 
 // One address being connected to. Stays in memory as long as the race, because its events may be in hand.
@@ -72,9 +85,10 @@ struct ConnectRace::Attempt final : Watcher {
   ~Attempt() { close(); }
   void on_events(std::uint32_t events) override { race.on_events(*this, events); }
   void close() {
-    if (fd < 0) return;
-    forget_descriptor(fd);
-    ::close(std::exchange(fd, -1));
+    const int own = std::exchange(fd, -1);
+    if (own < 0 || generation != fork_generation()) return;  // in a forked child its number may be another's by now
+    forget_descriptor(own);
+    ::close(own);
     give_extra();
   }
   void give_extra() {
@@ -83,6 +97,7 @@ struct ConnectRace::Attempt final : Watcher {
 
   ConnectRace& race;
   const Address address;
+  const std::uint64_t generation = fork_generation();
   int fd = -1;            // the winner's goes on to the owner
   bool is_extra = false;  // two attempts of this race were open already
 };
@@ -139,9 +154,14 @@ void ConnectRace::try_next() {
     attempts_.push_back(std::make_unique<Attempt>(*this, addresses_[next_address_++]));
     Attempt& attempt = *attempts_.back();
     attempt.is_extra = is_extra;
-    last_address_ = attempt.address.text();
     const int error = open(attempt);
-    if (over_) return;
+    if (error != no_room || connecting() == 0) last_address_ = attempt.address.text();
+    if (error == no_room) {
+      if (connecting() == 0) return lose(ErrorCode::no_sockets, std::move(want_));
+      attempts_.pop_back();  // later: what is under way may succeed, and may make room when it fails
+      --next_address_;
+      return loop_.set_timer(stagger_, Clock::now() + stagger);
+    }
     if (error == 0) return connected(attempt);
     if (error != EINPROGRESS) continue;
     if (next_address_ < addresses_.size()) loop_.set_timer(stagger_, Clock::now() + stagger);
@@ -154,7 +174,7 @@ std::ptrdiff_t ConnectRace::connecting() const {
   return std::count_if(attempts_.begin(), attempts_.end(), [](const auto& attempt) { return attempt->fd >= 0; });
 }
 
-// 0: connected. EINPROGRESS: an event will tell. Anything else: the attempt is noted as failed, or the race is over.
+// 0: connected. EINPROGRESS: an event will tell. no_room: see want_. Anything else: the attempt is noted as failed.
 int ConnectRace::open(Attempt& attempt) {
   const int family = attempt.address.storage.ss_family;
   attempt.fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -167,10 +187,10 @@ int ConnectRace::open(Attempt& attempt) {
       const std::string advice = error == EMFILE ? " (the process may open " + std::to_string(limit.rlim_cur) +
                                                        " files: raise RLIMIT_NOFILE, or lower the pool's limits)"
                                                  : " (the machine has no more to give)";
-      lose(ErrorCode::no_sockets, "no socket can be opened: " + error_text(error) + advice);
-    } else {
-      give_up(attempt, error, error_text(error));
+      want_ = "no socket can be opened: " + error_text(error) + advice;
+      return no_room;
     }
+    give_up(attempt, error, error_text(error));
     return error;
   }
   note_descriptor(attempt.fd);
@@ -185,9 +205,9 @@ int ConnectRace::open(Attempt& attempt) {
     return error;
   }
   if (!loop_.add(attempt.fd, attempt)) {
-    lose(ErrorCode::no_sockets,
-         "the kernel watches no more sockets: " + error_text(errno) + " (see fs.epoll.max_user_watches)");
-    return ENOSPC;
+    want_ = "the kernel watches no more sockets: " + error_text(errno) + " (see fs.epoll.max_user_watches)";
+    attempt.close();
+    return no_room;
   }
   return error;
 }
@@ -229,7 +249,7 @@ void ConnectRace::give_up(Attempt& attempt, int error, const std::string& why) {
   if (error != EADDRNOTAVAIL && error != EINVAL && error != EMFILE && error != ENFILE) {
     address_memory().failed(attempt.address, loop_.now());
   }
-  if (error != EADDRNOTAVAIL) all_without_port_ = false;
+  if (error != EADDRNOTAVAIL || !has_source_for(attempt.address)) all_without_port_ = false;
   if (!failures_.empty()) failures_ += "; ";
   failures_ += attempt.address.text() + ": " + why;
 }

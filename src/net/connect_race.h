@@ -74,6 +74,7 @@ class ConnectRace {
   std::size_t next_address_ = 0;
   std::vector<std::unique_ptr<Attempt>> attempts_;
   std::string failures_;
+  std::string want_;  // what it was for want of which the last attempt was not made
   std::string last_address_;
   bool all_without_port_ = true;
 };

@@ -44,10 +44,16 @@ std::string_view without_beginning_of(std::string_view secret, std::string_view 
   return text;
 }
 
+// The value without its scheme, and without base64's padding, which whoever repeats it may leave out.
+std::string token_of(const std::string& authorization) {
+  const std::string token = authorization.substr(authorization.rfind(' ') + 1);
+  return token.substr(0, token.find_last_not_of('=') + 1);
+}
+
 }  // namespace
 
 ConnectTunnel::ConnectTunnel(const std::string& authority, const std::string& authorization, std::string password)
-    : secret_(authorization.substr(authorization.rfind(' ') + 1)), password_(std::move(password)) {
+    : secret_(token_of(authorization)), password_(std::move(password)) {
   const auto checked = http1::check_request("CONNECT", authority, {});
   if (!checked || !http1::is_field_value(authorization)) {
     fail("the host or the credentials hold bytes that must not stand in a request");

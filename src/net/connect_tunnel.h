@@ -31,7 +31,7 @@ class ConnectTunnel final : public TunnelHandshake {
   std::string shown(std::string_view text, std::size_t limit) const;
   std::string without_secret(std::string text) const;
 
-  const std::string secret_;  // the value of Proxy-Authorization without its scheme
+  const std::string secret_;  // of the value of Proxy-Authorization
   const std::string password_;
   http1::ResponseDecoder reply_;
 };

@@ -120,6 +120,7 @@ TEST(ConnectTunnel, shows_what_a_proxy_explains_but_waits_for_no_more_than_came_
   EXPECT_EQ(refused(head + "\r\nnot with Basic eDpvcGVu!", "Basic eDpvcGVu", "open"), plain + hidden);
   EXPECT_EQ(refused(head + "\r\nx:open may not", "Basic eDpvcGVu", "open"), plain + hidden);
   EXPECT_EQ(refused(head + "\r\n" + std::string(1000, 'a') + "open", "Basic eDpvcGVu", "open"), plain + hidden);
+  EXPECT_EQ(refused(head + "\r\nnot with eDpvcGVubmVz!", "Basic eDpvcGVubmVz=", "s"), plain + hidden) << "no padding";
   EXPECT_EQ(refused(head + "\r\nx:ope", "Basic eDpvcGVu", "open"), plain + ": x:");
   EXPECT_EQ(refused(head + "\r\nx:\x9copen", "Basic eDpvcGVu", "copen"), plain + hidden) << "made by the escape";
   EXPECT_EQ(refused("HTTP/1.1 403 open\r\n\r\n", "Basic eDpvcGVu", "open"),

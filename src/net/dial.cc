@@ -3,6 +3,7 @@
 #include "net/dial.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -18,13 +19,13 @@ namespace {
 
 constexpr Duration fallback_limit = std::chrono::seconds(10);
 
-// Of those that a name has. IPv4 first: a proxy without IPv6 could only say so by failing.
-std::string address_for_proxy(const std::vector<Address>& addresses) {
-  const auto v4 =
-      std::find_if(addresses.begin(), addresses.end(), [](const Address& a) { return a.storage.ss_family == AF_INET; });
-  const std::string text = (v4 != addresses.end() ? *v4 : addresses.front()).text();  // "192.0.2.1:443", "[::1]:443"
-  const std::string host = text.substr(0, text.rfind(':'));
-  return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+// Of those that a name has, one that has not failed lately, and of these IPv4 first: a proxy without IPv6 could only
+// say so by failing.
+Address address_for_proxy(const std::vector<Address>& addresses, TimePoint now) {
+  const auto rank = [now](const Address& address) {
+    return std::pair(address_memory().has_failed(address, now), address.family() != AF_INET);
+  };
+  return *std::ranges::min_element(addresses, {}, rank);
 }
 
 std::string authority(const std::string& host, std::uint16_t port) {
@@ -101,7 +102,10 @@ class Dial final : public std::enable_shared_from_this<Dial>, ConnectRace::Owner
   ConnectRace race_{loop_, *this, target_->bind_address};
   Dialled result_;
   std::string far_end_;  // what a SOCKS5 proxy is asked for: a name, or an address
+  std::optional<Address> far_address_;
   std::unique_ptr<TunnelHandshake> tunnel_;
+  // The peer's last bytes and its end may come as one event: a TLS below reads no further than the bytes.
+  bool hung_up_ = false;
   TlsStream* tls_ = nullptr;  // result_.stream while it shakes hands, with the proxy or with the target
 };
 
@@ -147,7 +151,8 @@ void Dial::on_far_end(Result<std::vector<Address>> addresses) {
   if (!addresses) return fail(addresses.error());
   addresses = guarded(*std::move(addresses));
   if (!addresses) return fail(addresses.error());
-  far_end_ = address_for_proxy(*addresses);
+  far_address_ = address_for_proxy(*addresses, loop_.now());
+  far_end_ = far_address_->ip_text();
   begin_connect();
 }
 
@@ -211,8 +216,9 @@ void Dial::on_race_lost(ErrorCode code, std::string why) {
   fail(code, reach ? proxy_name() + " cannot be reached: " + why : std::move(why));
 }
 
-void Dial::on_events(std::uint32_t) {
+void Dial::on_events(std::uint32_t events) {
   if (over_) return;
+  hung_up_ = hung_up_ || (events & hung_up) != 0;
   if (tls_) return step_tls();
   if (tunnel_) step_tunnel();
 }
@@ -227,8 +233,12 @@ void Dial::begin_tunnel() {
   if (proxy().kind == ProxyKind::socks5 || proxy().kind == ProxyKind::socks5h) {
     tunnel_ = std::make_unique<Socks5>(far_end_, target_->port, proxy().login);
   } else {
+    const auto& [user, password] = proxy().login;
+    // Where there is no password, a long user is the secret: a key. A short one stands in too many sentences.
+    constexpr std::size_t shortest_key = 8;
+    const bool is_key = password.empty() && user.size() >= shortest_key;
     tunnel_ = std::make_unique<ConnectTunnel>(authority(target_->host, target_->port), proxy().authorization,
-                                              proxy().login.password);
+                                              is_key ? user : password);
   }
   step_tunnel();
 }
@@ -236,12 +246,16 @@ void Dial::begin_tunnel() {
 void Dial::step_tunnel() {
   if (tunnel_->step() == TunnelHandshake::Step::failed) return fail_proxy(tunnel_->failure(), tunnel_->code());
   while (send_to_proxy()) {
-    const ReadResult got = result_.stream->read(Scratch::of_this_thread());
+    ReadResult got = result_.stream->read(Scratch::of_this_thread());
+    if (got.io == Io::again && std::exchange(hung_up_, false)) {
+      got = result_.stream->read(Scratch::of_this_thread());
+    }
     if (got.io == Io::again) return;
     if (got.io == Io::failed) return fail_proxy("the connection broke: " + got.error.message());
     if (got.io != Io::ok) return fail_proxy("it closed the connection without a complete answer");
     std::string_view input = got.bytes;
     const auto step = tunnel_->feed(input);
+    if (tunnel_->unreachable() && far_address_) address_memory().failed(*far_address_, loop_.now());
     if (step == TunnelHandshake::Step::failed) return fail_proxy(tunnel_->failure(), tunnel_->code());
     if (step == TunnelHandshake::Step::done) return on_tunnel(input);
   }
@@ -307,7 +321,11 @@ void Dial::on_context(Result<std::shared_ptr<TlsContext>> context) {
 void Dial::step_tls() {
   // What a TLS below this one could not send yet.
   if (tls_->has_pending_output()) tls_->flush();
-  switch (tls_->handshake(Scratch::of_this_thread())) {
+  TlsStream::Step step = tls_->handshake(Scratch::of_this_thread());
+  if (step == TlsStream::Step::again && std::exchange(hung_up_, false)) {
+    step = tls_->handshake(Scratch::of_this_thread());
+  }
+  switch (step) {
     case TlsStream::Step::again:
       return;
     case TlsStream::Step::failed:

@@ -42,7 +42,7 @@ struct DialTarget {
   std::shared_ptr<const DialProxy> proxy;
   std::string bind_address;
   // IP addresses, separated by commas, to dial instead of resolving `host`. Not with a proxy that resolves it itself; a
-  // socks5 one is sent the first of them.
+  // socks5 one is sent one of them.
   std::string address_override;
   std::shared_ptr<const AddressGuard> guard;  // of what is dialled for the target; a proxy's own address is its owner's
   std::string tls_name;                       // SNI and verification

@@ -186,6 +186,22 @@ TEST(DialProxy, keeps_credentials_out_of_the_error) {
   EXPECT_EQ(failed.error().describe().find("c2VjcmV0"), std::string::npos);
 }
 
+// Commercial proxies know their customers by a key in the user's place.
+TEST(DialProxy, keeps_a_user_without_a_password_out_of_the_error) {
+  Loop loop;
+  Proxy proxy([](Socket& socket) {
+    socket.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 22\r\n\r\nunknown key: k3yk3yk3y");
+  });
+  DialTarget target = to(80, "far.invalid");
+  DialProxy with_key{"127.0.0.1", proxy.port(), "Basic azN5azN5azN5Og=="};
+  with_key.login = {"k3yk3yk3y", ""};
+  target.proxy = std::make_shared<const DialProxy>(with_key);
+  target.tunnel = true;
+  const auto failed = dial_and_wait(loop, target);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message.find("k3yk3yk3y"), std::string::npos) << failed.error().message;
+}
+
 TEST(DialProxy, sends_nothing_that_could_be_read_as_more_than_one_request) {
   Loop loop;
   const Listener listener;

@@ -1,6 +1,7 @@
 #include <netinet/tcp.h>
 
 #include "net/dial_peers.h"
+#include "net/resolver.h"
 
 namespace trunkline::net {
 namespace {
@@ -104,6 +105,22 @@ TEST(DialSocks5, sends_the_address_that_is_given_instead_of_resolving) {
   SocksProxy proxy(4 + 16 + 2, [](Socket& socket) { socket.send(accepted); });
   EXPECT_TRUE(dial_and_wait(loop, through(to(80, "2001:db8::1"), ProxyKind::socks5, proxy.port())));
   EXPECT_EQ(proxy.request(), "\5\1\0\4\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1\0\x50"s);
+}
+
+TEST(DialSocks5, asks_for_another_address_after_one_that_the_proxy_could_not_reach) {
+  Loop loop;
+  use_dns_for_tests({});  // forgets what has failed
+  const auto asked_for = [&](const char* answer) {
+    SocksProxy proxy(4 + 4 + 2, [&](Socket& socket) { socket.send(std::string(answer, 2) + "\0\1\0\0\0\0\0\0"s); });
+    DialTarget target = through(to(80, "far.invalid"), ProxyKind::socks5, proxy.port());
+    target.address_override = "192.0.2.1,192.0.2.2";
+    [[maybe_unused]] const auto dialled = dial_and_wait(loop, target);
+    return proxy.request().substr(4, 4);
+  };
+  EXPECT_EQ(asked_for("\5\2"), "\xc0\0\2\1"s);
+  EXPECT_EQ(asked_for("\5\4"), "\xc0\0\2\1"s) << "rules are not about one address";
+  EXPECT_EQ(asked_for("\5\0"), "\xc0\0\2\2"s);
+  use_dns_for_tests({});
 }
 
 TEST(DialSocks5, dials_nothing_when_the_name_does_not_resolve_here) {

@@ -72,7 +72,7 @@ TEST(Dial, connects_to_a_literal_and_hands_the_socket_over) {
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
   EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 30);
-  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 30'000);
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 0) << "a peer that does not read is write_stall's to judge";
   EXPECT_TRUE(::fcntl(fd, F_GETFD) & FD_CLOEXEC);
   EXPECT_TRUE(::fcntl(fd, F_GETFL) & O_NONBLOCK);
   // Registered nowhere: the next owner can.
@@ -279,6 +279,33 @@ TEST(Dial, says_what_to_do_when_no_descriptor_is_left) {
   EXPECT_EQ(failed.error().code, ErrorCode::no_sockets);
   EXPECT_EQ(failed.error().kind, ErrorKind::overloaded);
   EXPECT_NE(failed.error().message.find("raise RLIMIT_NOFILE"), std::string::npos) << failed.error().message;
+}
+
+TEST(Dial, for_want_of_a_descriptor_a_second_address_waits_and_the_first_goes_on) {
+  Loop loop;
+  const BlackHole hole("127.0.0.5");
+  DialTarget target = to(hole.port(), "far.invalid");
+  target.address_override = "127.0.0.5,127.0.0.6";
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit one_more = before;
+  one_more.rlim_cur = static_cast<rlim_t>(Socket(::dup(0)).fd()) + 1;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &one_more), 0);
+  const auto failed = dial_and_wait(loop, target, {.connect = 800ms});
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::timeout_connect) << failed.error().message;
+}
+
+TEST(Dial, does_not_take_a_missing_network_for_a_want_of_ports) {
+  Loop loop;
+  bool ready = false;
+  peers::on(loop, [&] { ready = ::unshare(CLONE_NEWNET) == 0; });  // with nothing in it, not even ::1
+  if (!ready) GTEST_SKIP() << "needs the right to make a network namespace";
+  const auto failed = dial_and_wait(loop, to(80, "::1"));
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message, "cannot connect to [::1]:80: Cannot assign requested address");
+  EXPECT_EQ(failed.error().code, ErrorCode::connect_failed);
 }
 
 TEST(Dial, says_what_to_do_when_no_port_is_left) {

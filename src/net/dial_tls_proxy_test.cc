@@ -1,3 +1,5 @@
+#include <netinet/tcp.h>
+
 #include "net/dial_peers.h"
 
 namespace trunkline::net {
@@ -169,6 +171,23 @@ TEST(DialTlsProxy, refuses_a_proxy_that_speaks_no_tls_or_another_protocol_inside
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, ErrorCode::tls_failed);
   EXPECT_EQ(failed.error().phase, Phase::proxy);
+}
+
+TEST(DialTlsProxy, notices_an_end_that_comes_in_one_event_with_half_a_record) {
+  Loop loop;
+  const peers::Authority authority;
+  peers::TlsServer proxy({authority.issue(), 0, {}, {}, 0}, [](SSL* ssl) {
+    char request[4096];
+    SSL_read(ssl, request, sizeof request);
+    const int fd = SSL_get_fd(ssl);
+    const int corked = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_CORK, &corked, sizeof corked);  // so that both leave as one segment
+    ::send(fd, "\x17\x03\x03\x01\x00half", 9, MSG_NOSIGNAL);
+    ::shutdown(fd, SHUT_WR);
+  });
+  const auto failed = dial_and_wait(loop, through(to(80, "far.invalid"), proxy.port(), authority), {.proxy = 5s});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ErrorCode::proxy_failed) << failed.error().message;
 }
 
 TEST(DialTlsProxy, gives_up_on_a_handshake_that_never_ends) {

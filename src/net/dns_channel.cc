@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 #include <unordered_map>
 #include <utility>
 
@@ -23,8 +24,9 @@ namespace {
 constexpr int asked_class = 1;
 
 // The sockets are opened here so that they are close-on-exec from the start and known to the fork handler.
-ares_socket_t open_socket(int family, int type, int protocol, void*) {
+ares_socket_t open_socket(int family, int type, int protocol, void* why) {
   const int fd = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+  *static_cast<int*>(why) = fd >= 0 ? 0 : errno;
   if (fd >= 0) note_descriptor(fd);
   return fd;
 }
@@ -54,6 +56,7 @@ constexpr ares_socket_functions socket_functions = {open_socket, close_socket, c
 struct Question {
   RecordType type;
   Callback<void(DnsReply)> done;
+  const int* open_error;  // of the channel's last socket
 };
 
 std::string status_text(int status) {
@@ -74,7 +77,12 @@ void on_reply(void* argument, int status, int, unsigned char* bytes, int size) {
   if (bytes && size > 0) {
     reply = read_dns_reply({reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size)}, question->type);
   } else {
+    const int why = status == ARES_ECONNREFUSED ? *question->open_error : 0;
+    reply.no_sockets = why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM;
     reply.why = status_text(status);
+    if (reply.no_sockets) {
+      reply.why = "no socket can be opened to ask a name server: " + std::generic_category().message(why);
+    }
   }
   question->done(std::move(reply));
 }
@@ -107,6 +115,7 @@ struct DnsChannel::Impl final : Timer {
   Loop& loop;
   const std::uint64_t generation = fork_generation();
   ares_channel channel = nullptr;
+  int open_error = 0;  // of the last socket: errno, or 0
   std::unordered_map<int, std::unique_ptr<Socket>> sockets;
 };
 
@@ -173,7 +182,7 @@ DnsChannel::DnsChannel(Loop& loop, const DnsSetup& setup) : impl_(std::make_uniq
     failure_ = "the name servers of " + path + " cannot be used: " + ares_strerror(status);
     return;
   }
-  ares_set_socket_functions(impl_->channel, &socket_functions, nullptr);
+  ares_set_socket_functions(impl_->channel, &socket_functions, &impl_->open_error);
 
   ares_options chosen{};
   int mask = 0;
@@ -201,7 +210,8 @@ void DnsChannel::ask(const std::string& name, RecordType type, Callback<void(Dns
     reply.why = failure_;
     return done(std::move(reply));
   }
-  auto question = std::make_unique<Question>(Question{type, std::move(done)});
+  auto question = std::make_unique<Question>(Question{type, std::move(done), &impl_->open_error});
+  impl_->open_error = 0;
   ares_query(impl_->channel, name.c_str(), asked_class, static_cast<int>(type), on_reply, question.release());
   impl_->set_alarm();
 }

@@ -26,6 +26,7 @@ struct DnsReply {
   std::vector<Address> addresses;           // without port, none twice, at most 64
   std::optional<std::chrono::seconds> ttl;  // of the answer with its aliases, or of the denial by the zone's SOA
   std::string why;                          // failed: a part of a sentence for people
+  bool no_sockets = false;                  // failed: nobody could be asked, for want of a descriptor
 };
 
 DnsReply read_dns_reply(std::string_view message, RecordType type);

@@ -57,17 +57,24 @@ FileStamp FileStamp::of(const std::string& path) {
   return {status.st_ino, status.st_size, status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec};
 }
 
+// Leaves the text as it was when the file cannot be opened: for want of a descriptor, that passes.
+bool HostsFile::read(const std::string& path, const FileStamp& stamp) {
+  if (stamp == FileStamp()) return true;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return false;
+  text_.resize(std::min(text_limit, static_cast<std::size_t>(std::max<std::int64_t>(stamp.size, 0))));
+  file.read(text_.data(), static_cast<std::streamsize>(text_.size()));
+  text_.resize(static_cast<std::size_t>(file.gcount()));
+  return true;
+}
+
 std::vector<Address> HostsFile::find(const std::string& path, std::string_view name) {
   const FileStamp stamp = FileStamp::of(path);
   if (path != path_ || stamp != stamp_) {
+    if (path != path_ || stamp == FileStamp()) text_.clear();
     path_ = path;
-    stamp_ = stamp;
-    text_.clear();
-    if (std::ifstream file(path, std::ios::binary); file) {
-      text_.resize(std::min(text_limit, static_cast<std::size_t>(std::max<std::int64_t>(stamp.size, 0))));
-      file.read(text_.data(), static_cast<std::streamsize>(text_.size()));
-      text_.resize(static_cast<std::size_t>(file.gcount()));
-    }
+    stamp_.reset();
+    if (read(path, stamp)) stamp_ = stamp;
   }
   return find_in_hosts(text_, name);
 }

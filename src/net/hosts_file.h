@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +27,15 @@ struct FileStamp {
 // Kept in memory and read again when it has changed. Of one thread.
 class HostsFile {
  public:
-  // Empty when the file cannot be read. Of a file over 4 MiB only the beginning counts.
+  // Empty when there is no such file. One that cannot be opened now is as it was, and is tried again with the next
+  // name. Of a file over 4 MiB only the beginning counts.
   std::vector<Address> find(const std::string& path, std::string_view name);
 
  private:
+  bool read(const std::string& path, const FileStamp& stamp);
+
   std::string path_;
-  FileStamp stamp_;
+  std::optional<FileStamp> stamp_;  // of what was read
   std::string text_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
 #include <cstdlib>
+
 #include <filesystem>
 #include <fstream>
 
@@ -48,6 +50,25 @@ TEST(HostsFile, is_read_again_when_it_has_changed) {
   EXPECT_EQ(text(file.find(path, "a.test")), "192.0.2.22:0");
   std::filesystem::remove(path);
   EXPECT_EQ(text(file.find(path, "a.test")), "");
+  std::filesystem::remove_all(folder);
+}
+
+TEST(HostsFile, that_cannot_be_opened_for_a_moment_is_not_taken_for_empty) {
+  std::string folder = std::filesystem::temp_directory_path() / "trunkline-hosts-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::string path = folder + "/hosts";
+  HostsFile file;
+  std::ofstream(path) << "192.0.2.1 a.test\n";
+  EXPECT_EQ(text(file.find(path, "a.test")), "192.0.2.1:0");
+  std::ofstream(path) << "192.0.2.22 a.test\n";
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  EXPECT_EQ(text(file.find(path, "a.test")), "192.0.2.1:0") << "as it was";
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(text(file.find(path, "a.test")), "192.0.2.22:0");
   std::filesystem::remove_all(folder);
 }
 

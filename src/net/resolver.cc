@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cctype>
+#include <cerrno>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -95,6 +95,11 @@ Addresses take_in(Names& names, const Flight& flight, DnsReply& reply) {
       break;
   }
   Error error = failure(flight.name, reply.why);
+  if (reply.no_sockets) {  // which says nothing of the name, and passes
+    const Addresses* old = counts ? names.cache.stale(flight.name, now) : nullptr;
+    if (old != nullptr) return *old;
+    return Error(ErrorCode::no_sockets, Phase::resolve, std::move(error.message));
+  }
   if (counts) return names.cache.fail(flight.name, std::move(error), now);
   return error;
 }
@@ -181,7 +186,9 @@ bool has_ipv6_loopback() {
     Address::parse("::1", 0, address);
     const int fd = ::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     const bool bound = fd >= 0 && ::bind(fd, address.data(), address.length) == 0;
+    const int why = bound ? 0 : errno;
     if (fd >= 0) ::close(fd);
+    if (!bound && why != EAFNOSUPPORT && why != EADDRNOTAVAIL) return true;  // for want of a socket: a dial will tell
     known.store(bound ? yes : no, std::memory_order_relaxed);
   }
   return known.load(std::memory_order_relaxed) == yes;
@@ -194,11 +201,6 @@ std::vector<Address> loopback() {
     if ((ip[0] != ':' || has_ipv6_loopback()) && Address::parse(ip, 0, address)) addresses.push_back(address);
   }
   return addresses;
-}
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
 }
 
 // What the cache says, unless the name must be looked up. Starts or joins the flight; to be called under the lock, and
@@ -255,7 +257,7 @@ void resolve(Loop& loop, const std::string& host, std::uint16_t port, Done done)
   Step next;
   {
     std::lock_guard lock(names.mutex);
-    next = step(names, lower(host), waiter);
+    next = step(names, in_small_letters(host), waiter);
   }
   if (next.begin) take_off(Ticket(names, next.begin), loop.mailbox(), &loop);
   if (next.answer) waiter->answer(*std::move(next.answer));
@@ -263,7 +265,7 @@ void resolve(Loop& loop, const std::string& host, std::uint16_t port, Done done)
 
 void invalidate(const std::string& host) {
   auto& names = per_process<Names>();
-  const std::string name = lower(host);
+  const std::string name = in_small_letters(host);
   std::lock_guard lock(names.mutex);
   if (host.empty()) {
     names.cache.clear();

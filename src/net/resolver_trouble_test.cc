@@ -1,6 +1,7 @@
 #include "net/resolver.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +44,25 @@ TEST_F(ResolverTrouble, fails_at_once_when_nothing_listens_where_the_name_server
   Loop loop;
   EXPECT_EQ(ask(loop, "a.test"),
             "cannot resolve \"a.test\": no name server gave an answer (all failed, refused or could not be reached)");
+}
+
+TEST_F(ResolverTrouble, says_that_it_was_for_want_of_a_descriptor_that_nobody_was_asked) {
+  server.set("a.test", {"192.0.2.1"});
+  Loop loop;
+  EXPECT_EQ(ask(loop, "a.test"), "192.0.2.1:80");  // has read resolv.conf
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 3;  // all of them are in use
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const Answer answer = resolve_and_wait(loop, "b.test");
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::no_sockets);
+  EXPECT_EQ(answer.error().message,
+            "cannot resolve \"b.test\": no socket can be opened to ask a name server: Too many open files");
+  server.set("b.test", {"192.0.2.2"});
+  EXPECT_EQ(ask(loop, "b.test"), "192.0.2.2:80") << "that is not remembered";
 }
 
 TEST_F(ResolverTrouble, remembers_a_denial_as_long_as_the_zone_says) {

@@ -29,8 +29,7 @@ std::string reason(unsigned reply) {
       return "it finds the network of the destination unreachable";
     case 4:
       return "it finds the host unreachable, or cannot resolve its name: see that the name is right, and known where "
-             "the "
-             "proxy runs";
+             "the proxy runs";
     case 5:
       return "the destination refused the proxy's connection: see whether the server is up and its port is right";
     case 6:
@@ -173,7 +172,10 @@ TunnelHandshake::Step Socks5::judge_login() {
 
 // Called with two bytes, with five and with all of them. The third is reserved, and not looked at.
 TunnelHandshake::Step Socks5::judge_reply() {
-  if (const unsigned reply = number(answer_[1]); reply != 0) return fail(reason(reply));
+  if (const unsigned reply = number(answer_[1]); reply != 0) {
+    unreachable_ = reply >= 3 && reply != 7;  // not: a failure of its own, its rules, and what it never does
+    return fail(reason(reply));
+  }
   if (answer_.size() < 5) return step_;
   const unsigned type = number(answer_[3]);
   if (type != ipv4 && type != name && type != ipv6) return fail("its answer names an unknown kind of address");

@@ -21,6 +21,7 @@ class Socks5 final : public TunnelHandshake {
   Socks5(std::string_view host, std::uint16_t port, const Credentials& credentials);
 
   Step feed(std::string_view& input) override;
+  bool unreachable() const override { return unreachable_; }
 
  private:
   enum class State : unsigned char { method, login, reply };
@@ -36,6 +37,7 @@ class Socks5 final : public TunnelHandshake {
   std::string login_;    // the message with the credentials, or empty
   std::string request_;  // CONNECT
   std::string answer_;   // as far as it came; never more than 262 bytes
+  bool unreachable_ = false;
 };
 
 }  // namespace trunkline::net

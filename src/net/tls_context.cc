@@ -195,8 +195,9 @@ Result<std::shared_ptr<TlsContext>> make_context(const TlsMaterial& material) {
 
 std::string take_error_text() {
   const unsigned long code = ERR_peek_error();
-  const char* reason = code ? ERR_reason_error_string(code) : nullptr;
   ERR_clear_error();
+  if (ERR_SYSTEM_ERROR(code)) return std::generic_category().message(ERR_GET_REASON(code));  // OpenSSL has no words
+  const char* reason = code ? ERR_reason_error_string(code) : nullptr;
   return reason ? reason : "unknown error";
 }
 

@@ -36,6 +36,8 @@ class TunnelHandshake {
   // begins with the proxy's name: "it answered 403 Forbidden".
   ErrorCode code() const { return code_; }
   const std::string& failure() const { return failure_; }
+  // After `failed`: the proxy could not reach the address that it was asked for; it may reach another one of that name.
+  virtual bool unreachable() const { return false; }
 
  protected:
   Step fail(std::string why, ErrorCode code = ErrorCode::proxy_failed) {

@@ -46,14 +46,12 @@ void Workers::run(Callback<void()> work) {
   std::unique_lock lock(mutex);
   waiting.push_back(std::move(work));
   if (idle < static_cast<int>(waiting.size()) && threads < worker_limit && start_thread(*this)) ++threads;
-  const bool nobody = threads == 0;
-  lock.unlock();
-  if (!nobody) {
+  if (threads > 0) {
+    lock.unlock();
     changed.notify_one();
     return;
   }
   // The machine gives us no thread at all: late is better than never.
-  lock.lock();
   Callback<void()> own = std::move(waiting.back());
   waiting.pop_back();
   lock.unlock();
