@@ -1,5 +1,6 @@
 // What hostile and slow clients meet: each limit of the server, the answer that says so, and the gauges afterwards.
 #include <future>
+#include <map>
 
 #include "support/serving.h"
 
@@ -239,6 +240,46 @@ TEST_F(ServerLimitsTest, drains_idle_connections_at_once_and_busy_ones_when_they
   EXPECT_TRUE(drained.get());
   EXPECT_EQ(gauges().ended_for(ConnectionEnd::drained), 2u);
   EXPECT_TRUE(gauges().quiet() && gauges().adds_up()) << gauges().describe();
+}
+
+// Two handlers hold the loop: while the first does, the drain cannot begin; the second is in its turn when the loop has
+// stopped listening, and hears of the drain at its end.
+TEST_F(ServerLimitsTest, a_drain_still_serves_the_request_that_has_come_and_was_not_read) {
+  Settings settings = quick();
+  settings.loops = 1;
+  struct Hold {
+    std::promise<void> arrived;
+    std::promise<void> may_go_on;
+  };
+  std::map<std::string, Hold, std::less<>> holds;
+  for (const char* path : {"/first", "/second"}) holds[path];
+  serve(
+      [&](Request request, Exchange exchange) {
+        if (const auto hold = holds.find(request.path); hold != holds.end()) {
+          hold->second.arrived.set_value();
+          hold->second.may_go_on.get_future().wait();
+        }
+        say_hello(std::move(request), std::move(exchange));
+      },
+      settings);
+  Raw reuses(port());
+  EXPECT_EQ(status_of(reuses.ask(get)), 200);
+  Raw first(port());
+  Raw second(port());
+  EXPECT_EQ(status_of(second.ask(get)), 200);
+  first.send("GET /first HTTP/1.1\r\nHost: x\r\n\r\n");
+  holds["/first"].arrived.get_future().wait();
+  second.send("GET /second HTTP/1.1\r\nHost: x\r\n\r\n");
+  auto drained = std::async(std::launch::async, [&] { return server().drain(seconds(20)); });
+  EXPECT_TRUE(eventually([&] { return !server().ready(); }));
+  holds["/first"].may_go_on.set_value();
+  holds["/second"].arrived.get_future().wait();
+  reuses.send(get);
+  holds["/second"].may_go_on.set_value();
+  const std::string last = reuses.rest();
+  EXPECT_EQ(status_of(last), 200);
+  EXPECT_EQ(field_of(last, "Connection"), "close");
+  EXPECT_TRUE(drained.get());
 }
 
 TEST_F(ServerLimitsTest, cuts_what_is_not_done_when_the_time_for_draining_is_over) {

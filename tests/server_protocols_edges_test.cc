@@ -235,6 +235,32 @@ TEST_F(ServerProtocolsEdgesTest, a_websocket_that_is_paused_before_it_opens_read
   EXPECT_TRUE(eventually([&] { return got == whole * 0x7fff; }));
 }
 
+TEST_F(ServerProtocolsEdgesTest, a_websocket_that_says_goodbye_while_it_is_paused_hears_the_answer_and_nothing_else) {
+  std::promise<std::uint16_t> closed;
+  std::atomic<int> heard{0};
+  serve([&](Request, Exchange exchange) {
+    server::WebSocketSettings settings;
+    settings.close_timeout = std::chrono::hours(1);
+    server::WebSocketEvents events;
+    events.on_message = [&](server::WebSocket& socket, std::string_view, bool) {
+      ++heard;
+      socket.pause();
+      socket.close(4000, "too much");
+      socket.pause();
+    };
+    events.on_closed = [&](std::uint16_t code, std::string_view) { closed.set_value(code); };
+    exchange.accept_websocket(settings, std::move(events));
+  });
+  Raw client(port());
+  EXPECT_EQ(status_of(client.send(handshake).until("\r\n\r\n")), 101);
+  const std::string message = "\x82\x81" + no_mask + "x";
+  client.send(message + message);
+  client.send("\x88\x82" + no_mask + "\x0f\xa0");
+  EXPECT_EQ(client.rest(), "\x88\x0a\x0f\xa0too much");
+  EXPECT_EQ(closed.get_future().get(), 4000);
+  EXPECT_EQ(heard, 1);
+}
+
 TEST_F(ServerProtocolsEdgesTest, a_websocket_whose_callback_throws_is_closed_with_1011) {
   Settings settings = quick();
   std::promise<std::string> told;

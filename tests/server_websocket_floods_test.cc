@@ -213,6 +213,8 @@ class ServerWebSocketTurnsTest : public ServingTest {
     for (std::thread& sender : senders_) sender.join();
   }
 
+  void flood(const std::string& path);
+
   std::atomic<int> heard_{0};
   std::promise<void> first_heard_;
   std::promise<void> may_go_on_;
@@ -222,9 +224,14 @@ class ServerWebSocketTurnsTest : public ServingTest {
     server::WebSocketSettings settings;
     settings.deflate = true;
     server::WebSocketEvents events;
-    if (request.path == "/flood") {
-      events.on_message = [this](server::WebSocket&, std::string_view message, bool) {
+    if (request.path.starts_with("/flood")) {
+      events.on_message = [this, pauses = request.path == "/flood-paused"](server::WebSocket& socket,
+                                                                           std::string_view message, bool) {
         EXPECT_EQ(message.size(), mebibyte);
+        if (pauses) {
+          socket.pause();
+          socket.resume();
+        }
         if (++heard_ > 1) return;
         first_heard_.set_value();
         may_go_on_.get_future().wait();
@@ -255,12 +262,18 @@ class ServerWebSocketTurnsTest : public ServingTest {
 };
 
 TEST_F(ServerWebSocketTurnsTest, messages_that_one_read_holds_and_that_grow_large_do_not_hold_up_the_others) {
+  flood("/flood");
+}
+
+TEST_F(ServerWebSocketTurnsTest, nor_where_their_handler_pauses_and_goes_on_with_each) { flood("/flood-paused"); }
+
+void ServerWebSocketTurnsTest::flood(const std::string& path) {
   constexpr int count = 50;
   Raw client(port());
   client
-      .send(
-          "GET /flood HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+      .send("GET " + path +
+            " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
       .until("\r\n\r\n");
   Result<WebSocket> neighbour = Client(Transport::create(test_options())).connect_websocket(url("/"));
   ASSERT_GOOD(neighbour);

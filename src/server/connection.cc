@@ -374,7 +374,10 @@ void Connection::shut() {
 void Connection::drain() {
   if (shut_ || closing_) return;
   if (speaker_) {
-    speaker_->drain();
+    // A request that has come already, perhaps behind an answer that let it come, is served as the last one.
+    may_be_readable_ = true;
+    work();
+    if (!shut_ && !closing_) speaker_->drain();
   } else {
     // It may have sent a request that we have not read yet.
     set_deadline(std::min(deadline_, now() + drain_grace));

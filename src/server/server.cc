@@ -206,6 +206,13 @@ Result<void> check_address(const std::string& text) {
   return {};
 }
 
+Result<void> check_certificate(const TlsFiles& files) {
+  net::TlsServerSettings settings;
+  settings.certificates = {{files.certificate_file, files.key_file}};
+  const auto made = net::TlsServer::make(settings);
+  return made ? Result<void>() : Result<void>(made.error());
+}
+
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 

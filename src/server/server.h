@@ -22,6 +22,8 @@ namespace trunkline::server {
 
 // Whether text can be a ListenSettings::address, without listening there.
 Result<void> check_address(const std::string& text);
+// Whether the files are there and hold a certificate with its key.
+Result<void> check_certificate(const TlsFiles& files);
 
 class Server {
  public:

@@ -123,7 +123,6 @@ void WebSocketSpeaker::rest(std::string_view bytes) {
 }
 
 void WebSocketSpeaker::go_on() {
-  heard_ = 0;
   resting_ = false;
   if (const auto held = std::exchange(held_, nullptr)) connection_.put_back(std::move(*held));
   connection_.resume_reading();
@@ -134,6 +133,7 @@ void WebSocketSpeaker::on_read_end(bool) { connection_.cut(ConnectionEnd::peer_c
 void WebSocketSpeaker::on_room() {
   begin();
   if (connection_.closing()) return;
+  if (resting_) heard_ = 0;  // here, and not where a handler lets it go on: that may be in the middle of a turn
   if (resting_ && !state_->paused()) go_on();
   output_waits();
   state_->room_made();
@@ -191,6 +191,7 @@ void WebSocketSpeaker::handler_failed(const std::string& what) {
     const Guard guard(state_->lock());
     state_->protocol().close(1011, "", connection_.now());
   }
+  state_->stop_hearing();
   output_waits();
 }
 

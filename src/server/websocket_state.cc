@@ -106,7 +106,7 @@ void WebSocketState::ended(std::uint16_t code, std::string_view reason) {
 }
 
 void WebSocketState::message(std::string_view bytes, bool is_text) {
-  if (ended_ || !events_.on_message) return;
+  if (ended_ || !hears_ || !events_.on_message) return;
   WebSocket handle(shared_from_this());
   guarded([&] { events_.on_message(handle, std::string_view{bytes}, bool{is_text}); });
 }
@@ -182,23 +182,33 @@ void WebSocketState::close(std::uint16_t code, std::string_view reason) {
     if (gone_) return;
     protocol_.close(code, reason.substr(0, longest_reason), Clock::now());
   }
+  on_loop([](WebSocketState& self) { self.stop_hearing(); });
   wake();
+}
+
+void WebSocketState::stop_hearing() {
+  if (!std::exchange(hears_, false)) return;
+  set_paused(false);
 }
 
 void WebSocketState::pause(bool wanted) {
   on_loop([wanted](WebSocketState& self) {
-    if (self.paused_ == wanted) return;
-    self.paused_ = wanted;
-    {
-      const Guard guard(self.lock_);
-      if (wanted) {
-        self.protocol_.pause_reading();
-      } else {
-        self.protocol_.resume_reading(Clock::now());
-      }
-    }
-    if (self.driver_ != nullptr) self.driver_->reading_changed();
+    if (self.hears_) self.set_paused(wanted);
   });
+}
+
+void WebSocketState::set_paused(bool wanted) {
+  if (paused_ == wanted) return;
+  paused_ = wanted;
+  {
+    const Guard guard(lock_);
+    if (wanted) {
+      protocol_.pause_reading();
+    } else {
+      protocol_.resume_reading(Clock::now());
+    }
+  }
+  if (driver_ != nullptr) driver_->reading_changed();
 }
 
 std::size_t WebSocketState::queued_bytes() {

@@ -46,6 +46,9 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   bool room_is_due();  // somebody waits for room, and there is
   void room_made();    // on_room, if so
   bool paused() const { return paused_; }
+  // Goodbye was said: messages are dropped, as in browsers, so that the client's answer is read whatever the handler
+  // waits for.
+  void stop_hearing();
   websocket::Connection& protocol() { return protocol_; }  // under the lock
   Lock& lock() { return lock_; }
 
@@ -65,6 +68,7 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   WebSocket::Sent may_take();
   WebSocket::Sent compress_and_send(websocket::Deflater& deflater, websocket::Opcode opcode, std::string_view bytes);
   void wake();
+  void set_paused(bool wanted);
 
   // WebSocketEvents, with room for those only that somebody has set.
   struct Events {
@@ -82,6 +86,7 @@ class WebSocketState final : public std::enable_shared_from_this<WebSocketState>
   Events events_;
   std::unique_ptr<websocket::ServerChoice> choice_;  // until the handshake
   bool paused_ = false;
+  bool hears_ = true;
   bool ended_ = false;
 
   Lock lock_;

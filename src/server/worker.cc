@@ -5,6 +5,7 @@
 
 #include <future>
 #include <utility>
+#include <vector>
 
 #include "net/descriptors.h"
 #include "net/tls_server.h"
@@ -115,16 +116,6 @@ std::string_view Worker::date() {
   return date_;
 }
 
-// An action may shut the connection it is called for, and no other.
-template <class Action>
-void Worker::for_each(Action action) {
-  for (Connection* connection = first_; connection != nullptr;) {
-    Connection* const next = connection->next_;
-    action(*connection);
-    connection = next;
-  }
-}
-
 void Worker::stop_listening() {
   for (auto& acceptor : acceptors_) {
     acceptor->stop();
@@ -133,8 +124,12 @@ void Worker::stop_listening() {
   acceptors_.clear();
 }
 
+// What one connection's handlers hear may end others; those live until the end of the turn.
 void Worker::drain() {
-  for_each([](Connection& connection) { connection.drain(); });
+  std::vector<Connection*> all;
+  for (Connection* connection = first_; connection != nullptr; connection = connection->next_)
+    all.push_back(connection);
+  for (Connection* connection : all) connection->drain();
 }
 
 // From the front each time: what one connection's handlers hear may end others.

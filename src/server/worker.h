@@ -68,8 +68,6 @@ class Worker {
 
  private:
   void refuse(int fd, bool secure);
-  template <class Action>
-  void for_each(Action action);
 
   std::shared_ptr<Shared> shared_;
   Ledger ledger_;
