@@ -1,6 +1,8 @@
 #include "pool/pool.h"
 
 #include <algorithm>
+#include <functional>
+#include <tuple>
 
 namespace trunkline::pool {
 
@@ -264,9 +266,13 @@ void Pool::collect(Stats& stats, std::size_t most, TimePoint now) {
     stats.pool.add(route.counters);
     stats.routes.push_back(std::move(route));
   }
-  std::sort(stats.routes.begin(), stats.routes.end(), [](const RouteStats& a, const RouteStats& b) {
-    return a.counters.granted + a.counters.dials_started > b.counters.granted + b.counters.dials_started;
-  });
+  // What is in use now comes before what was: of a fleet that changes, most routes lead to pods that are gone.
+  const auto rank = [](const RouteStats& route) {
+    const PoolCounters& counters = route.counters;
+    return std::tuple(counters.open + counters.waiting + counters.dialing > 0,
+                      counters.granted + counters.dials_started);
+  };
+  std::ranges::sort(stats.routes, std::ranges::greater(), rank);
   if (stats.routes.size() > most) {
     stats.routes_left_out = stats.routes.size() - most;
     stats.routes.resize(most);

@@ -365,6 +365,16 @@ TEST_F(PoolRoutes, are_collected_busiest_first_and_the_rest_is_counted) {
   EXPECT_EQ(few.sockets_open, 5);
 }
 
+TEST_F(PoolRoutes, that_are_in_use_come_before_those_that_were_busier_once) {
+  const auto pool = make_pool();
+  for (int i = 0; i < 10; ++i) release(acquire(*pool, "gone"), false);
+  request(*pool, "new");
+  Stats few;
+  pool->collect(few, 1, now);
+  ASSERT_EQ(few.routes.size(), 1u);
+  EXPECT_EQ(few.routes[0].route, "new");
+}
+
 TEST_F(PoolRoutes, show_no_times_of_an_hour_ago) {
   const auto pool = make_pool();
   Caller& caller = acquire(*pool, "host");
