@@ -54,8 +54,8 @@ class BackendTest(unittest.TestCase):
         self.place = re.search(r"http://(\S+),", self.process.stdout.readline())[1]
         self.url = f"http://{self.place}"
 
-    def get(self, path, method="GET", body=None, timeout=30):
-        request = urllib.request.Request(self.url + path, method=method, data=body)
+    def get(self, path, method="GET", body=None, timeout=30, headers=None):
+        request = urllib.request.Request(self.url + path, method=method, data=body, headers=headers or {})
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, answer.read().decode()
@@ -181,6 +181,7 @@ class BackendTest(unittest.TestCase):
         self.assertEqual(self.get("/shed?count=many", "POST")[0], 400)
         self.assertEqual(self.get("/shed?count=1&code=1000", "POST")[0], 400)
         self.assertEqual(self.get("/shed?count=1")[0], 405)
+        self.assertEqual(self.get("/shed?count=1", "POST", headers={"Sec-Fetch-Site": "cross-site"})[0], 403)
 
     # --- slow and silent
 

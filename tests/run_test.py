@@ -289,8 +289,14 @@ class RunTest(unittest.TestCase):
             taken.listen()
             self.file.write_text(f"admin: {{listen: '127.0.0.1:{taken.getsockname()[1]}'}}\n")
             process.signal(signal.SIGHUP)
-            process.until("reload_refused")
+            self.assertIn("Address already in use", process.until("reload_refused")["message"])
+            self.assertIn("nothing has changed", process.until("reload_refused")["message"])
             self.assertEqual(process.get("/healthz")[0], 200)
+            own = process.address.rpartition(":")[2]
+            self.file.write_text(f"admin: {{listen: '0.0.0.0:{own}', unprotected: true}}\n")
+            process.signal(signal.SIGHUP)
+            self.assertIn("this very process listens at", process.until("reload_refused")["message"])
+            self.file.write_text(f"admin: {{listen: '127.0.0.1:{taken.getsockname()[1]}'}}\n")
             free = taken.getsockname()[1]
         stream = http.client.HTTPConnection(process.address, timeout=WAIT)
         stream.request("GET", "/api/v1/events")  # does not hold it up for long
@@ -353,6 +359,22 @@ class RunTest(unittest.TestCase):
         self.assertEqual(process.get("/")[0], 404)
         self.assertEqual(process.get("/healthz")[0], 200)
         self.assertIn("console: false", self.command("status", "--url", process.address, code=22).stderr)
+
+    def test_who_may_read_under_which_name_is_another_after_a_reload(self):
+        token = {"Authorization": "Bearer t0ken"}
+        self.file.write_text("admin: {listen: '127.0.0.1:0', bearer_token: t0ken}\n")
+        process = self.run_it()
+        self.assertEqual(process.get("/metrics", Host="trunkline.monitoring.svc", **token)[0], 200)
+        self.file.write_text("admin: {listen: '127.0.0.1:0'}\n")
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertEqual(process.get("/metrics", Host="evil.example")[0], 421)
+        self.assertFalse(json.loads(process.get("/readyz", Host="evil.example")[1])["services"])
+        self.file.write_text("admin: {listen: '127.0.0.1:0', bearer_token: t0ken}\n")
+        process.signal(signal.SIGHUP)
+        process.until("reloaded")
+        self.assertEqual(process.get("/metrics", Host="trunkline.monitoring.svc", **token)[0], 200)
+        self.assertEqual(process.get("/metrics", Host="trunkline.monitoring.svc")[0], 401)
 
     def test_says_what_it_cut_off_when_the_time_is_over(self):
         self.write(drain="200ms")
@@ -545,7 +567,7 @@ class RunTest(unittest.TestCase):
         self.fleet(more="  - {policy_file: gone.yaml, target: {dry_run: {job: wbe}}}\n")
         self.file.write_text(self.file.read_text().replace("scrape: {}", "scrape: {jobs: [{name: web, targets: []}]}"))
         self.assertRegex(self.command("config", "check", self.file, code=10).stderr,
-                         r'trunkline.yaml:\d+:\d+: autoscale.fleets\[1\].target.job: there is no job wbe in '
+                         r'trunkline.yaml:\d+:\d+: autoscale.fleets\[1\].target.dry_run.job: there is no job wbe in '
                          r'scrape.jobs, did you mean "web"\?')
         self.file.write_text(self.file.read_text().replace("wbe", "web"))
         self.assertIn("gone.yaml: there is no such file", self.command("config", "check", self.file, code=10).stderr)
@@ -565,6 +587,27 @@ class RunTest(unittest.TestCase):
         self.assertIn('trunkline.yaml:4:3: scrape.intervall: there is no such field, did you mean "interval"?', lines)
         self.assertEqual(self.command("config", "check", "-", text="{}").stdout, "stdin: good\n")
         self.assertIn("no such file", self.command("config", "check", "nothing.yaml", code=10).stderr)
+
+    def test_config_check_tells_where_in_the_file_a_fleet_is_wrong_as_a_whole(self):
+        fleet = ("  - policy: {name: NAME, metrics: [{name: a, target: {perPod: 1}}], bounds: {max: 2}}\n"
+                 "    target: {process: {command: [x], ports: PORTS}}\n")
+        fleets = [fleet.replace("NAME", name).replace("PORTS", ports)
+                  for name, ports in (("a", "20000-20009"), ("a", "20010-20019"), ("b", "20005-20006"), ("c", "20030"))]
+        self.file.write_text("autoscale:\n  fleets:\n" + "".join(fleets))
+        lines = self.command("config", "check", "trunkline.yaml", code=10).stderr.splitlines()
+        self.assertEqual([line.partition(": ")[0] for line in lines],
+                         ["trunkline.yaml:5:5", "trunkline.yaml:7:5", "trunkline.yaml:9:5"], lines)
+        self.assertIn("autoscale.fleets[1]: the fleet a is there twice", lines[0])
+        self.assertIn("has ports that belong to a as well", lines[1])
+        self.assertIn("may have 2 replicas, and has 1 port;", lines[2])
+
+    def test_config_check_tells_what_the_machine_does_not_have(self):
+        self.write("{jobs: [{name: a, targets: [], tls: {ca_file: gone.pem}}]}")
+        checked = self.command("config", "check", self.file)
+        self.assertRegex(checked.stderr, r"note: scrape.jobs\[0\].tls.ca_file: \S+gone.pem cannot be read now: No such file")
+        self.assertIn("good", checked.stdout)
+        self.file.write_text("admin: {tls: {certificate_file: gone.pem}}\n")
+        self.assertIn("gone.pem cannot be used: No such file", self.command("config", "check", self.file, code=10).stderr)
 
     def test_config_print_reads_back_as_the_same(self):
         printed = self.command("config", "print", "-", text="scrape: {jobs: [{name: a, targets: ['h:1']}]}\n").stdout

@@ -52,16 +52,8 @@ void ports_field(config::Reader& io, PortRange& ports) {
 }
 void ports_field(config::Writer& io, const PortRange& ports) { io.word("ports", print_ports(ports)); }
 
-void size_field(config::Reader& io, std::string_view name, std::uint64_t& bytes) {
-  const config::Node* node = io.take(name);
-  if (!node) return;
-  const Result<std::uint64_t> read = parse_size(node->text);
-  constexpr std::uint64_t least = 64 * 1024;
-  constexpr std::uint64_t most = std::uint64_t{1} << 40;
-  if (!read || *read < least || *read > most) return io.problem(*node, name, "expected a size from 64KiB to 1TiB");
-  bytes = *read;
-}
-void size_field(config::Writer& io, std::string_view name, std::uint64_t bytes) { io.word(name, print_size(bytes)); }
+constexpr std::uint64_t least_file = 64 * 1024;
+constexpr std::uint64_t most_file = std::uint64_t{1} << 40;
 
 // What stands in ${...} and is none of ours would reach the program as it is: that is a slip of the pen. Counted from
 // 1; 0: there is none. Its text is not for messages: it may be a secret's.
@@ -89,7 +81,7 @@ void process_fields(Io& io, ProcessTargetSettings& process) {
   io.span("ready_within", process.ready_within, milliseconds(0), std::chrono::hours(24));
   io.span("restart_silent", process.restart_silent, milliseconds(0), std::chrono::hours(24));
   io.text("log", process.log_folder);
-  size_field(io, "log_bytes", process.log_bytes);
+  io.size("log_bytes", process.log_bytes, least_file, most_file);
   if constexpr (Io::reading) {
     io.require(!process.command.empty() && !process.command.front().empty(), "command",
                "needs the program and its arguments, such as [server, --port, \"${port}\"]");
@@ -111,6 +103,7 @@ void split_field(Io& io, TargetSettings& target) {
     process_fields(in, part.process);
   };
   if constexpr (Io::reading) {
+    io.ignore("processes");  // known, also where it is not given: to whoever misspells it
     if (io.has("processes")) io.list("processes", target.emplace<SplitSettings>().parts, describe, most_parts);
   } else if (auto* split = std::get_if<SplitSettings>(&target)) {
     io.list("processes", split->parts, describe, most_parts);
@@ -132,7 +125,8 @@ void webhook_fields(Io& io, WebhookSettings& webhook) {
   io.span("timeout", webhook.timeout, milliseconds(10), std::chrono::minutes(10));
   io.span("refresh", webhook.refresh, milliseconds(10), std::chrono::minutes(10));
   const Result<Url> url = Url::parse(webhook.url);
-  io.require(url && !url->has_userinfo(), "url",
+  const bool is_http = url && (url->scheme() == "http" || url->scheme() == "https");
+  io.require(is_http && !url->has_userinfo(), "url",
              "needs an http or https URL; what it asks for goes into token, not into the URL");
   io.require(!webhook.job.empty(), "job", "needs the name of the scrape job whose targets are its pods");
 }
@@ -207,7 +201,7 @@ void all_fields(Io& io, AutoscalerSettings& settings) {
   io.span("interval", settings.interval, milliseconds(10), std::chrono::hours(24));
   if (Io::reading || !settings.state.empty()) io.text("state", settings.state);
   if (Io::reading || !settings.record.empty()) io.text("record", settings.record);
-  size_field(io, "record_bytes", settings.record_bytes);
+  io.size("record_bytes", settings.record_bytes, least_file, most_file);
   io.integer("history", settings.history, 1, 100'000);
   io.list("fleets", settings.fleets, [](auto& in, FleetSettings& fleet) { fleet_fields(in, fleet); }, 10'000);
   const bool one_for_all = settings.record.find(fleet_place) == std::string::npos;
@@ -215,9 +209,7 @@ void all_fields(Io& io, AutoscalerSettings& settings) {
              "must hold ${fleet}, as there are several fleets and each is recorded in a file of its own");
 }
 
-Error wrong_settings(const std::string& why) {
-  return {ErrorCode::invalid_options, Phase::prepare, "autoscale: " + why};
-}
+Error wrong_settings(const std::string& why) { return {ErrorCode::invalid_options, Phase::prepare, why}; }
 
 using NamedProcess = std::pair<const ProcessTargetSettings*, std::string>;
 
@@ -272,73 +264,102 @@ void from_folder(std::string& path, const std::string& folder) {
   if (!path.empty() && !path.starts_with('/')) path = (std::filesystem::path(folder) / path).string();
 }
 
+Result<void> load_policy(FleetSettings& fleet, const std::string& folder) {
+  if (auto* process = std::get_if<ProcessTargetSettings>(&fleet.target)) from_folder(process->log_folder, folder);
+  if (auto* split = std::get_if<SplitSettings>(&fleet.target)) {
+    for (SplitPart& part : split->parts) from_folder(part.process.log_folder, folder);
+  }
+  if (fleet.policy_file.empty()) return {};
+  from_folder(fleet.policy_file, folder);
+  const Result<std::optional<std::string>> text = read_file(fleet.policy_file, most_policy_bytes);
+  if (!text) return text.error();
+  if (!*text) return wrong_settings(fleet.policy_file + ": there is no such file");
+  Result<std::vector<Policy>> policies = read_policies(**text, fleet.policy_file);
+  if (!policies) return policies.error();
+  if (policies->size() != 1) return wrong_settings(fleet.policy_file + ": holds several policies, and one is needed");
+  fleet.policy = std::move(policies->front());
+  return {};
+}
+
+Result<void> check_interval(Duration interval) { return scrape::check(scrape::settings_for(interval)); }
+
+Result<void> check_name(const std::string& name, const std::string& shown) {
+  if (name.empty()) return wrong_settings("a fleet has no name; its policy's is it");
+  if (name.find('/') == std::string::npos && !name.starts_with('.')) return {};
+  return wrong_settings(shown + ": files are named for it, so no / in it and no dot in front");
+}
+
+// Which ports belong to whom, of the fleets before and of this one.
+using Ports = std::vector<std::pair<PortRange, std::string>>;
+
+Result<void> check_processes(const FleetSettings& fleet, const std::string& shown, Ports& taken) {
+  const std::vector<TargetCost> parts = parts_of(fleet.policy);
+  for (const auto& [process, part] : named_processes(fleet.target)) {
+    const std::string who = shown + (part.empty() ? "" : ", target " + printable(part, 60) + ",");
+    const int ports = process->ports.size();
+    if (process->command.empty() || ports < 1) return wrong_settings(who + " needs command and ports");
+    const auto bounds = std::ranges::find(parts, part, &TargetCost::name);
+    const int most = part.empty() ? bounds_of(fleet.policy).max : bounds->max;
+    if (most > ports) {
+      return wrong_settings(who + " may have " + std::to_string(most) + " replicas, and has " + std::to_string(ports) +
+                            (ports == 1 ? " port" : " ports") +
+                            "; those that leave keep theirs for a while, so give it some more");
+    }
+    for (const auto& [range, other] : taken) {
+      if (process->ports.first > range.last || range.first > process->ports.last) continue;
+      return wrong_settings(who + " has ports that belong to " + printable(other, 60) + " as well");
+    }
+    taken.emplace_back(process->ports, fleet.policy.name + (part.empty() ? "" : "-" + part));
+  }
+  return {};
+}
+
+Result<void> check_fleet(const FleetSettings& fleet, std::vector<std::string>& names, Ports& taken) {
+  const std::string& name = fleet.policy.name;
+  const std::string shown = "the fleet " + printable(name, 60);
+  if (Result<void> good = check_name(name, shown); !good) return good;
+  if (std::ranges::count(names, name) > 0) return wrong_settings(shown + " is there twice");
+  names.push_back(name);
+  if (fleet.interval != Duration::zero()) {
+    if (Result<void> good = check_interval(fleet.interval); !good) return good;
+  }
+  if (Result<void> good = check_split(fleet, shown); !good) return good;
+  if (Result<void> good = check_processes(fleet, shown, taken); !good) return good;
+  return check_metrics(fleet, shown);
+}
+
 }  // namespace
 
 void fields(config::Reader& io, AutoscalerSettings& settings) { all_fields(io, settings); }
 void fields(config::Writer& io, AutoscalerSettings& settings) { all_fields(io, settings); }
 
-Result<void> load_policies(AutoscalerSettings& settings, const std::string& folder) {
+std::vector<FleetFault> load_policies(AutoscalerSettings& settings, const std::string& folder) {
   from_folder(settings.state, folder);
   from_folder(settings.record, folder);
-  for (FleetSettings& fleet : settings.fleets) {
-    if (auto* process = std::get_if<ProcessTargetSettings>(&fleet.target)) from_folder(process->log_folder, folder);
-    if (auto* split = std::get_if<SplitSettings>(&fleet.target)) {
-      for (SplitPart& part : split->parts) from_folder(part.process.log_folder, folder);
-    }
-    if (fleet.policy_file.empty()) continue;
-    from_folder(fleet.policy_file, folder);
-    const Result<std::optional<std::string>> text = read_file(fleet.policy_file, most_policy_bytes);
-    if (!text) return text.error();
-    if (!*text) return wrong_settings(fleet.policy_file + ": there is no such file");
-    Result<std::vector<Policy>> policies = read_policies(**text, fleet.policy_file);
-    if (!policies) return policies.error();
-    if (policies->size() != 1) return wrong_settings(fleet.policy_file + ": holds several policies, and one is needed");
-    fleet.policy = std::move(policies->front());
+  std::vector<FleetFault> faults;
+  for (std::size_t i = 0; i < settings.fleets.size(); ++i) {
+    if (Result<void> good = load_policy(settings.fleets[i], folder); !good) faults.push_back({i, good.error().message});
   }
-  return {};
+  return faults;
 }
 
 bool starts_processes(const TargetSettings& target) { return !named_processes(target).empty(); }
 
-Result<void> check(const AutoscalerSettings& settings) {
-  const auto interval_is_good = [](Duration interval) { return scrape::check(scrape::settings_for(interval)); };
-  if (Result<void> good = interval_is_good(settings.interval); !good) return good;
+std::vector<FleetFault> faults(const AutoscalerSettings& settings) {
+  std::vector<FleetFault> all;
   std::vector<std::string> names;
-  std::vector<std::pair<PortRange, std::string>> ranges;
-  for (const FleetSettings& fleet : settings.fleets) {
-    const std::string& name = fleet.policy.name;
-    const std::string shown = "the fleet " + printable(name, 60);
-    if (name.empty()) return wrong_settings("a fleet has no name; its policy's is it");
-    if (name.find('/') != std::string::npos || name.starts_with('.')) {
-      return wrong_settings(shown + ": files are named for it, so no / in it and no dot in front");
-    }
-    if (std::ranges::count(names, name) > 0) return wrong_settings(shown + " is there twice");
-    names.push_back(name);
-    if (fleet.interval != Duration::zero()) {
-      if (Result<void> good = interval_is_good(fleet.interval); !good) return good;
-    }
-    if (Result<void> good = check_split(fleet, shown); !good) return good;
-    const std::vector<TargetCost> parts = parts_of(fleet.policy);
-    for (const auto& [process, part] : named_processes(fleet.target)) {
-      const std::string who = shown + (part.empty() ? "" : ", target " + printable(part, 60) + ",");
-      if (process->command.empty() || process->ports.size() < 1)
-        return wrong_settings(who + " needs command and ports");
-      const auto bounds = std::ranges::find(parts, part, &TargetCost::name);
-      const int most = part.empty() ? bounds_of(fleet.policy).max : bounds->max;
-      if (most > process->ports.size()) {
-        return wrong_settings(who + " may have " + std::to_string(most) + " replicas, and has " +
-                              std::to_string(process->ports.size()) +
-                              " ports; those that leave keep theirs for a while, so give it some more");
-      }
-      for (const auto& [range, other] : ranges) {
-        if (process->ports.first <= range.last && range.first <= process->ports.last) {
-          return wrong_settings(who + " has ports that belong to " + printable(other, 60) + " as well");
-        }
-      }
-      ranges.emplace_back(process->ports, name);
-      if (!part.empty()) ranges.back().second.append("-").append(part);
-    }
-    if (Result<void> good = check_metrics(fleet, shown); !good) return good;
+  Ports taken;
+  for (std::size_t i = 0; i < settings.fleets.size(); ++i) {
+    if (Result<void> good = check_fleet(settings.fleets[i], names, taken); !good)
+      all.push_back({i, good.error().message});
+  }
+  return all;
+}
+
+Result<void> check(const AutoscalerSettings& settings) {
+  if (Result<void> good = check_interval(settings.interval); !good) return good;
+  if (const std::vector<FleetFault> all = faults(settings); !all.empty()) {
+    return wrong_settings("autoscale: " + all.front().why);
   }
   return {};
 }

@@ -50,11 +50,18 @@ struct AutoscalerSettings {
 void fields(config::Reader& io, AutoscalerSettings& settings);
 void fields(config::Writer& io, AutoscalerSettings& settings);
 
-// Reads the policy files, and has all relative paths (they too) count from `folder`.
-Result<void> load_policies(AutoscalerSettings& settings, const std::string& folder);
+struct FleetFault {
+  std::size_t fleet = 0;  // its place among the fleets
+  std::string why;
+};
 
-// What fields() cannot see in one place: two fleets of one name, ports that overlap. Also for settings that a program
-// has made.
+// Reads the policy files, and has all relative paths (they too) count from `folder`. Of each fleet what is wrong.
+std::vector<FleetFault> load_policies(AutoscalerSettings& settings, const std::string& folder);
+
+// What fields() cannot see in one place: two fleets of one name, ports that overlap. Of each fleet the first that is
+// wrong.
+std::vector<FleetFault> faults(const AutoscalerSettings& settings);
+// The same, and the first of it, for settings that a program has made.
 Result<void> check(const AutoscalerSettings& settings);
 
 }  // namespace trunkline::autoscale

@@ -190,6 +190,11 @@ TEST(AutoscalerSettings, two_fleets_share_neither_name_nor_port) {
   ASSERT_FALSE(too_few_ports);
   EXPECT_NE(too_few_ports.error().message.find("may have 10 replicas, and has 9 ports"), std::string::npos);
   EXPECT_FALSE(check({.fleets = {fleet("../a", {1, 9})}}));
+  const auto all =
+      faults({.fleets = {fleet("a", {1, 9}), fleet("a", {10, 19}), fleet("b", {5, 9}), fleet("c", {20, 29})}});
+  ASSERT_EQ(all.size(), 2U) << "of each fleet";
+  EXPECT_EQ(all[0].fleet, 1U);
+  EXPECT_EQ(all[1].fleet, 2U);
   EXPECT_FALSE(check({.interval = 1ms}));
 }
 
@@ -229,16 +234,16 @@ TEST(AutoscalerSettings, policy_files_count_from_the_folder_of_the_configuration
   const Folder folder;
   std::ofstream(folder.path + "/other.yaml") << "name: other\nmetrics: [{name: active, target: {perPod: 20}}]\n";
   ReadSettings got = read(whole);
-  const Result<void> loaded = load_policies(got.settings, folder.path);
-  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(load_policies(got.settings, folder.path).size(), 0U);
   EXPECT_EQ(got.settings.fleets[1].policy.name, "other");
   EXPECT_EQ(got.settings.state, folder.path + "/state.json");
   EXPECT_TRUE(check(got.settings));
   std::ofstream(folder.path + "/other.yaml") << "name: other\nmetrics: [{nam: active}]\n";
   got = read(whole);
-  const Result<void> broken = load_policies(got.settings, folder.path);
-  ASSERT_FALSE(broken);
-  EXPECT_EQ(broken.error().message.find(folder.path + "/other.yaml:2:"), 0U) << broken.error().message;
+  const std::vector<FleetFault> broken = load_policies(got.settings, folder.path);
+  ASSERT_EQ(broken.size(), 1U);
+  EXPECT_EQ(broken[0].fleet, 1U);
+  EXPECT_EQ(broken[0].why.find(folder.path + "/other.yaml:2:"), 0U) << broken[0].why;
 }
 
 TEST(Recorder, begins_a_new_file_when_one_is_full_and_keeps_one_older) {

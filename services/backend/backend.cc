@@ -51,6 +51,13 @@ server::Response text_response(int status, const std::string& text) {
   return {status, "text/plain; charset=utf-8", text + "\n"};
 }
 
+// A page of somebody else's in a browser on this machine: to send it a POST without a body, none has to ask first.
+bool of_another_site(const server::Request& request) {
+  const std::string_view site = request.headers.get("Sec-Fetch-Site").value_or("none");
+  return site != "none" && site != "same-origin";
+}
+server::Response not_from_there() { return server::plain_response(403, "not for pages of other sites"); }
+
 }  // namespace
 
 class Backend::Impl {
@@ -151,10 +158,11 @@ void Backend::Impl::add_answers(server::Router& router) {
 }
 
 void Backend::Impl::add_controls(server::Router& router) {
-  router.post("/shed",
-              [this](const server::Request& request, server::Exchange exchange) { exchange.respond(shed(request)); });
+  router.post("/shed", [this](const server::Request& request, server::Exchange exchange) {
+    exchange.respond(of_another_site(request) ? not_from_there() : shed(request));
+  });
   router.post("/silence", [this](const server::Request& request, server::Exchange exchange) {
-    exchange.respond(fall_silent(request));
+    exchange.respond(of_another_site(request) ? not_from_there() : fall_silent(request));
   });
 }
 

@@ -71,6 +71,7 @@ TEST(Document, names_the_place_of_what_it_refuses) {
       {"? [a]\n: 1\n", "f.yaml:1:3: a key must be plain text, not a list or a mapping"},
   };
   for (const auto& one : cases) EXPECT_EQ(failure(one.text), one.message);
+  EXPECT_EQ(failure("a:\n\tb: 1\n"), "f.yaml:2:3: is not YAML: a tab stands in the indentation: YAML wants spaces");
   EXPECT_TRUE(failure("a: [1\n").starts_with("f.yaml:2:1: is not YAML: ")) << failure("a: [1\n");
 }
 

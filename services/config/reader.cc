@@ -214,6 +214,21 @@ void Reader::quantity(std::string_view name, double& out, Range range) {
   }
 }
 
+void Reader::size(std::string_view name, std::uint64_t& bytes, std::uint64_t least, std::uint64_t most) {
+  const Node* node = take(name);
+  if (!node) return;
+  Result<std::uint64_t> read =
+      node->kind == Node::Kind::scalar ? parse_size(node->text) : Result<std::uint64_t>(Error());
+  // As templates print large numbers: 6.7108864e+07.
+  const auto plain = read || node->kind != Node::Kind::scalar ? std::nullopt : read_number(node->text);
+  if (plain && *plain >= 0 && *plain < 1e18) read = static_cast<std::uint64_t>(*plain);
+  if (!read || *read < least || *read > most) {
+    wrong(*node, name, "a size from " + print_size(least) + " to " + print_size(most) + ", such as 64MiB");
+    return;
+  }
+  bytes = *read;
+}
+
 bool Reader::measured(const Node& node, std::string_view name, double& out) {
   auto value = read_number(node.text);
   if (!value || (node.quoted && std::isfinite(*value))) value = read_quantity(node.text);

@@ -81,7 +81,8 @@ class Reader {
   void integer(std::string_view name, int& out, int least, int most);
   void integer(std::string_view name, std::optional<int>& out, int least, int most);
   void number(std::string_view name, double& out, Range range = {});
-  void quantity(std::string_view name, double& out, Range range = {});  // "250m" too
+  void quantity(std::string_view name, double& out, Range range = {});                              // "250m" too
+  void size(std::string_view name, std::uint64_t& bytes, std::uint64_t least, std::uint64_t most);  // "64MiB", "64Mi"
   void measured(std::string_view name, double& out);  // what a peer sent: any number, NaN, +Inf, or a quantity
   // add(name, value) for each such number of a mapping, whatever the names; what says nothing is left out.
   template <class F>

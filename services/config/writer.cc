@@ -51,6 +51,9 @@ void Writer::span(std::string_view name, std::chrono::nanoseconds value, std::ch
                   std::chrono::nanoseconds /*most*/) {
   scalar(name, print_duration(value), false);
 }
+void Writer::size(std::string_view name, std::uint64_t bytes, std::uint64_t /*least*/, std::uint64_t /*most*/) {
+  scalar(name, print_size(bytes), false);
+}
 void Writer::duration(std::string_view name, std::chrono::nanoseconds value) {
   scalar(name, print_seconds(value), false);
 }

@@ -30,6 +30,7 @@ class Writer {
   void integer(std::string_view name, const std::optional<int>& value, int least, int most);
   void number(std::string_view name, double value, Range range = {});
   void quantity(std::string_view name, double value, Range range = {}) { number(name, value, range); }
+  void size(std::string_view name, std::uint64_t bytes, std::uint64_t least, std::uint64_t most);
   void seconds(std::string_view name, std::chrono::seconds value);
   void whole_seconds(std::string_view name, std::chrono::seconds value, int most);
   void span(std::string_view name, std::chrono::nanoseconds value, std::chrono::nanoseconds least,

@@ -173,6 +173,13 @@ class Builder final : public YAML::EventHandler {
   std::size_t copied_bytes_ = 0;
 };
 
+// Counted from 0. The library's own word for it is "illegal map value".
+bool is_indented_by_tab(std::string_view text, int line) {
+  for (; line > 0 && !text.empty(); --line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const std::string_view indentation = text.substr(0, text.find_first_not_of(" \t"));
+  return indentation.find('\t') != std::string_view::npos;
+}
+
 }  // namespace
 
 Result<std::vector<Node>> parse_yaml(std::string_view text, std::string_view name, const Limits& limits) {
@@ -186,7 +193,9 @@ Result<std::vector<Node>> parse_yaml(std::string_view text, std::string_view nam
   } catch (const Wrong& wrong) {
     return error_at(name, wrong.place, wrong.sentence);
   } catch (const YAML::Exception& error) {
-    return error_at(name, place_of(error.mark), "is not YAML: " + error.msg);
+    const bool tab = error.msg == YAML::ErrorMsg::MAP_VALUE && is_indented_by_tab(text, error.mark.line);
+    return error_at(name, place_of(error.mark),
+                    "is not YAML: " + (tab ? "a tab stands in the indentation: YAML wants spaces" : error.msg));
   }
 }
 

@@ -12,6 +12,7 @@
 #include "server/router.h"
 #include "server/server.h"
 #include "services/console/console.h"
+#include "services/console/guard.h"
 #include "services/run/gate.h"
 
 namespace trunkline::demo {
@@ -48,7 +49,13 @@ class Page::Impl {
     router.get("/healthz", [](const server::Request&, server::Exchange exchange) {
       exchange.respond({200, "text/plain", "ok\n"});
     });
-    router.get("/metrics", [this](const server::Request& request, server::Exchange exchange) {
+    const auto gate = std::make_shared<run::Gate>();
+    gate->set(admin);
+    router.get("/metrics", [this, gate, hosts = admin.hosts](const server::Request& request,
+                                                             server::Exchange exchange) {
+      if (gate->only_known_names() && !console::host_allowed(request.authority, hosts)) {
+        return exchange.respond(server::plain_response(421, "not known under that name: ask localhost, or an address"));
+      }
       metrics::Page page = metrics::serve_page(registry_, request.headers.get("Accept").value_or(""),
                                                request.headers.get("Accept-Encoding").value_or(""));
       server::Response response{200, page.content_type, std::move(page.body)};
@@ -62,8 +69,6 @@ class Page::Impl {
     server::Settings settings;
     settings.listen = {{.address = admin.listen}};
     settings.loops = 1;
-    const auto gate = std::make_shared<run::Gate>();
-    gate->set(admin);
     Result<std::unique_ptr<server::Server>> server =
         server::Server::start(std::move(settings), run::Gate::behind(gate, *std::move(handler)));
     if (!server) return std::move(server).error();

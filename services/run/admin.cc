@@ -6,6 +6,17 @@
 
 namespace trunkline::run {
 
+namespace {
+
+// One of them is all addresses of the machine, and the other one of those: the kernel lets nobody have both.
+bool take_one_port(std::string_view a, std::string_view b) {
+  const auto is_all = [](std::string_view one) { return one.starts_with("0.0.0.0:") || one.starts_with("[::]:"); };
+  const auto port_of = [](std::string_view one) { return one.substr(one.rfind(':') + 1); };
+  return is_all(a) != is_all(b) && port_of(a) == port_of(b);
+}
+
+}  // namespace
+
 struct Admin::Current {
   std::mutex mutex;
   std::shared_ptr<const server::Handler> handler;
@@ -49,7 +60,14 @@ Result<void> Admin::listen(const std::string& address, const server::TlsFiles& c
       server::Server::start(settings, [current = current_](server::Request request, server::Exchange exchange) {
         current->answer(std::move(request), std::move(exchange));
       });
-  if (!started) return std::move(started).error();
+  if (!started) {
+    Error error = std::move(started).error();
+    for (const std::string& own : addresses()) {
+      if (!take_one_port(address, own)) continue;
+      error.message += "; this very process listens at " + own + ": restart it, or choose another port";
+    }
+    return error;
+  }
   std::shared_ptr<server::Server> before;
   {
     const std::lock_guard lock(mutex_);

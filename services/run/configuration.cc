@@ -1,5 +1,8 @@
 #include "services/run/configuration.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <iostream>
@@ -145,9 +148,17 @@ void check_jobs(const config::Node& root, const Configuration& all, config::Prob
     const config::Node& fleet = root.find("autoscale")->find("fleets")->children[i];
     const config::Node* node = job_node(fleet);
     const bool shown = node && !node->secret;
-    problems.add(node ? node->place : fleet.place, "autoscale.fleets[" + std::to_string(i) + "].target.job",
+    const std::string kind = node ? "." + fleet.find("target")->children.front().key : "";
+    problems.add(node ? node->place : fleet.place, "autoscale.fleets[" + std::to_string(i) + "].target" + kind + ".job",
                  shown ? "there is no job " + printable(*job, 60) + " in scrape.jobs" + did_you_mean(*job, known)
                        : "there is no such job in scrape.jobs");
+  }
+}
+
+void tell(const std::vector<autoscale::FleetFault>& faults, const config::Node& root, config::Problems& problems) {
+  for (const autoscale::FleetFault& one : faults) {
+    const config::Node& fleet = root.find("autoscale")->find("fleets")->children[one.fleet];
+    problems.add(fleet.place, "autoscale.fleets[" + std::to_string(one.fleet) + "]", one.why);
   }
 }
 
@@ -158,6 +169,8 @@ Error unreadable(const std::string& file, const std::string& why) {
 Result<std::string> text_of(const std::string& file) {
   std::ostringstream text;
   if (file == "-") {
+    const int mode = ::fcntl(STDIN_FILENO, F_GETFL);
+    if (mode < 0 || (mode & O_ACCMODE) == O_WRONLY) return unreadable("stdin", "is closed");
     text << std::cin.rdbuf();
   } else {
     std::ifstream in(file, std::ios::binary);
@@ -190,12 +203,14 @@ Result<Configuration> parse_configuration(std::string_view text, const std::stri
     fields(io, out, folder_of(file));
     io.finish();
     if (!problems.any()) check_jobs(documents->front(), out, problems);
+    if (!problems.any()) tell(autoscale::load_policies(out.autoscale, folder_of(file)), documents->front(), problems);
+    if (!problems.any()) tell(autoscale::faults(out.autoscale), documents->front(), problems);
   }
   forget_secrets(documents->front(), out.references);
   if (problems.any()) return problems.error();
-  Result<void> loaded = autoscale::load_policies(out.autoscale, folder_of(file));
-  if (loaded) loaded = autoscale::check(out.autoscale);
-  if (!loaded) return config::error_at(name, {}, loaded.error().message);
+  if (Result<void> good = autoscale::check(out.autoscale); !good) {
+    return config::error_at(name, {}, good.error().message);
+  }
   return out;
 }
 

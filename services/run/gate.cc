@@ -29,6 +29,12 @@ void Gate::set(const AdminSettings& admin) {
   const std::lock_guard lock(mutex_);
   basic_ = admin.login;
   bearer_ = admin.bearer_token;
+  only_known_names_ = !asks_for_login(admin) && !admin.unprotected;
+}
+
+bool Gate::only_known_names() const {
+  const std::lock_guard lock(mutex_);
+  return only_known_names_;
 }
 
 bool Gate::opens(const Headers& request) const {

@@ -21,6 +21,9 @@ class Gate {
   // From now on it asks for what these settings say.
   void set(const AdminSettings& admin);
   bool opens(const Headers& request) const;
+  // Where nobody has to log in, and nobody said that this is meant, browsers are the only strangers, made to ask for
+  // somebody's page: they come under that page's name.
+  bool only_known_names() const;
   // The handler, behind the gate: 401 with what is asked for. /healthz and /readyz are open, for those who look after
   // processes and know no password.
   static server::Handler behind(std::shared_ptr<const Gate> gate, server::Handler handler);
@@ -31,6 +34,7 @@ class Gate {
   mutable std::mutex mutex_;
   KeptSecret basic_;
   KeptSecret bearer_;
+  bool only_known_names_ = true;
 };
 
 // Whether these settings ask for anything.

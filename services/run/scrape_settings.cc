@@ -1,10 +1,16 @@
 #include "services/run/scrape_settings.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
+#include <trunkline/url.hpp>
+
+#include "base/characters.h"
+#include "base/text.h"
 #include "services/run/labelled_source.h"
 #include "services/run/optional_fields.h"
+#include "url/proxy_url.h"
 
 namespace trunkline::run {
 namespace {
@@ -33,12 +39,18 @@ void tls_fields(Io& io, JobTls& tls, const std::string& folder) {
   io.boolean("insecure_skip_verify", tls.insecure_skip_verify);
 }
 
+bool is_host(const std::string& name) {
+  const Result<Url> url = Url::parse("http://" + name);
+  return url && !url->has_explicit_port() && url->target() == "/" && name.find_first_of("/?#@") == std::string::npos;
+}
+
 template <class Io>
 void dns_fields(Io& io, DnsTargets& dns) {
   io.text("name", dns.name);
   io.integer("port", dns.port, 1, 65535);
   io.span("every", dns.every, std::chrono::seconds(1));
   io.require(!dns.name.empty() && dns.port > 0, "", "needs name and port");
+  io.require(dns.name.empty() || is_host(dns.name), "name", "this cannot be a host's name");
 }
 
 void check_targets(config::Reader& io, const ScrapeJob& job) {
@@ -62,16 +74,35 @@ void check_file(config::Reader& io, const ScrapeJob& job) {
   io.require(format.has_value(), "file", "expected a file of file_sd, named .json, .yml or .yaml");
 }
 
+bool is_label(std::string_view name) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !name.empty() && !is_digit(name.front()) && !name.starts_with("__") &&
+         std::ranges::all_of(name, [&](char c) { return is_letter(c) || is_digit(c) || c == '_'; });
+}
+
+void check_labels(config::Reader& io, const ScrapeJob& job) {
+  for (const auto& [name, value] : job.labels) {
+    io.require(is_label(name), "labels",
+               "\"" + printable(name, 60) +
+                   "\" cannot be a label: letters, digits and _, no digit in front, nor __, which is Prometheus' own");
+  }
+}
+
 void check_job(config::Reader& io, const ScrapeJob& job) {
   const int ways = (io.has("targets") ? 1 : 0) + (io.has("file") ? 1 : 0) + (io.has("dns") ? 1 : 0);
   io.require(ways == 1, "", "needs exactly one of targets, file and dns");
   io.require(!job.name.empty(), "name", "a job needs a name");
-  io.require(job.path.starts_with('/'), "path", "expected a path that begins with /");
+  const bool good_path = job.path.starts_with('/') && Url::parse("http://host" + job.path).has_value();
+  io.require(good_path, "path", "expected a path that begins with /, as it stands in a URL");
   const Result<void> good = check(*job_of(job));
   io.require(good.has_value(), "", good ? "" : good.error().message);
+  io.require(job.user.empty() || !job.password.empty() || !job.password_file.empty(), "user",
+             "needs password or password_file");
   io.require(job.tls.key_file.empty() || !job.tls.certificate_file.empty(), "tls",
              "key_file is the key of certificate_file, which is not given");
-  check_targets(io, job);
+  if (const auto proxy = parse_proxy_url(job.proxy); !proxy) io.require(false, "proxy", proxy.error().message);
+  check_labels(io, job);
+  if (good_path) check_targets(io, job);
   check_file(io, job);
 }
 void check_job(config::Writer& /*io*/, const ScrapeJob& /*job*/) {}
@@ -108,6 +139,18 @@ void check_names(config::Reader& io, const std::vector<ScrapeJob>& jobs) {
 }
 void check_names(config::Writer& /*io*/, const std::vector<ScrapeJob>& /*jobs*/) {}
 
+void check_prewarm(config::Reader& io, const ScrapeSettings& scrape) {
+  const config::Node* list = io.node().find("jobs");
+  for (std::size_t i = 0; i < scrape.jobs.size(); ++i) {
+    if (scrape.jobs[i].prewarm < scrape.interval) continue;
+    const config::Node* prewarm = list->children[i].find("prewarm");
+    if (!prewarm) continue;
+    io.problem(*prewarm, "jobs[" + std::to_string(i) + "].prewarm",
+               "must be shorter than the interval, which is " + print_duration(scrape.interval));
+  }
+}
+void check_prewarm(config::Writer& /*io*/, const ScrapeSettings& /*scrape*/) {}
+
 template <class Io>
 void all_fields(Io& io, ScrapeSettings& scrape, const std::string& folder) {
   io.span("interval", scrape.interval, milliseconds(100));
@@ -115,11 +158,12 @@ void all_fields(Io& io, ScrapeSettings& scrape, const std::string& folder) {
   io.span("timeout", scrape.timeout, milliseconds(10));
   io.integer("concurrency", scrape.concurrency, 1, 100'000);
   io.object("limits", [&](auto& in) {
-    in.quantity("body", scrape.limits.body_bytes, {.least = 1024, .most = 1e12});
+    in.size("body", scrape.limits.body_bytes, 1024, std::uint64_t{1} << 40);
     in.integer("samples", scrape.limits.samples, 1, most_samples);
   });
   io.list("jobs", scrape.jobs, [&](auto& in, ScrapeJob& job) { job_fields(in, job, folder); }, most_jobs);
   check_names(io, scrape.jobs);
+  check_prewarm(io, scrape);
   const Result<void> good = check(collector_settings(scrape).schedule);
   io.require(good.has_value(), "", good ? "" : good.error().message);
 }
@@ -180,7 +224,7 @@ scrape::CollectorSettings collector_settings(const ScrapeSettings& scrape) {
   out.schedule = scrape::settings_for(scrape.interval);
   out.schedule.timeout = scrape.timeout;
   out.schedule.concurrency = static_cast<std::size_t>(scrape.concurrency);
-  out.limits.body_bytes = static_cast<std::uint64_t>(scrape.limits.body_bytes);
+  out.limits.body_bytes = scrape.limits.body_bytes;
   out.limits.samples = static_cast<std::uint64_t>(scrape.limits.samples);
   return out;
 }

@@ -51,7 +51,7 @@ struct ScrapeJob {
 };
 
 struct ScrapeLimits {
-  double body_bytes = 64.0 * 1024 * 1024;
+  std::uint64_t body_bytes = std::uint64_t{64} << 20;
   int samples = 1'000'000;
   bool operator==(const ScrapeLimits&) const = default;
 };

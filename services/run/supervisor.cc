@@ -216,20 +216,18 @@ Result<Supervisor::Front> Supervisor::make_front(const AdminSettings& admin) {
   router.get("/healthz", [](const server::Request&, server::Exchange exchange) {
     exchange.respond({200, "text/plain; charset=utf-8", "alive\n"});
   });
-  // Where nobody has to log in, it is only browsers that could be made to read this for a stranger's page.
-  const bool known_only = !asks_for_login(admin) && !admin.unprotected;
-  const auto is_known = [hosts = admin.hosts](const server::Request& request) {
-    return request.peer == "unix" || console::host_allowed(request.authority, hosts);
+  const auto may_read = [this, hosts = admin.hosts](const server::Request& request) {
+    return !gate_->only_known_names() || request.peer == "unix" || console::host_allowed(request.authority, hosts);
   };
-  router.get("/readyz", [this, known_only, is_known](const server::Request& request, server::Exchange exchange) {
+  router.get("/readyz", [this, may_read](const server::Request& request, server::Exchange exchange) {
     const bool is_ready = ready();
     // What troubles the services is for those who may read it.
-    const bool all = gate_->opens(request.headers) && (!known_only || is_known(request));
+    const bool all = gate_->opens(request.headers) && may_read(request);
     exchange.respond({is_ready ? 200 : 503, "application/json",
                       readiness_json(is_ready, all ? services() : std::vector<ServiceStatus>())});
   });
-  router.get("/metrics", [this, known_only, is_known](const server::Request& request, server::Exchange exchange) {
-    if (known_only && !is_known(request)) {
+  router.get("/metrics", [this, may_read](const server::Request& request, server::Exchange exchange) {
+    if (!may_read(request)) {
       exchange.respond(server::plain_response(
           421, "not known under that name: ask localhost, an address, or a name of admin.hosts"));
       return;

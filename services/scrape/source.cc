@@ -7,6 +7,13 @@
 #include <trunkline/resolve.hpp>
 
 namespace trunkline::scrape {
+namespace {
+
+const char* kept(const std::vector<TargetPtr>& targets) {
+  return targets.empty() ? "" : "; the targets stay as they were";
+}
+
+}  // namespace
 
 FileSource::FileSource(const std::string& path, std::shared_ptr<const Job> job)
     : file_(path, most_bytes), job_(std::move(job)) {}
@@ -19,7 +26,7 @@ bool FileSource::refresh(TimePoint) {
                                            : !format ? Result<std::vector<TargetPtr>>(format.error())
                                                      : parse_targets(*text, *format, job_);
   if (!targets) {
-    const std::string trouble = file_.path() + ": " + targets.error().message + "; the targets stay as they were";
+    const std::string trouble = file_.path() + ": " + targets.error().message + kept(targets_);
     return std::exchange(trouble_, trouble) != trouble;
   }
   targets_ = std::move(*targets);
@@ -52,7 +59,7 @@ bool DnsSource::refresh(TimePoint now) {
   if (!answer) return false;
   asking_ = false;
   if (!*answer) {
-    const std::string trouble = place_.host + ": " + answer->error().message + "; the targets stay as they were";
+    const std::string trouble = place_.host + ": " + answer->error().message + kept(targets_);
     return std::exchange(trouble_, trouble) != trouble;
   }
   trouble_.clear();

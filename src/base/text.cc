@@ -85,20 +85,24 @@ constexpr std::array<Unit, 8> duration_units{{
 }};
 
 constexpr std::uint64_t kibi = 1024;
-constexpr std::array<Unit, 14> size_units{{
+constexpr std::array<Unit, 18> size_units{{
     {"", 1},
     {"b", 1},
     {"k", kibi},
     {"kib", kibi},
+    {"ki", kibi},
     {"kb", 1000},
     {"m", kibi* kibi},
     {"mib", kibi* kibi},
+    {"mi", kibi* kibi},
     {"mb", 1'000'000},
     {"g", kibi* kibi* kibi},
     {"gib", kibi* kibi* kibi},
+    {"gi", kibi* kibi* kibi},
     {"gb", 1'000'000'000},
     {"t", kibi* kibi* kibi* kibi},
     {"tib", kibi* kibi* kibi* kibi},
+    {"ti", kibi* kibi* kibi* kibi},
     {"tb", 1'000'000'000'000},
 }};
 
