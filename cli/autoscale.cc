@@ -19,12 +19,6 @@ namespace {
 
 constexpr std::size_t most_bytes = 16 << 20;
 
-int finish(Output& out) {
-  if (out.finish() || out.reader_gone()) return exit_ok;
-  std::cerr << "trunkline autoscale: stdout cannot be written: " << out.failure() << "\n";
-  return exit_output_failed;
-}
-
 int show(const AutoscaleFlags& flags) {
   Output out = Output::to_stdout();
   for (const std::string& file : flags.files) {
@@ -34,7 +28,7 @@ int show(const AutoscaleFlags& flags) {
     if (!policies) return fail("autoscale", policies.error());
     for (const autoscale::Policy& policy : *policies) out.write("---\n" + autoscale::print_policy(policy));
   }
-  return finish(out);
+  return written("autoscale", out, exit_ok);
 }
 
 int import(const AutoscaleFlags& flags) {
@@ -54,7 +48,7 @@ int import(const AutoscaleFlags& flags) {
       out.write(document + autoscale::print_policy(one.policy));
     }
   }
-  return finish(out);
+  return written("autoscale", out, exit_ok);
 }
 
 int lint(const AutoscaleFlags& flags) {
@@ -83,7 +77,7 @@ int lint(const AutoscaleFlags& flags) {
       found = true;
     }
   }
-  const int code = finish(out);
+  const int code = written("autoscale", out, exit_ok);
   return code == exit_ok && found ? 1 : code;
 }
 

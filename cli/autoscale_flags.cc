@@ -16,8 +16,8 @@ CLI::App* add_command(CLI::App& parent, AutoscaleFlags& flags, const std::string
 }
 
 template <class T>
-void add(CLI::App& app, const std::string& names, T& field, const std::string& help, const std::string& value) {
-  app.add_option(names, field, help)->take_last()->type_name(value)->capture_default_str();
+CLI::Option* add(CLI::App& app, const std::string& names, T& field, const std::string& help, const std::string& value) {
+  return app.add_option(names, field, help)->take_last()->type_name(value)->capture_default_str();
 }
 
 void add_simulate(CLI::App& app, AutoscaleFlags& flags) {
@@ -29,7 +29,8 @@ void add_simulate(CLI::App& app, AutoscaleFlags& flags) {
       ->type_name("FILE");
   add(*simulate, "--input", flags.input, "a recording, a JSON object a line; - is stdin", "FILE");
   add(*simulate, "--generate", flags.generate, "made-up demand: step ramp spike sine gap rollout leak", "SHAPE");
-  add(*simulate, "--compat", flags.compat, "refuse policies of another form: native, hpa or kthena", "FORM");
+  add(*simulate, "--compat", flags.compat, "refuse policies of another form: native, hpa or kthena", "FORM")
+      ->check(CLI::IsMember({"native", "hpa", "kthena"}));
   simulate->add_flag("--json", flags.json, "one decision record a line, and no table");
   add(*simulate, "--html", flags.html, "a report with charts, in one file", "FILE");
   simulate->add_flag("--closed-loop", flags.closed_loop,
@@ -63,7 +64,6 @@ void add_simulate(CLI::App& app, AutoscaleFlags& flags) {
 CLI::App* add_autoscale(CLI::App& app, AutoscaleFlags& flags) {
   CLI::App* autoscale = app.add_subcommand("autoscale", "try, show, import and check autoscaling policies");
   autoscale->footer(autoscale_help());
-  autoscale->require_subcommand(1);
   add_simulate(*autoscale, flags);
   CLI::App* show =
       add_command(*autoscale, flags, "show", "the effective policy, every default written out", autoscale_show_help());

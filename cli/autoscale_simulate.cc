@@ -84,8 +84,10 @@ Result<autoscale::Scenario> scenario_of(const AutoscaleFlags& flags) {
   const auto shape = autoscale::shape_of(flags.generate);
   if (!shape) {
     const auto& names = autoscale::shape_names();
+    std::string known;
+    for (const auto& name : names) known.append(known.empty() ? "" : " ").append(name);
     return misuse("--generate " + printable(flags.generate, 40) + ": there is no such shape" +
-                  did_you_mean(flags.generate, {names.begin(), names.end()}));
+                  did_you_mean(flags.generate, {names.begin(), names.end()}) + "; there are " + known);
   }
   autoscale::Scenario scenario{.shape = *shape, .low = flags.low, .high = flags.high};
   for (const auto& [text, field] : {std::pair(&flags.length, &scenario.length),
@@ -215,14 +217,13 @@ int run_simulate(const AutoscaleFlags& flags) {
     for (const autoscale::Course& course : courses) out.write(autoscale::table(course, flags.all_rows) + "\n");
     out.write(autoscale::comparison(courses));
   }
-  bool written = out.finish() || out.reader_gone();
-  if (!written) std::cerr << "trunkline autoscale simulate: stdout cannot be written: " << out.failure() << "\n";
-  written = finish(listener.record(), flags.record) && written;
+  const int code = written("autoscale simulate", out, exit_ok);
+  bool all_written = finish(listener.record(), flags.record);
   if (html) {
     html->write(autoscale::html_report(title_of(flags), courses));
-    written = finish(html, flags.html) && written;
+    all_written = finish(html, flags.html) && all_written;
   }
-  return written ? exit_ok : exit_output_failed;
+  return all_written ? code : exit_output_failed;
 }
 
 }  // namespace trunkline::cli

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "demo_report.h"
 #include "exit_code.h"
+#include "fail.h"
 #include "output.h"
 
 namespace trunkline::cli {
@@ -75,6 +76,7 @@ int run_demo(const DemoFlags& flags) {
   if (!flags.seconds.empty()) {
     const auto parsed = parse_duration(flags.seconds);
     if (!parsed) return refuse("--seconds: " + parsed.error().message);
+    if (*parsed < std::chrono::seconds(1)) return refuse("--seconds: at least 1");
     if (*parsed > longest_demo) return refuse("--seconds: at most " + print_duration(longest_demo));
     limit = *parsed;
   }
@@ -106,7 +108,7 @@ int run_demo(const DemoFlags& flags) {
   const demo::Summary summary = running.stop(demo_farewell);
   Output out = Output::to_stdout();
   out.write(flags.json ? demo_json(summary) : demo_table(summary));
-  return out.failed() && !out.reader_gone() ? exit_output_failed : exit_ok;
+  return written("demo", out, exit_ok);
 }
 
 }  // namespace trunkline::cli

@@ -82,10 +82,7 @@ int run_doctor(const DoctorFlags& flags) {
     code = has_warning(diagnosis) ? exit_invalid : exit_ok;
     if (flags.watch && !flags.json) out.write("\n");
   } while (flags.watch && !interrupted() && !out.failed());
-  if (out.failed() && !out.reader_gone()) {
-    return fail("doctor", "stdout cannot be written: " + out.failure(), exit_output_failed);
-  }
-  return code;
+  return written("doctor", out, code);
 }
 
 }  // namespace trunkline::cli

@@ -1,6 +1,7 @@
 #include "doctor_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <limits>
 
 #include "run_flags.h"
 
@@ -25,7 +26,8 @@ Examples
   trunkline doctor --pid 4711 --watch --interval 5s
   trunkline doctor --json | jq -r '.findings[].sentence'
 
-Exit codes: 0 nothing to say, 1 a warning, 2 misuse, 13 nothing could be read, 23 the output cannot be written.)";
+Exit codes: 0 nothing to say, 1 a warning, 2 misuse, 10 to 16 --url or --login gave nothing, 13 also when
+no socket could be looked at, 23 the output cannot be written.)";
 
 }  // namespace
 
@@ -34,7 +36,7 @@ CLI::App* add_doctor(CLI::App& app, DoctorFlags& flags) {
   CLI::Option* pid = doctor->add_option("--pid", flags.pid, "this process, and its children")
                          ->take_last()
                          ->type_name("N")
-                         ->check(CLI::PositiveNumber);
+                         ->check(CLI::Range(1, std::numeric_limits<int>::max()));
   doctor->add_flag("--all", flags.all, "every process (the default)")->excludes(pid);
   doctor->add_flag("--watch", flags.watch, "again and again, until Ctrl-C");
   doctor->add_option("--interval", flags.interval, "between two looks, default 2s, at most 60s")

@@ -97,8 +97,7 @@ int run_explain(const ExplainFlags& flags) {
   if (text.empty() && !flags.ask.json) text = "no decision has been made yet\n";
   Output out = Output::to_stdout();
   out.write(text);
-  if (!out.failed() || out.reader_gone()) return exit_ok;
-  return fail("explain", "stdout cannot be written: " + out.failure(), exit_output_failed);
+  return written("explain", out, exit_ok);
 }
 
 }  // namespace trunkline::cli

@@ -230,19 +230,25 @@ Answer mistake(const std::string& command, const std::string& message) {
   return {exit_misuse, "", command + ": " + message + "\nSee " + command + " --help\n"};
 }
 
-Answer unknown_word(const CLI::App& app, const CLI::App* subcommand, const std::vector<std::string>& subcommands) {
-  if (!subcommand) {
-    const std::string word = stray(app);
-    const std::string kind = word.starts_with('-') ? "flag" : "subcommand";
-    return mistake("trunkline", "there is no " + kind + " \"" + word + "\"" +
-                                    did_you_mean(word, kind == "flag" ? names_of(app) : subcommands));
-  }
-  const std::string command = command_of(*subcommand);
-  std::string word = stray(*subcommand);
+std::vector<std::string> subcommands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* one : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(one->get_name());
+  return names;
+}
+
+// `chosen`: the innermost command that was found.
+Answer unknown_word(const CLI::App& app, const CLI::App& chosen) {
+  const std::string command = command_of(chosen);
+  std::string word = stray(chosen);
   if (word.empty()) word = stray(app);
-  if (!word.starts_with('-')) return mistake(command, "\"" + word + "\" is one argument too many");
-  const std::string name = word.substr(0, word.find('='));
-  return mistake(command, "there is no flag " + name + did_you_mean(name, names_of(*subcommand)));
+  if (word.starts_with('-')) {
+    const std::string name = word.substr(0, word.find('='));
+    return mistake(command, "there is no flag " + name + did_you_mean(name, names_of(chosen)));
+  }
+  const std::vector<std::string> known = subcommands_of(chosen);
+  if (known.empty()) return mistake(command, "\"" + word + "\" is one argument too many");
+  return mistake(command, "there is no subcommand \"" + word + "\"" + did_you_mean(word, known));
 }
 
 }  // namespace
@@ -292,17 +298,16 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
     return Answer{exit_ok, "trunkline " TRUNKLINE_VERSION "\n", ""};
   } catch (const CLI::ExtrasError&) {
     choose();
-    return unknown_word(app, chosen,
-                        {"run", "config", "status", "explain", "demo", "backend", "fetch", "url", "load", "metrics",
-                         "scrape", "autoscale", "doctor"});
+    return unknown_word(app, chosen ? *chosen : app);
   } catch (const CLI::ConversionError& error) {
     choose();
-    return mistake(command_of(*chosen), std::string(error.what()) + " (want a whole number)");
+    return mistake(command_of(*chosen), std::string(error.what()) + " (want a number)");
   } catch (const CLI::ParseError& error) {
     choose();
     return mistake(chosen ? command_of(*chosen) : "trunkline", error.what());
   }
   if (!chosen) return Answer{exit_misuse, "", app.help() + "\n"};
+  if (!subcommands_of(*chosen).empty()) return Answer{exit_misuse, "", chosen->help("trunkline") + "\n"};
   if (chosen == url) return url_flags;
   if (chosen == load) return load_flags;
   if (chosen == scrape) return scrape_flags;
@@ -310,9 +315,7 @@ CommandLine parse_command_line(const std::vector<std::string>& arguments) {
   if (chosen == demo) return demo_flags;
   if (chosen == doctor) return doctor_flags;
   if (chosen == metrics_check) return metrics_check_flags;
-  if (chosen == metrics_check->get_parent()) return Answer{exit_misuse, "", chosen->help() + "\n"};
   if (chosen == run) return run_flags;
-  if (chosen == config) return Answer{exit_misuse, "", config->help() + "\n"};
   if (chosen->get_parent() == config) return config_flags;
   if (chosen == status) return status_flags;
   if (chosen == explain || chosen == autoscale_explain) return explain_flags;

@@ -358,9 +358,10 @@ int run_load(const LoadFlags& flags) {
 
   Output out = Output::to_stdout();
   out.write(flags.json ? as_json(report) : as_table(report));
-  if (out.failed()) return exit_output_failed;
-  if (!report.broken_law.empty()) return exit_broken_law;
-  return report.tally.first_error ? exit_code_of(report.tally.first_error->kind) : exit_ok;
+  const int code = !report.broken_law.empty() ? exit_broken_law
+                   : report.tally.first_error ? exit_code_of(report.tally.first_error->kind)
+                                              : exit_ok;
+  return written("load", out, code);
 }
 
 }  // namespace trunkline::cli

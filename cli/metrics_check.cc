@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "exit_code.h"
+#include "fail.h"
 #include "json_writer.h"
 #include "metrics/exposition_parser.h"
 #include "metrics/exposition_rules.h"
@@ -137,11 +138,7 @@ int check(const std::string& source, const Body& body, Format format, bool json)
               counted(counts->samples, "sample", "samples") + ", " +
               (problems == 0 ? "valid" : counted(problems, "problem", "problems")) + "\n");
   }
-  if (out.failed() && !out.reader_gone()) {
-    std::fprintf(stderr, "trunkline metrics check: stdout cannot be written: %s\n", out.failure().c_str());
-    return exit_output_failed;
-  }
-  return problems == 0 ? exit_ok : exit_invalid;
+  return written("metrics check", out, problems == 0 ? exit_ok : exit_invalid);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "scrape.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
@@ -44,6 +45,19 @@ Result<scrape::Job> job_from(const ScrapeFlags& flags, const Options& options) {
   return job;
 }
 
+// A scrape has limits of its own, so that others would say nothing.
+Result<void> check_limits(const ScrapeFlags& flags) {
+  if (!flags.timeout.empty() && !flags.transport.max_time.empty()) {
+    return misuse("-m and --timeout-scrape are the same: give one of them");
+  }
+  const auto gives = [](const std::vector<std::string>& list, std::string_view name) {
+    return std::ranges::any_of(list, [name](const std::string& one) { return one.starts_with(name); });
+  };
+  if (gives(flags.transport.timeouts, "total=")) return misuse("--timeout total: give --timeout-scrape");
+  if (gives(flags.transport.limits, "body_bytes=")) return misuse("--limit body_bytes: give --max-body");
+  return {};
+}
+
 Result<ScrapePlan> scrape_plan(const ScrapeFlags& flags) {
   const Result<Options> options = options_from(flags.transport);
   if (!options) return options.error();
@@ -53,11 +67,13 @@ Result<ScrapePlan> scrape_plan(const ScrapeFlags& flags) {
   plan.settings.options = *options;
   plan.settings.schedule = scrape::settings_for(*interval);
   plan.settings.aligned = false;  // whoever looks on wants the first cycle to be a whole one
-  if (!flags.timeout.empty()) {
-    const auto timeout = parse_duration(flags.timeout);
+  if (Result<void> good = check_limits(flags); !good) return std::move(good).error();
+  if (const std::string& given = flags.timeout.empty() ? flags.transport.max_time : flags.timeout; !given.empty()) {
+    const auto timeout = parse_duration(given);
     if (!timeout) return misuse("--timeout-scrape: " + timeout.error().message);
     plan.settings.schedule.timeout = *timeout;
   }
+  if (flags.transport.max_body) plan.settings.limits.body_bytes = options->response.body_bytes;
   if (flags.concurrency < 1) return misuse("--concurrency: want at least 1");
   plan.settings.schedule.concurrency = static_cast<std::size_t>(flags.concurrency);
   if (Result<void> good = check(plan.settings.schedule); !good) return std::move(good).error();
@@ -141,11 +157,7 @@ int run_scrape(const ScrapeFlags& flags) {
   collector.stop();
   const scrape::CollectorCounters counters = collector.counters();
   out.write(flags.json ? scrape_summary_json(counters) : scrape_summary(counters));
-  if (out.failed() && !out.reader_gone()) {
-    std::fprintf(stderr, "trunkline scrape: stdout cannot be written: %s\n", out.failure().c_str());
-    return exit_output_failed;
-  }
-  return all_fresh ? exit_ok : exit_invalid;
+  return written("scrape", out, all_fresh ? exit_ok : exit_invalid);
 }
 
 }  // namespace trunkline::cli

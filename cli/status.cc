@@ -191,10 +191,7 @@ int run_status(const StatusFlags& flags) {
   }
   Output out = Output::to_stdout();
   out.write(flags.ask.json ? json + "}\n" : status_text(answers));
-  if (out.failed() && !out.reader_gone()) {
-    return fail("status", "stdout cannot be written: " + out.failure(), exit_output_failed);
-  }
-  return is_true(answers.status, "ready") ? exit_ok : exit_invalid;
+  return written("status", out, is_true(answers.status, "ready") ? exit_ok : exit_invalid);
 }
 
 }  // namespace trunkline::cli

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "exit_code.h"
+#include "fail.h"
 #include "json_output.h"
 #include "json_writer.h"
 #include "output.h"
@@ -86,8 +87,7 @@ int run_url(const UrlFlags& flags) {
   } else {
     std::fprintf(stderr, "trunkline: %s: %s\n", shown_url(flags.url).c_str(), url.error().describe().c_str());
   }
-  if (out.failed()) return exit_output_failed;
-  return url ? exit_ok : exit_code_of(url.error().kind);
+  return written("url", out, url ? exit_ok : exit_code_of(url.error().kind));
 }
 
 }  // namespace trunkline::cli

@@ -437,6 +437,25 @@ class CliTest(unittest.TestCase):
             lines = [line for line in shown.splitlines() if "s3cret" in line and "/scenario/" not in line]
             self.assertEqual(lines, [], shown)
 
+    def test_closed_standard_descriptors_do_not_become_sockets(self):
+        server = self.serve()
+        done = subprocess.run(["sh", "-c", f"exec '{TRUNKLINE}' fetch -v -X POST '{server.url('/echo')}' <&- >&- 2>&-"], timeout=60)
+        self.assertEqual(done.returncode, 23)
+        self.assertEqual(len(server.requests()), 1)
+        self.assertTrue(server.requests()[0]["head"].startswith("POST /echo HTTP/1.1"))
+        config = subprocess.run(["sh", "-c", f"exec '{TRUNKLINE}' config check - <&-"], capture_output=True, timeout=60)
+        self.assertIn(b"stdin: is closed", config.stderr)
+
+    def test_mistyped_words_are_told_with_the_nearest_one(self):
+        for arguments, says in ((["metrics", "chek", "x"], 'trunkline metrics: there is no subcommand "chek", did you mean "check"?'),
+                                (["config", "chekc"], 'trunkline config: there is no subcommand "chekc", did you mean "check"?'),
+                                (["autoscale", "shw"], 'trunkline autoscale: there is no subcommand "shw", did you mean "show"?'),
+                                (["autoscale"], "Usage: trunkline autoscale"), (["metrics"], "Usage: trunkline metrics"),
+                                (["fetch", "--includ", "http://h/"], 'there is no flag --includ, did you mean "--include"?'),
+                                (["doctor", "--pid", "0"], "--pid: "),
+                                (["scrape", "-m", "1s", "--timeout-scrape", "1s", "h:1"], "give one of them")):
+            self.assertIn(says, self.run_cli(*arguments, code=2).stderr.decode())
+
     def test_output_never_carries_control_characters_of_a_server(self):
         server = self.serve()
         raw = base64.urlsafe_b64encode(b"HTTP/1.1 200 OK\r\nX-Evil: \x1b[2J\r\n\r\n").decode()

@@ -267,6 +267,10 @@ bool Url::Parser::parse_scheme() {
   for (const std::string_view known : {"http", "https", "ws", "wss"}) {
     if (equals_ignore_case(scheme, known)) return fail(scheme.size() + 1, "\"//\" is missing after the scheme");
   }
+  const std::string_view rest = text_.substr(scheme.size() + 1);
+  if (!rest.empty() && is_digit(rest.front())) {  // "localhost:8080"
+    return fail(0, "no scheme; write http:// or https:// in front");
+  }
   return fail(0, "the scheme is not http, https, ws or wss");
 }
 
