@@ -438,11 +438,20 @@ class CliTest(unittest.TestCase):
             self.assertEqual(lines, [], shown)
 
     def test_closed_standard_descriptors_do_not_become_sockets(self):
-        server = self.serve()
-        done = subprocess.run(["sh", "-c", f"exec '{TRUNKLINE}' fetch -v -X POST '{server.url('/echo')}' <&- >&- 2>&-"], timeout=60)
-        self.assertEqual(done.returncode, 23)
-        self.assertEqual(len(server.requests()), 1)
-        self.assertTrue(server.requests()[0]["head"].startswith("POST /echo HTTP/1.1"))
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            command = f"exec '{TRUNKLINE}' fetch -v http://127.0.0.1:{listener.getsockname()[1]}/ <&- >&- 2>&-"
+            child = subprocess.Popen(["sh", "-c", command])
+            connection, _ = listener.accept()
+            connection.settimeout(60)
+            heard = b""
+            while b"\r\n\r\n" not in heard:
+                heard += connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")
+            while more := connection.recv(65536):
+                heard += more
+            connection.close()
+            self.assertEqual(child.wait(60), 23)
+        self.assertTrue(heard.endswith(b"\r\n\r\n"), heard)
         config = subprocess.run(["sh", "-c", f"exec '{TRUNKLINE}' config check - <&-"], capture_output=True, timeout=60)
         self.assertIn(b"stdin: is closed", config.stderr)
 

@@ -240,7 +240,7 @@ TEST_F(ServerProtocolsEdgesTest, a_websocket_that_says_goodbye_while_it_is_pause
   std::atomic<int> heard{0};
   serve([&](Request, Exchange exchange) {
     server::WebSocketSettings settings;
-    settings.close_timeout = std::chrono::hours(1);
+    settings.close_timeout = seconds(10);
     server::WebSocketEvents events;
     events.on_message = [&](server::WebSocket& socket, std::string_view, bool) {
       ++heard;
