@@ -62,9 +62,18 @@ void Events::publish(std::string_view event, std::string_view json) {
   }
 }
 
+bool Events::wanted() {
+  const std::lock_guard lock(mutex_);
+  if (!sinks_.empty()) return true;
+  ++last_;
+  kept_.clear();
+  kept_bytes_ = 0;
+  return false;
+}
+
 void Events::beat() {
   const std::lock_guard lock(mutex_);
-  write_all(": still here\n\n");
+  write_all("event: beat\ndata: {}\n\n");
 }
 
 void Events::disconnect() {

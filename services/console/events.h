@@ -40,7 +40,11 @@ class Events {
   bool add(std::unique_ptr<Sink> sink, std::string_view last_id);
   // `json` is one line.
   void publish(std::string_view event, std::string_view json);
-  // A comment, so that proxies and watchers see life, and watchers that have left are noticed.
+  // Whether an event need be made. If nobody watches, what happens now is told to nobody: whoever comes back behind it
+  // is not resumed.
+  bool wanted();
+  // An event without news or id: proxies and watchers see life, and watchers that have left are noticed. Not a comment,
+  // which a browser hides from the page.
   void beat();
   void disconnect();  // ends all streams; who may still read comes again
   void close();       // the same; none is added afterwards

@@ -100,11 +100,22 @@ TEST_F(ConsoleEvents, ends_all_when_it_closes) {
   EXPECT_EQ(two->got, "");
 }
 
-TEST_F(ConsoleEvents, beats_with_a_comment) {
+TEST_F(ConsoleEvents, cannot_go_on_behind_what_nobody_was_told) {
+  const auto watcher = watch();
+  events.publish("a", "1");
+  EXPECT_TRUE(events.wanted());
+  events.disconnect();
+  EXPECT_EQ(watch("p-1")->got, "retry: 2000\n\nid: p-1\nevent: hello\ndata: {\"resumed\":true,\"watchers\":1}\n\n");
+  events.disconnect();
+  EXPECT_FALSE(events.wanted());
+  EXPECT_EQ(watch("p-1")->got, "retry: 2000\n\nid: p-2\nevent: hello\ndata: {\"resumed\":false,\"watchers\":1}\n\n");
+}
+
+TEST_F(ConsoleEvents, beats_so_that_scripts_hear_it_and_ids_stay_what_they_are) {
   const auto watcher = watch();
   watcher->got.clear();
   events.beat();
-  EXPECT_EQ(watcher->got, ": still here\n\n");
+  EXPECT_EQ(watcher->got, "event: beat\ndata: {}\n\n");
 }
 
 }  // namespace

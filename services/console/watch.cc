@@ -88,7 +88,7 @@ void Watch::step(const Now& now) {
 }
 
 void Watch::step_status() {
-  if (!sources_.process || events_.watchers() == 0) return;
+  if (!sources_.process || !events_.wanted()) return;
   ProcessFacts facts = sources_.process();
   facts.uptime = Duration(0);  // a clock is no news
   std::string text = status_json(facts);
@@ -148,16 +148,16 @@ void Watch::step_transport(const Now& now) {
   if (!sources_.transport) return;
   Stats stats = sources_.transport();
   const double t = seconds_since_1970(now.wall);
+  bool wanted = false;
   {
     const std::lock_guard lock(mutex_);
     all_.add(point_of(stats.pool, t));
     for (const RouteStats& route : stats.routes) remember(route, t);
-    if (events_.watchers() > 0) {
-      stats.routes = news_of(stats.routes);
-      miss_routes();
-    }
+    miss_routes();
+    wanted = events_.wanted();
+    if (wanted) stats.routes = news_of(stats.routes);
   }
-  if (events_.watchers() > 0) events_.publish("transport", transport_json(stats, t));
+  if (wanted) events_.publish("transport", transport_json(stats, t));
 }
 
 void Watch::step_targets(const Now& now) {
@@ -175,7 +175,7 @@ void Watch::step_targets(const Now& now) {
     told_cycles_ = std::move(cycles);
     latencies = latencies_.all();
   }
-  if (events_.watchers() == 0) return;
+  if (!events_.wanted()) return;
   const std::string text = targets_json(snapshots, now, 0);
   events_.publish("targets", text.substr(0, text.size() - 1) + ",\"latencies\":" + latencies_json(latencies) + "}");
 }
@@ -185,7 +185,7 @@ void Watch::hear_decisions(const autoscale::FleetStatus& fleet, FleetMemory& mem
   for (const autoscale::DecisionPtr& entry : sources_.fleets->decisions(fleet.name, memory.last_decision, most)) {
     memory.last_decision = std::max(memory.last_decision, entry->number);
     memory.history.add(point_of(fleet, entry->decision));
-    if (events_.watchers() == 0) continue;
+    if (!events_.wanted()) continue;
     config::JsonWriter json;
     json.open('{').key("fleet").text(fleet.name).key("decision").json(decision_json(*entry, false)).close('}');
     events_.publish("decision", json.take());
@@ -202,7 +202,7 @@ void Watch::step_fleets() {
     FleetMemory& memory = fleets_[fleet.name];
     memory.present = true;
     hear_decisions(fleet, memory);
-    if (events_.watchers() == 0) continue;
+    if (!events_.wanted()) continue;
     std::string text = fleet_json(fleet);
     if (text == memory.told) continue;
     events_.publish("fleet", text);

@@ -29,7 +29,11 @@ class ConsoleWatch : public ::testing::Test {
     watch.step(
         {WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::duration<double>(t))), Clock::now()});
   }
-  void come() { events.add(std::make_unique<CollectingSink>(got), ""); }
+  void come(std::string_view last_id = "") { events.add(std::make_unique<CollectingSink>(got), last_id); }
+  std::string last_id() const {
+    const std::size_t at = got->rfind("id: ") + 4;
+    return got->substr(at, got->find('\n', at) - at);
+  }
   bool told(std::string_view text) const { return got->find(text) != std::string::npos; }
   // The data of the first event of this name.
   config::Node event(std::string_view name) const {
@@ -156,6 +160,34 @@ TEST_F(ConsoleWatch, says_when_a_fleet_has_gone) {
   EXPECT_FALSE(watch.fleet_history("chat"));
 }
 
+TEST_F(ConsoleWatch, resumes_whoever_has_missed_no_look_and_nobody_else) {
+  come();
+  look(1000);
+  const std::string id = last_id();
+  events.disconnect();
+  come(id);
+  EXPECT_EQ(event("hello").find("resumed")->text, "true");
+  events.disconnect();
+  made.fleet.decide(1001, 30);  // told to nobody
+  look(1001);
+  come(id);
+  EXPECT_EQ(event("hello").find("resumed")->text, "false");
+}
+
+TEST_F(ConsoleWatch, tells_a_route_again_that_went_and_came_while_nobody_watched) {
+  come();
+  look(1000);
+  events.disconnect();
+  const std::vector<RouteStats> routes = std::exchange(made.stats.routes, {});
+  look(1001);
+  come();
+  look(1002);
+  EXPECT_TRUE(event("transport").find("routes")->children.empty());
+  made.stats.routes = routes;
+  look(1003);
+  EXPECT_EQ(event("transport").find("routes")->children.size(), 1U);
+}
+
 TEST_F(ConsoleWatch, takes_latencies_from_scrapes_once_a_cycle) {
   look(1000);
   look(1001);
@@ -208,7 +240,7 @@ TEST_F(ConsoleWatch, needs_no_source_at_all) {
   Watch bare(none, events);
   come();
   for (int i = 0; i < 10; ++i) bare.step({});
-  EXPECT_TRUE(told(": still here"));
+  EXPECT_TRUE(told("event: beat\n"));
   EXPECT_FALSE(told("event: transport"));
 }
 
