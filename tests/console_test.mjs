@@ -18,7 +18,10 @@ async function begin(...flags) {
     createInterface({ input: child.stdout }).once("line", found);
     child.once("exit", (code) => failed(new Error(`${subject} ended with ${code} before it listened`)));
   });
-  return { url, end: () => new Promise((ended) => (child.once("exit", ended), child.kill("SIGTERM"))) };
+  return {
+    url, signal: (name) => child.kill(name),
+    end: () => new Promise((ended) => (child.once("exit", ended), child.kill("SIGTERM"))),
+  };
 }
 
 const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
@@ -146,6 +149,44 @@ async function simulates(page) {
     assert.equal(await peak.nth(1).innerText(), "5");
   }
   await fits(page);
+}
+
+// The page's real stream within reach, so that a test can say what a process says only now and then.
+async function withStream(page) {
+  await page.addInitScript(() => {
+    window.EventSource = class extends window.EventSource {
+      constructor(...of) {
+        super(...of);
+        window.stream = this;
+      }
+    };
+    window.tell = (event, data) => window.stream.dispatchEvent(new MessageEvent(event, { data: JSON.stringify(data) }));
+  });
+}
+const tell = (page, event, data) => page.evaluate(([name, message]) => window.tell(name, message), [event, data]);
+
+// Answers to what matches wait until they are let go; each is as old as the question then.
+async function held(page, pattern) {
+  let letGo, asked;
+  const open = new Promise((opened) => (letGo = opened));
+  const first = new Promise((came) => (asked = came));
+  await page.route(pattern, async (route) => {
+    const response = await route.fetch();
+    asked();
+    await open;
+    await route.fulfill({ response });
+  });
+  return { asked: first, letGo };
+}
+
+// The browser itself reports every answer that is no 2xx.
+function forgive(errors, pattern) {
+  for (const error of errors.splice(0)) assert.match(error, pattern);
+}
+
+async function madeUpFleet(name) {
+  const [fleet] = await (await fetch(new URL("/api/v1/fleets", url))).json();
+  return { ...fleet, name };
 }
 
 const server = foreign ? { url: subject, end: async () => {} } : await begin();
@@ -276,6 +317,137 @@ if (!foreign) {
     await again.end();
     await page.locator(".link.lost").waitFor();
     errors.length = 0;  // refused connections, which the browser reports itself
+  });
+
+  await test("a process that hangs is missed, though its connections stay, and found again when it goes on", url, {}, async (page) => {
+    await live(page);
+    server.signal("SIGSTOP");
+    try {
+      await page.locator(".link.lost").waitFor({ timeout: 25_000 });
+      await says(page, ".banner", /has not answered for \d+ s/);
+    } finally {
+      server.signal("SIGCONT");
+    }
+    await page.locator(".link.live").waitFor({ timeout: 25_000 });
+  });
+  await test("who finds too many watching is told so, and let in when there is room", url, {}, async (page, errors) => {
+    const others = [];
+    for (let refused = false; !refused;) {
+      const response = await fetch(new URL("/api/v1/events", url));
+      refused = response.status === 503;
+      others.push(response);
+    }
+    await page.reload();
+    await says(page, ".banner", /refuses to be watched: 503, so many streams are open already/);
+    for (const { body } of others) await body.cancel();
+    await live(page);
+    forgive(errors, /503/);
+  });
+  await test("a tab that nobody sees holds no stream", url, {}, async (page) => {
+    await withStream(page);
+    await page.reload();
+    await live(page);
+    const see = (hidden) => page.evaluate((value) => {
+      Object.defineProperty(document, "hidden", { get: () => value, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+      return window.stream.readyState;
+    }, hidden);
+    assert.equal(await see(true), 2, "closed");
+    await page.locator(".link.connecting").waitFor({ state: "attached" });
+    assert.equal(await see(false), 0, "being opened");
+    await live(page);
+  });
+  await test("what cannot be had at first is asked for again", url, {}, async (page, errors) => {
+    await page.route("**/api/v1/history", (route) => route.fulfill({ status: 500, json: { error: "made up" } }));
+    await page.reload();
+    await says(page, ".banner", /did not get what it asked for: made up/);
+    assert.equal(await page.locator(".link.live").count(), 0, "live, with nothing to show");
+    await page.unroute("**/api/v1/history");
+    await connections(page);
+    assert.equal(await page.locator(".banner").count(), 0);
+    forgive(errors, /500/);
+  });
+  await test("events that overtake the answers are not lost, and an unknown past is no empty one", url, {}, async (page, errors) => {
+    await withStream(page);
+    const fleets = await held(page, "**/api/v1/fleets");
+    await page.reload();
+    await fleets.asked;
+    await tell(page, "fleet", await madeUpFleet("late"));
+    fleets.letGo();
+    await live(page);
+    await page.locator("nav a", { hasText: "Fleets" }).click();
+    const late = page.locator('.fleet[aria-label="fleet late"]');
+    await says(late, ".banner", /What late did before could not be read: there is no fleet named late/);
+    assert.doesNotMatch(await late.innerText(), /No decision yet/);
+    const real = (await madeUpFleet("late")).last.policy;
+    await page.route("**/api/v1/fleets/late/*", (route) => route.continue({ url: route.request().url().replace("/late/", `/${real}/`) }));
+    await late.locator(".uplot canvas").waitFor();
+    await late.locator(".decisions li").first().waitFor();
+    assert.equal(await late.locator(".banner").count(), 0);
+    forgive(errors, /404/);
+  });
+  await test("a fleet that goes while it is asked about stays gone", url, {}, async (page, errors) => {
+    await withStream(page);
+    await page.reload();
+    await fleets(page);
+    const past = await held(page, "**/api/v1/fleets/ghost/*");
+    const answers = ["history", "decisions"].map((what) => page.waitForResponse((response) => response.url().includes(`/ghost/${what}`)));
+    await tell(page, "fleet", await madeUpFleet("ghost"));
+    await past.asked;
+    await tell(page, "fleet-gone", { name: "ghost" });
+    past.letGo();
+    await Promise.all(answers);
+    // What the page asks later is answered later, and drawn a frame after.
+    await page.evaluate(async () => {
+      await (await fetch("/api/v1/status")).json();
+      for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    });
+    assert.equal(await page.locator('.fleet[aria-label="fleet ghost"]').count(), 0);
+    forgive(errors, /404/);
+  });
+  await test("a route's past that cannot be had is said, and asked for again", url, {}, async (page, errors) => {
+    await page.route("**/api/v1/routes/history?*", (route) => route.fulfill({ status: 500, json: { error: "made up" } }));
+    await connections(page);
+    const detail = await unfoldOne(page);
+    await says(detail, ".banner", /did before could not be read: made up/);
+    await page.unroute("**/api/v1/routes/history?*");
+    await detail.locator(".banner").waitFor({ state: "detached" });
+    await detail.locator(".uplot canvas").first().waitFor();
+    forgive(errors, /500/);
+  });
+  await test("a route that goes and comes back is unfolded with its past", url, {}, async (page) => {
+    await withStream(page);
+    await page.reload();
+    await connections(page);
+    const detail = await unfoldOne(page);
+    await detail.locator(".uplot canvas").first().waitFor();
+    const name = await text(page, ".unfolded .place");
+    const { routes } = await (await fetch(new URL("/api/v1/transport", url))).json();
+    const { route, key } = routes.find((one) => one.route === name);
+    // Behind a real event, so that the page has a second to draw without it: the next one brings it back.
+    await page.evaluate((gone) => new Promise((told) => {
+      document.querySelector(".detail").isOld = true;
+      window.stream.addEventListener("transport", () => told(window.tell("route-gone", gone)), { once: true });
+    }), { route, key });
+    await page.waitForFunction(() => document.querySelector(".detail")?.isOld === undefined && document.querySelector(".detail"));
+    await detail.locator(".uplot canvas").first().waitFor();
+  });
+  await test("a question that is not answered is not asked again and again", url, {}, async (page) => {
+    await withStream(page);
+    await page.reload();
+    await connections(page);
+    let questions = 0;
+    page.on("request", (request) => (questions += request.url().includes("/api/v1/connections?")));
+    const lives = await held(page, "**/api/v1/connections?*");
+    await page.locator(".route-line").first().click();
+    await lives.asked;
+    await page.evaluate(() => new Promise((passed) => {  // more than two of its turns
+      let seconds = 0;
+      window.stream.addEventListener("transport", () => ++seconds === 5 && passed());
+    }));
+    assert.equal(questions, 1);
+    lives.letGo();
+    await page.locator(".life tbody tr").first().waitFor();
   });
   await server.end();
 }

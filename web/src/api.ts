@@ -65,8 +65,10 @@ export interface Course {
 export interface Simulation { closed_loop: boolean; recorded: Course; simulated: Course }
 
 const root = "/api/v1/";
+export const eventsPath = `${root}events`;
+const patience = 15_000;  // milliseconds; what a link swallows would be waited for without end
 
-async function refused(response: Response): Promise<Error> {
+export async function refused(response: Response): Promise<Error> {
   const text = await response.text();
   try {
     return new Error((JSON.parse(text) as { error: string }).error);
@@ -76,7 +78,7 @@ async function refused(response: Response): Promise<Error> {
 }
 
 export async function get<T>(path: string): Promise<T> {
-  const response = await fetch(root + path);
+  const response = await fetch(root + path, { signal: AbortSignal.timeout(patience) });
   if (!response.ok) throw await refused(response);
   return (await response.json()) as T;
 }

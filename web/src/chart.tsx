@@ -150,6 +150,15 @@ export function Chart(p: Properties) {
   return <div class="chart" ref={place} role="img" aria-label={p.label} />;
 }
 
+// Where there is no past to be drawn: an empty chart would say that nothing had happened.
+export function Unknown({ of, trouble }: { of: string; trouble: string }) {
+  return (
+    <p class="banner" role="status">
+      What {of} did before could not be read: {trouble}. Trying again every few seconds.
+    </p>
+  );
+}
+
 // A small line without axes, for headlines.
 export function Spark({ values, name }: { values: number[]; name: string }) {
   const width = 120, height = 30;

@@ -5,7 +5,7 @@ import { Chart, Spark } from "./chart";
 import { count, decimal, percent, plural, rate } from "./numbers";
 import { lastRate, rates, shownSpan, tail } from "./rates";
 import { RouteRow } from "./route";
-import { forgetRoute, idOf, serverNow, state, useStore, watchRoute } from "./store";
+import { idOf, serverNow, state, useStore } from "./store";
 import { kinds } from "./words";
 
 function Headline() {
@@ -95,12 +95,7 @@ export function Connections() {
 
   const toggle = (id: string) => {
     const next = new Set(unfolded);
-    if (next.delete(id)) {
-      forgetRoute(id);
-    } else {
-      next.add(id);
-      void watchRoute(id);
-    }
+    if (!next.delete(id)) next.add(id);
     setUnfolded(next);
   };
   // Places to which nothing is open, such as pods that have gone, come behind all others.

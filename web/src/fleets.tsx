@@ -1,6 +1,6 @@
 // Every fleet: what its policy sees, what it wants, and why.
 import type { Decision, Fleet, Metric } from "./api";
-import { Chart, type Shade } from "./chart";
+import { Chart, type Shade, Unknown } from "./chart";
 import { DecisionList } from "./decisions";
 import { count, decimal, plural } from "./numbers";
 import { Pods } from "./pods";
@@ -48,6 +48,7 @@ function FleetPanel({ memory }: { memory: FleetMemory }) {
         <Gaps fleet={fleet} />
       </div>
       {last && <p class="says"><span class={`action ${last.action}`}>{actionWords(last)}</span> {last.reason}</p>}
+      {memory.trouble !== "" && <Unknown of={fleet.name} trouble={memory.trouble} />}
       <FleetChart memory={memory} />
       <Pods fleet={fleet} />
       <DecisionList fleet={fleet.name} decisions={memory.decisions} />
@@ -133,7 +134,10 @@ function FleetChart({ memory }: { memory: FleetMemory }) {
   const { history, fleet } = memory;
   const until = Math.max(serverNow(), history.t[history.t.length - 1] ?? 0);
   const gaps = gapsOf(memory, until);
-  if (history.t.length === 0) return <p class="empty">No decision yet: the first comes after the first scrape.</p>;
+  if (history.t.length === 0) {
+    if (memory.trouble !== "") return null;
+    return <p class="empty">{memory.known ? "No decision yet: the first comes after the first scrape." : "Asking what it has done…"}</p>;
+  }
   // A bound far above all that happened would press it flat.
   const peak = Math.max(...history.desired!, ...history.demand_high!);
   const maxShown = fleet.max <= 3 * peak + 5;

@@ -13,11 +13,13 @@ const askEvery = 2000;  // milliseconds
 function useConnections(route: string, key: string): ConnectionList | null {
   const [list, setList] = useState<ConnectionList | null>(null);
   useEffect(() => {
-    let gone = false;
+    let gone = false, asking = false;
     const ask = async () => {
-      if (state.link.state === "lost" || document.hidden) return;
+      if (asking || state.link.state === "lost" || document.hidden) return;
+      asking = true;
       const query = `route=${encodeURIComponent(route)}&key=${encodeURIComponent(key)}&limit=${most}`;
       const answer = await get<ConnectionList>(`connections?${query}`).catch(() => null);
+      asking = false;
       if (!gone && answer) setList(answer);
     };
     void ask();

@@ -28,9 +28,10 @@ function useView() {
 function LinkState() {
   const { link, status } = useStore();
   const words = link.state === "live" ? "live" : link.state === "lost" ? "disconnected" : "connecting";
+  // A screen reader reads a live region again whenever it changes: what counts on by the second stays outside.
   return (
-    <span class={`link ${link.state}`} role="status">
-      <span class="dot" aria-hidden="true" />{words}
+    <span class={`link ${link.state}`}>
+      <span class="dot" aria-hidden="true" /><span role="status">{words}</span>
       {link.state === "live" && status && <span class="process"> · {status.version}, process {status.pid}, up {span(Math.max(0, serverNow() - status.started))}</span>}
     </span>
   );
@@ -42,12 +43,18 @@ function Trouble() {
   return (
     <>
       {link.state === "lost" && (
-        <p class="banner" role="alert">
-          The process has not answered for {span(Date.now() / 1000 - link.since)}.{" "}
+        <p class="banner">
+          {link.refusal === ""
+            ? <><span role="alert">The process has not answered</span> for {span(Date.now() / 1000 - link.since)}.</>
+            : <span role="alert">The process refuses to be watched: {link.refusal}.</span>}{" "}
           {transport ? `What you see is as of ${moment(transport.t)}.` : "Nothing is known yet."} Trying again every few seconds.
         </p>
       )}
-      {trouble !== "" && <p class="banner" role="alert">The process answered, but not with what this page needs: {trouble}</p>}
+      {trouble !== "" && (
+        <p class="banner" role="alert">
+          The process is there, but this page did not get what it asked for: {trouble}. Trying again every few seconds.
+        </p>
+      )}
       {link.state === "live" && services.map((service) => (
         <p key={service.name} class="banner" role="status">
           <strong>{service.name}</strong> {service.ready ? "" : "is not ready"}{service.ready || service.trouble === "" ? "" : ": "}{service.trouble}

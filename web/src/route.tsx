@@ -1,12 +1,13 @@
 // One route: a line of figures, and unfolded its life in words.
+import { useEffect } from "preact/hooks";
 import type { Route } from "./api";
 import { ConnectionBar, DialBar, Reasons } from "./bars";
-import { Chart } from "./chart";
+import { Chart, Unknown } from "./chart";
 import { Life } from "./life";
 import { count, decimal, duration, percent, plural, rate } from "./numbers";
 import { rates, shownSpan } from "./rates";
 import { Split } from "./split";
-import { idOf, serverNow, state } from "./store";
+import { forgetRoute, idOf, serverNow, state, watchRoute } from "./store";
 import { closingWords, dialReasons, missWords } from "./words";
 
 interface Row { route: Route; namesake: boolean; unfolded: boolean; toggle: () => void }
@@ -77,12 +78,18 @@ function sentences(route: Route): string[] {
 }
 
 function Detail({ route, namesake }: { route: Route; namesake: boolean }) {
-  const history = state.routeHistories.get(idOf(route));
+  // With the detail and not with the click: a route that goes and comes back is still unfolded.
+  useEffect(() => {
+    void watchRoute(route);
+    return () => forgetRoute(route);
+  }, [idOf(route)]);
+  const { history, trouble } = state.routePasts.get(idOf(route)) ?? { history: null, trouble: "" };
   return (
     <>
       {route.advice !== "" && <p class="advice"><strong>Advice</strong> {route.advice}</p>}
       <p>{sentences(route).join(" ")}</p>
       {namesake && <Split route={route} />}
+      {trouble !== "" && <Unknown of={route.route} trouble={trouble} />}
       {history && history.t.length > 1 && (
         <div class="charts">
           <div>

@@ -3,12 +3,16 @@ import { useEffect, useState } from "preact/hooks";
 import {
   type Columns, type Cycle, type Decision, type Fleet, type Latency, type Route, type Status, type Transport, fleetPath, get,
 } from "./api";
+import { listen } from "./stream";
 
-export type Link = { state: "connecting" } | { state: "live" } | { state: "lost"; since: number };
+export type Link = { state: "connecting" } | { state: "live" } | { state: "lost"; since: number; refusal: string };
 
-export interface FleetMemory { fleet: Fleet; history: Columns; decisions: Decision[] }
+// What was before this page looked comes later than what is now, or not at all: `trouble` is why the last try failed.
+export interface Past { history: Columns; known: boolean; trouble: string }
+export interface FleetMemory extends Past { fleet: Fleet; decisions: Decision[] }
 
 const longest = 1800;  // seconds of history, as the server keeps
+const retry = 3000;  // milliseconds
 
 export const connectionColumns = ["open", "in_use", "idle", "waiting", "dials", "granted", "reused"];
 export const fleetColumns = [
@@ -30,6 +34,14 @@ function append(columns: Columns, t: number, values: Record<string, number>) {
   if (old > 60) for (const name of Object.keys(columns)) columns[name]!.splice(0, old);
 }
 
+// The answer, and behind it what has been heard since.
+function joined(answer: Columns, heard: Columns): Columns {
+  for (let i = 0; i < heard.t.length; i++) {
+    append(answer, heard.t[i]!, Object.fromEntries(Object.keys(answer).map((name) => [name, heard[name]?.[i] ?? 0])));
+  }
+  return answer;
+}
+
 // One key stands for every host that is spoken to alike, and one host may be spoken to in several ways.
 export const idOf = (route: { route: string; key: string }) => `${route.route} ${route.key}`;
 
@@ -39,7 +51,7 @@ export const state = {
   status: null as Status | null,
   transport: null as Transport | null,
   routes: new Map<string, Route>(),
-  routeHistories: new Map<string, Columns>(),  // of the routes that are unfolded
+  routePasts: new Map<string, Past>(),  // of the routes that are unfolded
   latencies: new Map<string, Latency>(),
   cycles: [] as Cycle[],
   history: emptyColumns(connectionColumns),
@@ -86,9 +98,9 @@ function hearTransport(transport: Transport) {
     state.routes.set(id, route);
   }
   append(state.history, transport.t, pointOf(transport.pool));
-  for (const [id, columns] of state.routeHistories) {
+  for (const [id, past] of state.routePasts) {
     const route = state.routes.get(id);
-    if (route) append(columns, transport.t, pointOf(route));
+    if (route) append(past.history, transport.t, pointOf(route));
   }
 }
 
@@ -115,103 +127,164 @@ function fleetPoint(fleet: Fleet, decision: Decision): Record<string, number> {
   return point;
 }
 
-const decisionTime = (decision: Decision) => decision.t;
+// Asks until there is an answer, or nobody wants it any more.
+async function insist<T>(ask: () => Promise<T>, wanted: () => boolean, say: (trouble: string) => void): Promise<T | undefined> {
+  while (wanted()) {
+    try {
+      const answer = await ask();
+      if (!wanted()) return undefined;
+      say("");
+      return answer;
+    } catch (error) {
+      if (wanted()) say((error as Error).message);
+      changed();
+    }
+    do {
+      await new Promise((over) => setTimeout(over, retry));
+    } while (state.link.state === "lost");
+  }
+  return undefined;
+}
 
 function hearDecision(name: string, decision: Decision) {
   const memory = state.fleets.get(name);
-  if (!memory || memory.decisions.some((known) => known.number === decision.number)) return;
+  if (!memory || memory.decisions.some((known) => known.number === decision.number && known.t === decision.t)) return;
   memory.decisions.push(decision);
   if (memory.decisions.length > 200) memory.decisions.splice(0, 50);
-  append(memory.history, decisionTime(decision), fleetPoint(memory.fleet, decision));
+  append(memory.history, decision.t, fleetPoint(memory.fleet, decision));
 }
 
-async function hearFleet(fleet: Fleet) {
-  const memory = state.fleets.get(fleet.name);
-  if (memory) {
-    memory.fleet = fleet;
-    return;
-  }
-  const [history, decisions] = await Promise.all([
-    get<Columns>(`${fleetPath(fleet.name)}/history`).catch(() => emptyColumns(fleetColumns)),
-    get<Decision[]>(`${fleetPath(fleet.name)}/decisions?limit=50&pods=0`).catch(() => []),
-  ]);
-  state.fleets.set(fleet.name, { fleet, history, decisions });
+// Each time another memory, by which an answer for the one before, or for a fleet that has gone, is known to be too late.
+async function rememberFleet(fleet: Fleet) {
+  const before = state.fleets.get(fleet.name) ?? { history: emptyColumns(fleetColumns), decisions: [], known: false };
+  const memory: FleetMemory = { ...before, fleet, trouble: "" };
+  state.fleets.set(fleet.name, memory);
+  const answer = await insist(
+    () => Promise.all([
+      get<Columns>(`${fleetPath(fleet.name)}/history`), get<Decision[]>(`${fleetPath(fleet.name)}/decisions?limit=50&pods=0`),
+    ]),
+    () => state.fleets.get(fleet.name) === memory, (trouble) => void (memory.trouble = trouble));
+  if (!answer) return;
+  const [history, decisions] = answer;
+  const newest = decisions[decisions.length - 1]?.t ?? 0;
+  memory.history = joined(history, memory.history);
+  memory.decisions = [...decisions, ...memory.decisions.filter(({ t }) => t > newest)];
+  memory.known = true;
+  changed();
 }
+
+function hearFleet(fleet: Fleet) {
+  const memory = state.fleets.get(fleet.name);
+  if (memory) memory.fleet = fleet;
+  else void rememberFleet(fleet);
+}
+
+const byRoute = (latencies: Latency[]) => new Map(latencies.map((latency) => [latency.route, latency]));
 
 function hearTargets(message: { cycles: Cycle[]; latencies: Latency[] }) {
   state.cycles = message.cycles;
-  for (const latency of message.latencies) state.latencies.set(latency.route, latency);
+  state.latencies = byRoute(message.latencies);
 }
+
+// What came while the present state was being asked for: it may be newer than the answers. Null: that is known.
+let waiting: (() => void)[] | null = [];
+let turn = 0;  // of the last to ask
 
 async function load() {
-  const [status, transport, latencies, history, fleets] = await Promise.all([
-    get<Status>("status"), get<Transport>("transport"), get<Latency[]>("latencies"), get<Columns>("history"),
-    get<Fleet[]>("fleets"),
-  ]);
+  const mine = ++turn;
+  const ask = () => {
+    waiting = [];
+    return Promise.all([
+      get<Status>("status"), get<Transport>("transport"), get<Latency[]>("latencies"), get<Columns>("history"),
+      get<Fleet[]>("fleets"),
+    ]);
+  };
+  const answers = await insist(ask, () => turn === mine, (trouble) => {
+    state.trouble = trouble;
+    if (trouble !== "") state.link = { state: "connecting" };
+  });
+  if (!answers) return;
+  const [status, transport, latencies, history, fleets] = answers;
   state.status = status;
-  state.routes.clear();
+  state.latencies = byRoute(latencies);
   state.history = history;
-  for (const latency of latencies) state.latencies.set(latency.route, latency);
+  state.routes.clear();
   hearTransport(transport);
-  state.fleets.clear();
-  await Promise.all(fleets.map(hearFleet));
-  await Promise.all([...state.routeHistories.keys()].map(watchRoute));
-  state.trouble = "";
-  changed();
-}
-
-export async function watchRoute(id: string) {
-  const route = state.routes.get(id);
-  if (!route) return;
-  try {
-    const query = `route=${encodeURIComponent(route.route)}&key=${encodeURIComponent(route.key)}`;
-    state.routeHistories.set(id, await get<Columns>(`routes/history?${query}`));
-  } catch {
-    state.routeHistories.set(id, emptyColumns(connectionColumns));
+  for (const name of [...state.fleets.keys()]) {
+    if (!fleets.some((fleet) => fleet.name === name)) state.fleets.delete(name);
   }
+  for (const fleet of fleets) void rememberFleet(fleet);
+  for (const id of state.routePasts.keys()) {
+    const route = state.routes.get(id);
+    if (route) void watchRoute(route);
+  }
+  live();
+}
+
+function live() {
+  const heard = waiting ?? [];
+  waiting = null;
+  for (const hear of heard) hear();
+  state.link = { state: "live" };
   changed();
 }
 
-export function forgetRoute(id: string) {
-  state.routeHistories.delete(id);
+// What was being asked for is asked for again when the stream is back.
+function stopAsking() {
+  if (waiting) ++turn;
+}
+
+export async function watchRoute(route: { route: string; key: string }) {
+  const id = idOf(route);
+  const before = state.routePasts.get(id) ?? { history: emptyColumns(connectionColumns), known: false };
+  const past: Past = { ...before, trouble: "" };
+  state.routePasts.set(id, past);
+  const answer = await insist(
+    () => get<Columns>(`routes/history?route=${encodeURIComponent(route.route)}&key=${encodeURIComponent(route.key)}`),
+    () => state.routePasts.get(id) === past, (trouble) => void (past.trouble = trouble));
+  if (!answer) return;
+  past.history = joined(answer, past.history);
+  past.known = true;
+  changed();
+}
+
+export function forgetRoute(route: { route: string; key: string }) {
+  state.routePasts.delete(idOf(route));
 }
 
 export function start() {
-  const stream = new EventSource("/api/v1/events");
-  const on = <T>(event: string, hear: (message: T) => void | Promise<void>) =>
-    stream.addEventListener(event, (message) => {
-      void Promise.resolve(hear(JSON.parse((message as MessageEvent<string>).data) as T)).finally(changed);
-    });
-  on<{ resumed: boolean }>("hello", async ({ resumed }) => {
-    if (!resumed || state.transport === null) {
-      try {
-        await load();
-      } catch (error) {
-        state.trouble = (error as Error).message;
-      }
-    }
-    state.link = { state: "live" };
-  });
-  on<Status>("status", (status) => void (state.status = status));
-  on<Transport>("transport", hearTransport);
-  on<{ route: string; key: string }>("route-gone", (route) => {
-    state.routes.delete(idOf(route));
-    forgetRoute(idOf(route));
-  });
-  on<{ cycles: Cycle[]; latencies: Latency[] }>("targets", hearTargets);
-  on<Fleet>("fleet", hearFleet);
-  on<{ name: string }>("fleet-gone", ({ name }) => void state.fleets.delete(name));
-  on<{ fleet: string; decision: Decision }>("decision", ({ fleet, decision }) => hearDecision(fleet, decision));
-  stream.onerror = () => {
-    if (state.link.state !== "lost") state.link = { state: "lost", since: Date.now() / 1000 };
-    // Refused for good, with a status that is no 200: browsers do not try again by themselves then.
-    if (stream.readyState === EventSource.CLOSED) {
-      stream.close();
-      setTimeout(start, 3000);
-    }
+  const soon = <T>(hear: (message: T) => void) => (message: T) => {
+    if (waiting) waiting.push(() => hear(message));
+    else hear(message);
     changed();
   };
-  if (state.link.state === "connecting") changed();
+  listen({
+    hear: {
+      hello: ({ resumed }: { resumed: boolean }) => {
+        if (resumed && !waiting) live();
+        else void load();
+      },
+      beat: () => {},
+      status: soon((status: Status) => void (state.status = status)),
+      transport: soon(hearTransport),
+      "route-gone": soon((route: { route: string; key: string }) => void state.routes.delete(idOf(route))),
+      targets: soon(hearTargets),
+      fleet: soon(hearFleet),
+      "fleet-gone": soon(({ name }: { name: string }) => void state.fleets.delete(name)),
+      decision: soon(({ fleet, decision }: { fleet: string; decision: Decision }) => hearDecision(fleet, decision)),
+    },
+    lost: (refusal) => {
+      stopAsking();
+      const since = state.link.state === "lost" ? state.link.since : Date.now() / 1000;
+      state.link = { state: "lost", since, refusal };
+      state.trouble = "";
+      changed();
+    },
+    paused: () => {
+      stopAsking();
+      state.link = { state: "connecting" };
+    },
+  });
 }
 
 // So that "lost for 12 s" counts on while nothing comes.
