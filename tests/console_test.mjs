@@ -296,6 +296,32 @@ await test("nothing moves for those who asked for calm", url, { reducedMotion: "
 });
 
 if (!foreign) {
+  await test("figures have names, and charts numbers, for those who do not see them", url, {}, async (page) => {
+    await connections(page);
+    assert.equal(await text(page, "header [role=status]"), "live", "read out once, not each second");
+    const row = /open [\d,]+.* queued \d+ dials [\d,]+.* reuse [\d.]+ % p50 .* p99 .* idle limit /s;
+    assert.ok((await page.getByRole("button", { name: row }).count()) > 0, "a route's figures are named");
+    const chart = await page.locator(".chart").first().getAttribute("aria-label");
+    assert.match(chart, /: requests \/ s [\d.,]+, dials \/ s [\d.,]+$/);
+  });
+  await test("pods too many to be written out are told all the same", url, {}, async (page, errors) => {
+    await withStream(page);
+    await page.reload();
+    await fleets(page);
+    const fleet = await madeUpFleet("many");
+    const pod = { ...fleet.pods[0], state: "ready", input: "fresh", reason: "" };
+    fleet.pods = Array.from({ length: 70 }, (_, i) => ({ ...pod, name: `many-${i}` }));
+    fleet.pods[7] = { ...fleet.pods[7], state: "excluded", reason: "asked for" };
+    await tell(page, "fleet", fleet);
+    const pods = page.locator('.fleet[aria-label="fleet many"] .dense .pod');
+    await pods.first().waitFor();
+    assert.match(await pods.nth(6).innerText(), /many-6: fresh/);
+    assert.match(await pods.nth(7).innerText(), /many-7: excluded · asked for/);
+    assert.equal(await pods.nth(7).evaluate((element) => getComputedStyle(element).opacity), "1", "its mark keeps its contrast");
+    await fits(page);
+    forgive(errors, /404/);  // nobody knows the past of this fleet
+  });
+
   const empty = await begin("--empty");
   await test("an idle process says so in words", empty.url, {}, async (page) => {
     await live(page);
@@ -309,6 +335,7 @@ if (!foreign) {
     await empty.end();
     await page.locator(".link.lost").waitFor();
     await says(page, ".banner", /has not answered for \d+ s/);
+    assert.equal(await text(page, ".banner [role=alert]"), "The process has not answered", "read out once, not each second");
     await shot(page, "disconnected");
     const again = await begin("--listen", new URL(empty.url).host);
     await page.locator(".link.live").waitFor({ timeout: 20_000 });

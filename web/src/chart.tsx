@@ -147,7 +147,15 @@ export function Chart(p: Properties) {
   }, [shown, p.height, p.lines.map((line) => line.label).join()]);
   useEffect(feed);
 
-  return <div class="chart" ref={place} role="img" aria-label={p.label} />;
+  return <div class="chart" ref={place} role="img" aria-label={`${p.label}: ${newest(p)}`} />;
+}
+
+function newest({ lines, data }: Properties): string {
+  return lines.map(({ label, format }, i) => {
+    const values = data[i + 1]!;
+    const value = values[values.length - 1];
+    return `${label} ${typeof value === "number" ? format(value) : "unknown"}`;
+  }).join(", ");
 }
 
 // Where there is no past to be drawn: an empty chart would say that nothing had happened.

@@ -42,11 +42,13 @@ export function Pods({ fleet }: { fleet: Fleet }) {
       <ul class={`grid${dense ? " dense" : ""}`} aria-label="Pods">
         {fleet.pods.map((pod, i) => {
           const look = podLooks.find((entry) => entry.look === lookOf(pod))!;
+          const words = about(pod);
           return (
-            <li key={pod.name} class={`pod ${look.look}`} title={about(pod)}>
+            <li key={pod.name} class={`pod ${look.look}`} title={words}>
               <span class="pod-mark" aria-hidden="true">{look.mark}</span>
-              <span class="pod-name">{names[i]}</span>
-              <span class="pod-state">{look.look}</span>
+              <span class="pod-name" aria-hidden="true">{names[i]}</span>
+              <span class="pod-state" aria-hidden="true">{look.look}</span>
+              <span class="sr">{words}</span>
             </li>
           );
         })}

@@ -29,24 +29,31 @@ export function RouteRow({ route, namesake, unfolded, toggle }: Row) {
           </span>
         </span>
         <span class="cell connections">
+          <span class="sr">open</span>
           <b>{count(route.open)}</b>
           <ConnectionBar inUse={inUse} idle={route.idle} other={route.draining} />
           <small>{count(inUse)} in use · {count(route.idle)} idle</small>
         </span>
-        <span class="cell queued" data-label="queued"><b class={route.waiting > 0 ? "warn" : "zero"}>{count(route.waiting)}</b></span>
+        <span class="cell queued"><CellName of="queued" /><b class={route.waiting > 0 ? "warn" : "zero"}>{count(route.waiting)}</b></span>
         <span class="cell dials">
+          <span class="sr">dials</span>
           <b>{count(route.dials_started)}</b>
           <DialBar reasons={route.dials_by_reason} />
           <small>{mainReasons(route)}</small>
         </span>
-        <span class="cell" data-label="reuse"><b>{percent(route.reused, route.granted)}</b></span>
-        <span class="cell" data-label="p50">{latency ? duration(latency.p50_seconds) : "–"}</span>
-        <span class="cell" data-label="p99">{latency ? duration(latency.p99_seconds) : "–"}</span>
-        <span class="cell" data-label="idle limit">{idleLimit(route)}</span>
+        <span class="cell"><CellName of="reuse" /><b>{percent(route.reused, route.granted)}</b></span>
+        <span class="cell"><CellName of="p50" />{latency ? duration(latency.p50_seconds) : "–"}</span>
+        <span class="cell"><CellName of="p99" />{latency ? duration(latency.p99_seconds) : "–"}</span>
+        <span class="cell"><CellName of="idle limit" />{idleLimit(route)}</span>
       </button>
       {unfolded && <div class="detail" id={id}><Detail route={route} namesake={namesake} /></div>}
     </div>
   );
+}
+
+// Where there is room the columns have a head, which no reader of a single row gets to: there it is said, not seen.
+function CellName({ of }: { of: string }) {
+  return <span class="cell-name">{of} </span>;
 }
 
 function mainReasons(route: Route): string {
