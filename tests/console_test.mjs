@@ -321,6 +321,24 @@ if (!foreign) {
     await fits(page);
     forgive(errors, /404/);  // nobody knows the past of this fleet
   });
+  await test("the line of reuse is of the share, not of how many requests there are", url, {}, async (page) => {
+    // Ten times the requests, half of them on connections that were there.
+    const t = [], granted = [], reused = [], none = [];
+    const until = Math.floor(Date.now() / 1000);
+    for (let i = 0; i <= 200; i++) {
+      t.push(until - 200 + i);
+      granted.push(i <= 100 ? i : 100 + 10 * (i - 100));
+      reused.push(i <= 100 ? i : 100 + 5 * (i - 100));
+      none.push(0);
+    }
+    await page.route("**/api/v1/history", (route) =>
+      route.fulfill({ json: { t, granted, reused, dials: none, open: none, in_use: none, idle: none, waiting: none } }));
+    await page.reload();
+    await connections(page);
+    const points = await page.locator(".figure.reuse .spark polyline").getAttribute("points");
+    const heights = points.split(" ").map((point) => Number(point.split(",")[1]));  // from above
+    assert.ok(heights[190] > heights[50] + 10, `it falls: ${heights[50]}, then ${heights[190]}`);
+  });
 
   const empty = await begin("--empty");
   await test("an idle process says so in words", empty.url, {}, async (page) => {

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import type { Cycle, Route } from "./api";
 import { Chart, Spark } from "./chart";
 import { count, decimal, percent, plural, rate } from "./numbers";
-import { lastRate, rates, shownSpan, tail } from "./rates";
+import { lastRate, rates, shares, shownSpan, tail } from "./rates";
 import { RouteRow } from "./route";
 import { idOf, serverNow, state, useStore } from "./store";
 import { kinds } from "./words";
@@ -17,7 +17,7 @@ function Headline() {
       note: transport.sockets.limit > 0 ? `this process may have ${count(transport.sockets.limit)}` : "", values: tail(history.open!, 300) },
     { name: "reuse", label: "of requests reused a connection", value: percent(pool.reused, pool.granted),
       note: pool.granted === 0 ? "no request yet" : `${count(pool.granted - pool.reused)} of ${count(pool.granted)} needed a new one`,
-      values: tail(rates(history, "reused", 10), 300) },
+      values: tail(shares(history, "reused", "granted", 10), 300) },
     { name: "dials", label: "dials a second", value: rate(lastRate(history, "dials", 10)),
       note: `${count(pool.dials_started)} since the start, ${count(pool.dials_failed)} failed`,
       values: tail(rates(history, "dials", 10), 300) },

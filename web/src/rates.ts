@@ -1,18 +1,27 @@
 // From counts that only grow to what happens in a second.
 import type { Columns } from "./api";
 
-// Between each point and the one at least `over` seconds before it.
-export function rates(columns: Columns, name: string, over: number): (number | null)[] {
+// Between each point and the one at least `over` seconds before it: what came to `name` by what came to `per`.
+function ratios(columns: Columns, name: string, per: string, over: number): (number | null)[] {
   const { t } = columns;
-  const counts = columns[name]!;
+  const parts = columns[name]!, wholes = columns[per]!;
   const result: (number | null)[] = [];
   let from = 0;
   for (let i = 0; i < t.length; i++) {
     while (from + 1 < i && t[from + 1]! <= t[i]! - over) from++;
-    const seconds = t[i]! - t[from]!;
-    result.push(i === 0 || seconds <= 0 ? null : Math.max(0, (counts[i]! - counts[from]!) / seconds));
+    const whole = wholes[i]! - wholes[from]!;
+    result.push(whole <= 0 ? null : Math.max(0, (parts[i]! - parts[from]!) / whole));
   }
   return result;
+}
+
+export const rates = (columns: Columns, name: string, over: number) => ratios(columns, name, "t", over);
+
+// While nothing is asked for the share stays what it was: none at all would look like a loss.
+export function shares(columns: Columns, name: string, of: string, over: number): number[] {
+  const known = ratios(columns, name, of, over);
+  let last = known.find((share) => share !== null) ?? 0;
+  return known.map((share) => (last = share ?? last));
 }
 
 export function lastRate(columns: Columns, name: string, over: number): number {
