@@ -273,9 +273,9 @@ export function start() {
       "fleet-gone": soon(({ name }: { name: string }) => void state.fleets.delete(name)),
       decision: soon(({ fleet, decision }: { fleet: string; decision: Decision }) => hearDecision(fleet, decision)),
     },
-    lost: (refusal) => {
+    lost: (refusal, heard) => {
       stopAsking();
-      const since = state.link.state === "lost" ? state.link.since : Date.now() / 1000;
+      const since = state.link.state === "lost" ? state.link.since : heard / 1000;
       state.link = { state: "lost", since, refusal };
       state.trouble = "";
       changed();

@@ -6,7 +6,7 @@ const retry = 3000;
 
 export interface Listener {
   hear: Record<string, (message: never) => void>;  // by the event's name
-  lost: (refusal: string) => void;  // the process's own words, "" when it has said nothing
+  lost: (refusal: string, heard: number) => void;  // in the process's own words, "" when it says nothing since `heard`
   paused: () => void;
 }
 
@@ -44,10 +44,10 @@ export function listen({ hear, lost, paused }: Listener) {
       });
     }
     mine.onerror = async () => {
-      if (mine.readyState !== EventSource.CLOSED) return lost("");  // the browser tries again by itself
+      if (mine.readyState !== EventSource.CLOSED) return lost("", heard);  // the browser tries again by itself
       const why = await refusal();
       if (stream !== mine) return;
-      lost(why);
+      lost(why, heard);
       again = setTimeout(open, retry);
     };
   };
@@ -55,7 +55,7 @@ export function listen({ hear, lost, paused }: Listener) {
   // Nothing says that a link swallows everything, or that the machine has slept: only the silence does.
   setInterval(() => {
     if (stream === null || Date.now() - heard <= patience) return;
-    lost("");
+    lost("", heard);
     open();
   }, 1000);
 
