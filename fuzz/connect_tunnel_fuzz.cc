@@ -1,22 +1,15 @@
 // Whatever a proxy answers to CONNECT, however it is cut: the outcome is the same, what it may say is bounded, and a
 // tunnel opens after the empty line of a 2xx and nowhere else. The first byte says where the answer is cut.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "net/connect_tunnel.h"
+#include "require.h"
 
 namespace {
 
 using trunkline::net::ConnectTunnel;
-
-void require(bool ok, const char* what) {
-  if (ok) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 struct Outcome {
   ConnectTunnel::Step step;

@@ -1,25 +1,18 @@
 // What a name server sends is understood or refused, within bounds: addresses of the family asked for, none twice, and
 // never an address along with a failure. The first byte chooses the family.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <set>
 #include <string>
 #include <string_view>
 
 #include "net/dns_reply.h"
+#include "require.h"
 
 namespace {
 
 using trunkline::net::DnsOutcome;
 using trunkline::net::DnsReply;
 using trunkline::net::RecordType;
-
-void require(bool ok, const char* what) {
-  if (ok) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 void check(const DnsReply& reply, RecordType type) {
   require(reply.addresses.empty() == (reply.outcome != DnsOutcome::found), "addresses");

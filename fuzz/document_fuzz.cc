@@ -2,11 +2,10 @@
 // A policy that is read prints as a policy that is equal.
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "require.h"
 #include "services/autoscale_files/import.h"
 #include "services/autoscale_files/policy_file.h"
 #include "services/config/document.h"
@@ -15,12 +14,6 @@
 namespace {
 
 using trunkline::config::Node;
-
-void require(bool ok, const char* what, const std::string& text) {
-  if (ok) return;
-  std::fprintf(stderr, "%s: %s\n", what, text.c_str());
-  std::abort();
-}
 
 constexpr trunkline::config::Limits limits = {.bytes = 1 << 16, .depth = 32, .nodes = 5'000};
 

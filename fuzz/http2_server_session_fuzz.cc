@@ -18,6 +18,7 @@
 
 #include "http2/frames.h"
 #include "http2/server_session.h"
+#include "require.h"
 
 namespace {
 
@@ -27,12 +28,6 @@ using trunkline::TimePoint;
 
 constexpr std::size_t most_streams = 20;
 constexpr std::size_t window = 20'000;
-
-void require(bool ok, const char* what) {
-  if (ok) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 class Served final : public ServerStream {
  public:

@@ -20,18 +20,13 @@
 
 #include "http2/frames.h"
 #include "http2/session.h"
+#include "require.h"
 
 namespace {
 
 using namespace trunkline::http2;
 using trunkline::Headers;
 using trunkline::TimePoint;
-
-void require(bool ok, const char* what) {
-  if (ok) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 class Exchange final : public Stream {
  public:

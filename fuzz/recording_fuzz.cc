@@ -1,22 +1,11 @@
 // A line of a recording is refused with a place, or reads, prints and reads again as the same; the same for a state
 // file.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
+#include "require.h"
 #include "services/autoscale_files/recording.h"
 #include "services/autoscale_files/state_file.h"
-
-namespace {
-
-void require(bool ok, const char* what, const std::string& text) {
-  if (ok) return;
-  std::fprintf(stderr, "%s: %s\n", what, text.c_str());
-  std::abort();
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size > 8192) return 0;

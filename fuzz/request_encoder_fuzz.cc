@@ -1,24 +1,17 @@
 // Whatever check_request and check_framing accept is written as exactly one request: as many lines as there are fields,
 // one Host, one framing. The input is flags, then method, target, names and values, each ended by byte 0xFE.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "http1/request_encoder.h"
+#include "require.h"
 
 namespace {
 
 using trunkline::equals_ignore_case;
 using trunkline::Headers;
-
-void require(bool ok, const char* what, std::string_view written) {
-  if (ok) return;
-  std::fprintf(stderr, "%s in:\n%.*s\n", what, static_cast<int>(written.size()), written.data());
-  std::abort();
-}
 
 std::string_view take(std::string_view& bytes) {
   const std::size_t end = bytes.find('\xFE');

@@ -1,24 +1,17 @@
 // Whatever a proxy answers, however it is cut: the outcome is the same, the answer is bounded, and nothing beyond the
 // proxy's last word is taken. The first byte chooses credentials and where the answer is cut.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "net/socks5.h"
+#include "require.h"
 
 namespace {
 
 using trunkline::net::Socks5;
 
 constexpr std::size_t longest_answers = 2 + 2 + 4 + 1 + 255 + 2;
-
-void require(bool ok, const char* what) {
-  if (ok) return;
-  std::fprintf(stderr, "%s\n", what);
-  std::abort();
-}
 
 struct Outcome {
   Socks5::Step step;

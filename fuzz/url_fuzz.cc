@@ -1,20 +1,14 @@
 // What parses prints as text that parses to the same URL, and nothing in it can end a request line or a Host field. The
 // part after the first line feed is resolved as a reference.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include <trunkline/url.hpp>
 
-namespace {
+#include "require.h"
 
-void require(bool ok, const char* what, const trunkline::Url& url) {
-  if (ok) return;
-  std::fprintf(stderr, "%s: %s\n", what, url.text().c_str());
-  std::abort();
-}
+namespace {
 
 bool is_visible_ascii(std::string_view text) {
   for (const char c : text) {
@@ -24,20 +18,21 @@ bool is_visible_ascii(std::string_view text) {
 }
 
 void check(const trunkline::Url& url) {
-  require(url.target().starts_with('/'), "target", url);
-  require(is_visible_ascii(url.target()) && url.target().find('#') == std::string_view::npos, "target bytes", url);
+  const std::string text = url.text();
+  require(url.target().starts_with('/'), "target", text);
+  require(is_visible_ascii(url.target()) && url.target().find('#') == std::string_view::npos, "target bytes", text);
   require(is_visible_ascii(url.authority()) && url.authority().find_first_of("/@?#\\%") == std::string_view::npos,
-          "authority bytes", url);
-  require(!url.host().empty() && url.host().size() <= 253 && url.host().back() != '.', "host", url);
-  require(url.port() != 0, "port", url);
+          "authority bytes", text);
+  require(!url.host().empty() && url.host().size() <= 253 && url.host().back() != '.', "host", text);
+  require(url.port() != 0, "port", text);
   require(url.path().find("/../") == std::string_view::npos && url.path().find("/./") == std::string_view::npos, "dots",
-          url);
-  auto again = trunkline::Url::parse(url.text());
-  require(again.has_value(), "does not parse again", url);
-  require(again->text() == url.text() && again->origin() == url.origin() && again->target() == url.target() &&
+          text);
+  auto again = trunkline::Url::parse(text);
+  require(again.has_value(), "does not parse again", text);
+  require(again->text() == text && again->origin() == url.origin() && again->target() == url.target() &&
               again->authority() == url.authority() && again->zone() == url.zone() &&
               again->fragment() == url.fragment() && again->ip_version() == url.ip_version(),
-          "parses to another", url);
+          "parses to another", text);
 }
 
 }  // namespace
