@@ -158,6 +158,12 @@ inline const char* find_control(const char* p, const char* end) {
 inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+inline std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 // Decimal digits only, below 2^64: the strict reading of Content-Length.
 inline bool parse_decimal(std::string_view text, std::uint64_t& value) {
   if (text.empty()) return false;
@@ -173,13 +179,10 @@ inline bool parse_decimal(std::string_view text, std::uint64_t& value) {
 
 // The next element of a comma-separated list, without spaces around it; empty elements are skipped as RFC 9110 says.
 inline bool next_element(std::string_view& list, std::string_view& element) {
-  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
-    element = list.substr(0, comma);
+    element = trimmed(list.substr(0, comma));
     list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
-    while (!element.empty() && is_space(element.front())) element.remove_prefix(1);
-    while (!element.empty() && is_space(element.back())) element.remove_suffix(1);
     if (!element.empty()) return true;
   }
   return false;

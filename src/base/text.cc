@@ -9,15 +9,7 @@
 namespace trunkline {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t'; }
-
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 Error bad_option(std::string_view text, std::string_view why) {
   std::string message = "\"";
@@ -135,7 +127,7 @@ std::string decimal(std::uint64_t value, std::uint64_t scale) {
 Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
   constexpr std::string_view how = "is not a duration; write for example 500ms, 30s, 5m or 1h30m";
   constexpr auto longest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  std::string_view rest = trim(text);
+  std::string_view rest = trimmed(text);
   if (rest.empty()) return bad_option(text, how);
   std::uint64_t total = 0;
   std::uint64_t previous_scale = std::numeric_limits<std::uint64_t>::max();
@@ -143,9 +135,9 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
   while (!rest.empty()) {
     Number number;
     if (!take_number(rest, number)) return bad_option(text, how);
-    while (!rest.empty() && is_space(rest.front())) rest.remove_prefix(1);
+    while (!rest.empty() && is_blank(rest.front())) rest.remove_prefix(1);
     std::size_t length = 0;
-    while (length < rest.size() && !is_digit(rest[length]) && !is_space(rest[length]) && rest[length] != '.') ++length;
+    while (length < rest.size() && !is_digit(rest[length]) && !is_blank(rest[length]) && rest[length] != '.') ++length;
     const bool bare = first && length == 0 && rest.empty();
     const std::uint64_t scale = bare ? 1'000'000'000 : scale_of(duration_units, rest.substr(0, length));
     if (scale == 0 || scale >= previous_scale) return bad_option(text, how);
@@ -155,7 +147,7 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     previous_scale = scale;
     first = false;
     rest.remove_prefix(length);
-    while (!rest.empty() && is_space(rest.front())) rest.remove_prefix(1);
+    while (!rest.empty() && is_blank(rest.front())) rest.remove_prefix(1);
   }
   return std::chrono::nanoseconds(static_cast<std::int64_t>(total));
 }
@@ -175,12 +167,10 @@ std::string print_duration(std::chrono::nanoseconds duration) {
 }
 
 Result<std::uint64_t> parse_size(std::string_view text) {
-  std::string_view rest = trim(text);
+  std::string_view rest = trimmed(text);
   Number number;
   if (!take_number(rest, number)) return bad_option(text, "is not a size; write for example 512, 64KiB or 1MB");
-  std::string unit;
-  for (const char c : trim(rest)) unit += lower(c);
-  const std::uint64_t scale = scale_of(size_units, unit);
+  const std::uint64_t scale = scale_of(size_units, in_small_letters(trimmed(rest)));
   if (scale == 0) return bad_option(text, "has an unknown unit; write for example 512, 64KiB or 1MB");
   if (scale == 1 && number.billionths != 0) return bad_option(text, "is a fraction of a byte");
   std::uint64_t bytes = 0;

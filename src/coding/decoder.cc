@@ -5,6 +5,7 @@
 
 #include <trunkline/headers.hpp>
 
+#include "base/characters.h"
 #include "base/text.h"
 
 namespace trunkline::coding {
@@ -23,12 +24,6 @@ Error refusal(ErrorCode code, std::string_view what, std::string_view advice = {
   return {code, Phase::body, std::move(message)};
 }
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 std::unique_ptr<Layer> make_layer(std::string_view coding) {
@@ -42,11 +37,8 @@ std::unique_ptr<Layer> make_layer(std::string_view coding) {
 Result<std::unique_ptr<Decoder>> Decoder::make(std::string_view content_encoding, const DecoderLimits& limits) {
   const std::size_t layers = std::min(static_cast<std::size_t>(std::max(limits.max_layers, 0)), most_layers);
   std::unique_ptr<Decoder> decoder(new Decoder(limits));
-  while (!content_encoding.empty()) {
-    const std::size_t comma = content_encoding.find(',');
-    const std::string_view coding = trim(content_encoding.substr(0, comma));
-    content_encoding.remove_prefix(comma == std::string_view::npos ? content_encoding.size() : comma + 1);
-    if (coding.empty() || equals_ignore_case(coding, "identity")) continue;
+  for (std::string_view coding; next_element(content_encoding, coding);) {
+    if (equals_ignore_case(coding, "identity")) continue;
     Stage stage;
     stage.layer = make_layer(coding);
     if (!stage.layer) {

@@ -16,8 +16,6 @@ constexpr std::array<bool, 256> name_table = make_name_table();
 
 constexpr std::size_t stride = 16;  // looked at in one step, so that many bytes behind a field must be readable
 
-bool is_space(char c) { return c == ' ' || c == '\t'; }
-
 #if defined(__SSE2__)
 // The bytes of [p, p + size) for which `mask` has no one, as ones: `size` is at most a stride.
 unsigned outside(__m128i mask, std::size_t size) {
@@ -47,7 +45,7 @@ bool is_field_name(const char* p, std::size_t size) {
 // The same.
 bool is_field_value(const char* p, std::size_t size) {
   if (size == 0) return true;
-  if (is_space(p[0]) || is_space(p[size - 1])) return false;
+  if (is_blank(p[0]) || is_blank(p[size - 1])) return false;
 #if defined(__SSE2__)
   bool plain = true;
   for (std::size_t at = 0; at < size && plain; at += stride) {

@@ -16,12 +16,6 @@ namespace {
 // Below this, coding costs more than it saves: a packet is a packet.
 constexpr std::size_t least_bytes_for_gzip = 1024;
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 // An element such as `text/plain;version=0.0.4;q=0.5`, in small letters.
 struct Choice {
   std::string name;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/characters.h"
 #include "base/sha256.h"
 
 namespace trunkline::server {
@@ -44,20 +45,12 @@ bool has_hash(std::string_view path) {
   return is_hash(name.substr(name.find_last_of(".-") + 1)) && name.find_last_of(".-") != std::string_view::npos;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 // Calls `action` with each element of a list in header fields, until it says true.
 template <class Action>
 bool any_element(const Headers& headers, std::string_view name, Action action) {
   for (std::string_view list : headers.get_all(name)) {
-    while (!list.empty()) {
-      const std::string_view element = list.substr(0, list.find(','));
-      list.remove_prefix(std::min(element.size() + 1, list.size()));
-      if (action(trimmed(element))) return true;
+    for (std::string_view element; next_element(list, element);) {
+      if (action(element)) return true;
     }
   }
   return false;
