@@ -1,7 +1,6 @@
 #include "services/autoscale_files/lint_rules.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "base/text.h"
 
@@ -12,19 +11,13 @@ using config::Node;
 using config::Place;
 using std::chrono::seconds;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
 bool has_any(const std::string& text, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view word) { return text.find(word) != std::string::npos; });
 }
 
 bool is_error_signal(std::string_view text) {
-  return has_any(lower(text), {"error", "5xx", "_500", "=~\"5", "=\"5", "fail", "exception", "timeouts"});
+  return has_any(in_small_letters(text), {"error", "5xx", "_500", "=~\"5", "=\"5", "fail", "exception", "timeouts"});
 }
 bool is_average(const std::string& text) { return has_any(text, {"avg", "average", "mean", "per_pod", "per_replica"}); }
 
@@ -57,7 +50,7 @@ class Findings {
 };
 
 void look_at_query(const Node& node, Findings& out) {
-  const std::string text = lower(node.text);
+  const std::string text = in_small_letters(node.text);
   if (has_any(text, {"or vector(0)", "or on() vector(0)"})) {
     out.add(
         "zero-for-unknown", node.place,
@@ -106,7 +99,7 @@ void look_at_triggers(const Node& document, Findings& out) {
 }
 
 void look_at_name(const std::string& name, Place place, bool raw_value, bool summed, Findings& out) {
-  const std::string text = lower(name);
+  const std::string text = in_small_letters(name);
   if (is_error_signal(text)) {
     out.add("errors-as-load", place, "the metric " + name + " counts errors: they are no load",
             "scale on what is being worked on; make errors a veto that forbids going down");
@@ -144,7 +137,7 @@ void look_at_native(const NativePolicy& rules, const Node& root, const LintSetti
       look_at_window("short-window", "a rate or quantile over a window", place, metric.window, settings, out);
     }
     if (metric.source == Source::external && metric.target.kind == MetricTarget::Kind::total &&
-        is_average(lower(metric.name))) {
+        is_average(in_small_letters(metric.name))) {
       out.add("average-times-replicas", place,
               "an average (" + metric.name +
                   ") is compared with a total: those who answered and those it is multiplied "
@@ -193,8 +186,8 @@ void look_at_hpa(const HpaPolicy& rules, const Node& root, const LintSettings& s
     if (metric.type == HpaMetric::Type::external && metric.target == HpaMetric::TargetType::value) {
       out.add("average-times-replicas", place,
               "an external metric with a Value is multiplied with the ready pods" +
-                  std::string(is_average(lower(metric.name)) ? ", and this one is an average by its name:"
-                                                             : "; if it is an average,") +
+                  std::string(is_average(in_small_letters(metric.name)) ? ", and this one is an average by its name:"
+                                                                        : "; if it is an average,") +
                   " those who answered and those who are ready are different pods",
               "query the sum, with type: AverageValue");
     }

@@ -19,9 +19,7 @@ bool is_plain_text(std::string_view text) {
   if (text.empty() || text.size() > 200 || std::isalpha(static_cast<unsigned char>(text[0])) == 0) return false;
   const auto fits = [](char c) { return is_word_character(c) || c == '.' || c == '/'; };
   if (!std::all_of(text.begin(), text.end(), fits)) return false;
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return std::find(words.begin(), words.end(), lower) == words.end();
+  return std::find(words.begin(), words.end(), in_small_letters(text)) == words.end();
 }
 
 std::string yaml_scalar(const Node& node) {

@@ -10,6 +10,7 @@
 #include <trunkline/transport.hpp>
 
 #include "base/sha256.h"
+#include "base/text.h"
 #include "client/file_digest.h"
 #include "client/option_fields.h"
 #include "net/per_process.h"
@@ -49,12 +50,6 @@ void append_text(std::string& out, std::string_view text) {
 
 void append_digest(std::string& out, const Sha256::Digest& digest) {
   out.append(reinterpret_cast<const char*>(digest.data()), digest.size());
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return lower;
 }
 
 enum class Presence : unsigned char { present, absent };
@@ -107,7 +102,7 @@ Result<Presence> append_value(std::string& out, const OptionField& field, const 
 Result<Presence> append_value(std::string& out, const OptionField&, const Overrides& overrides) {
   if (overrides.empty()) return Presence::absent;
   std::multimap<std::string, std::string_view> sorted;  // keeps the order of two addresses for one host
-  for (const auto& [host, address] : overrides) sorted.emplace(lower_case(host), address);
+  for (const auto& [host, address] : overrides) sorted.emplace(in_small_letters(host), address);
   for (const auto& [host, address] : sorted) {
     append_text(out, host);
     append_text(out, address);

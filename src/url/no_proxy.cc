@@ -20,12 +20,6 @@ bool parse_number(std::string_view text, unsigned most, unsigned& number) {
   return error == std::errc() && end == text.data() + text.size() && number <= most;
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  return lower;
-}
-
 template <class Bytes>
 bool same_prefix(const Bytes& a, const Bytes& b, unsigned bits) {
   const unsigned whole = bits / 8, rest = bits % 8;
@@ -95,7 +89,7 @@ bool NoProxy::add(std::string_view entry) {
   if (entry.starts_with("*.")) entry.remove_prefix(1);
   if (entry.starts_with('.')) entry.remove_prefix(1);
   if (entry.ends_with('.')) entry.remove_suffix(1);
-  const std::string name = lower_case(entry);
+  const std::string name = in_small_letters(entry);
   if (name.empty() || name.front() == '.' || name.back() == '.' ||
       name.find_first_not_of(name_characters) != std::string::npos) {
     return false;
