@@ -3,13 +3,12 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/characters.h"
 #include "base/text.h"
 #include "services/config/document.h"
 
 namespace trunkline::config {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 void append_utf8(std::string& out, std::uint32_t c) {
   const auto put = [&out](std::uint32_t byte) { out += static_cast<char>(byte); };
@@ -126,11 +125,7 @@ class JsonReader {
   std::optional<std::uint32_t> four_digits() {
     std::uint32_t code = 0;
     for (int i = 0; i < 4; ++i, ++at_) {
-      const char c = peek();
-      const int digit = is_digit(c)            ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+      const int digit = hex_value(peek());
       if (digit < 0) return std::nullopt;
       code = code * 16 + static_cast<std::uint32_t>(digit);
     }

@@ -158,6 +158,20 @@ inline const char* find_control(const char* p, const char* end) {
 inline bool is_blank(char c) { return c == ' ' || c == '\t'; }
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+constexpr std::array<signed char, 256> make_hex_table() {
+  std::array<signed char, 256> table{};
+  table.fill(-1);
+  for (signed char value = 0; value < 16; ++value) {
+    table[static_cast<unsigned char>("0123456789abcdef"[value])] = value;
+    table[static_cast<unsigned char>("0123456789ABCDEF"[value])] = value;
+  }
+  return table;
+}
+inline constexpr std::array<signed char, 256> hex_table = make_hex_table();
+
+// Of a hexadecimal digit, small or not; -1: it is none.
+inline int hex_value(char c) { return hex_table[static_cast<unsigned char>(c)]; }
+
 inline std::string_view trimmed(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);

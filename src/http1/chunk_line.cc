@@ -6,22 +6,6 @@
 #include "base/characters.h"
 
 namespace trunkline::http1 {
-namespace {
-
-bool is_hex(char c, unsigned& value) {
-  if (c >= '0' && c <= '9') {
-    value = static_cast<unsigned>(c - '0');
-  } else if (c >= 'a' && c <= 'f') {
-    value = static_cast<unsigned>(c - 'a') + 10;
-  } else if (c >= 'A' && c <= 'F') {
-    value = static_cast<unsigned>(c - 'A') + 10;
-  } else {
-    return false;
-  }
-  return true;
-}
-
-}  // namespace
 
 LineStep take_line(std::string_view& input, std::string& partial, std::size_t limit_bytes, std::string_view& line) {
   const std::size_t room = limit_bytes - std::min(limit_bytes, partial.size());
@@ -44,11 +28,11 @@ std::string_view read_chunk_line(std::string_view line, ChunkLine& read) {
   line.remove_suffix(2);
   std::uint64_t size = 0;
   std::size_t digits = 0;
-  unsigned digit = 0;
-  while (digits < line.size() && is_hex(line[digits], digit)) {
+  for (; digits < line.size(); ++digits) {
+    const int digit = hex_value(line[digits]);
+    if (digit < 0) break;
     if (size >> 60 != 0) return "a chunk size does not fit in 64 bits";
-    size = size << 4 | digit;
-    ++digits;
+    size = size << 4 | static_cast<unsigned>(digit);
   }
   const std::string_view extension = line.substr(digits);
   if (digits == 0 || (!extension.empty() && extension.front() != ';')) {

@@ -19,12 +19,6 @@ bool is_word(std::string_view text, std::string_view small) {
          std::equal(text.begin(), text.end(), small.begin(), [](char a, char b) { return (a | 0x20) == b; });
 }
 
-int hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  const char small = static_cast<char>(c | 0x20);
-  return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
-}
-
 // "12", "+3", "-4" and no more; what has many digits stays at a bound that is out of any double's range.
 std::optional<int> parse_exponent(std::string_view text) {
   bool negative = false;
@@ -62,7 +56,7 @@ std::optional<double> parse_hexadecimal(std::string_view text) {
       after_digit_or_prefix = false;
       continue;
     }
-    const int digit = hex_digit(c);
+    const int digit = hex_value(c);
     if (digit < 0) return std::nullopt;
     seen_digit = after_digit_or_prefix = true;
     if (mantissa >> 59 == 0) {

@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "base/characters.h"
+
 namespace trunkline::server {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool is_plain_segment(std::string_view segment) {
   if (segment == "." || segment == "..") return false;

@@ -3,16 +3,6 @@
 #include "base/characters.h"
 
 namespace trunkline {
-namespace {
-
-// Negative when it is none.
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-}  // namespace
 
 bool parse_ipv4(std::string_view text, std::uint32_t& address) {
   address = 0;

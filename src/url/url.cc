@@ -75,10 +75,6 @@ bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
-unsigned value_of_hex(char c) {
-  return is_digit(c) ? static_cast<unsigned>(c - '0') : static_cast<unsigned>(lower(c) - 'a') + 10;
-}
-
 void append_encoded(std::string& out, std::string_view bytes) {
   constexpr char digits[] = "0123456789ABCDEF";
   for (const char c : bytes) {
@@ -330,7 +326,7 @@ bool Url::Parser::decode_userinfo(std::size_t begin, std::size_t end) {
       if (end - i < 3 || !is(text_[i + 1], hex_digit) || !is(text_[i + 2], hex_digit)) {
         return fail(i, "bad percent-encoding in user or password");
       }
-      c = static_cast<char>(value_of_hex(text_[i + 1]) << 4 | value_of_hex(text_[i + 2]));
+      c = static_cast<char>(hex_value(text_[i + 1]) << 4 | hex_value(text_[i + 2]));
       if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
         return fail(i, "an encoded control character in user or password");
       }
