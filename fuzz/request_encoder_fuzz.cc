@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/characters.h"
 #include "http1/request_encoder.h"
 #include "require.h"
 
@@ -35,7 +36,7 @@ std::size_t take_fields(std::string_view& rest, std::string_view written, std::s
     const std::string_view line = take_line(rest, written);
     if (line.empty()) return count;
     const std::size_t colon = line.find(':');
-    require(colon != std::string_view::npos && trunkline::http1::is_token(line.substr(0, colon)), "a name", written);
+    require(colon != std::string_view::npos && trunkline::is_token(line.substr(0, colon)), "a name", written);
     const std::string_view name = line.substr(0, colon);
     if (equals_ignore_case(name, "host")) ++hosts;
     if (equals_ignore_case(name, "content-length") || equals_ignore_case(name, "transfer-encoding")) ++framings;

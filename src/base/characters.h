@@ -107,6 +107,11 @@ inline const char* skip_token(const char* p, const char* end) {
   return p;
 }
 
+inline bool is_token(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  return is_plain_name(text) || (!text.empty() && skip_token(text.data(), end) == end);
+}
+
 // The first control character other than tab in [p, end), or end. Sixteen at a time: values are most of a head.
 inline const char* find_control(const char* p, const char* end) {
 #if defined(__SSE2__)

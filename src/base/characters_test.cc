@@ -49,5 +49,32 @@ TEST(Characters, nothing_short_is_called_plain_unseen) {
   EXPECT_FALSE(is_plain_value("\n"));
 }
 
+TEST(Characters, a_token_is_not_empty_and_of_token_characters_only) {
+  EXPECT_TRUE(is_token("X-a_1"));
+  EXPECT_FALSE(is_token(""));
+  EXPECT_FALSE(is_token("a b"));
+  for (std::size_t size = 1; size <= 40; ++size) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string text(size, 'a');
+      text[size / 2] = static_cast<char>(byte);
+      ASSERT_EQ(is_token(text), is_token_char(text[size / 2])) << text;
+    }
+  }
+}
+
+TEST(Characters, a_hexadecimal_digit_has_its_value) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const auto at = std::string_view("0123456789abcdefABCDEF").find(static_cast<char>(byte));
+    const int value = at == std::string_view::npos ? -1 : static_cast<int>(at < 16 ? at : at - 6);
+    ASSERT_EQ(hex_value(static_cast<char>(byte)), value) << byte;
+  }
+}
+
+TEST(Characters, blanks_are_cut_at_both_ends_only) {
+  EXPECT_EQ(trimmed(" \t a b\t "), "a b");
+  EXPECT_EQ(trimmed("\ra\n"), "\ra\n");
+  EXPECT_EQ(trimmed(" \t"), "");
+}
+
 }  // namespace
 }  // namespace trunkline

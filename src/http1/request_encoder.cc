@@ -112,11 +112,6 @@ std::optional<Error> check_field(std::string_view name, std::string_view value) 
 
 }  // namespace
 
-bool is_token(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  return is_plain_name(text) || (!text.empty() && skip_token(text.data(), end) == end);
-}
-
 bool is_field_value(std::string_view text) {
   const char* const end = text.data() + text.size();
   return is_plain_value(text) || find_control(text.data(), end) == end;

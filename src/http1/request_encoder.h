@@ -53,7 +53,6 @@ void encode_chunk_prefix(std::size_t size, std::string& out);
 Result<void> check_trailers(const Headers& trailers);
 Result<void> encode_last_chunk(const Headers& trailers, std::string& out);
 
-bool is_token(std::string_view text);
 bool is_field_value(std::string_view text);  // no CR, LF, NUL or other control but tab; no edge spaces needed
 
 }  // namespace trunkline::http1

@@ -9,11 +9,6 @@
 namespace trunkline::http2 {
 namespace {
 
-bool is_token(std::string_view text) {
-  const char* const end = text.data() + text.size();
-  return is_plain_name(text) || (!text.empty() && skip_token(text.data(), end) == end);
-}
-
 bool is_path(std::string_view text, std::string_view method) {
   if (text == "*") return method == "OPTIONS";
   // Bytes above ASCII are negative, or above 0x7F.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/characters.h"
 #include "base/random.h"
 #include "base/sha1.h"
 #include "base/text.h"

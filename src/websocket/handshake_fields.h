@@ -7,8 +7,6 @@
 
 namespace trunkline::websocket {
 
-bool is_token(std::string_view text);
-
 // Cuts the part before `separator` off the front of `rest`; without spaces around it.
 std::string_view next_part(std::string_view& rest, char separator);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/characters.h"
 #include "websocket/handshake.h"
 #include "websocket/handshake_fields.h"
 
