@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_by_byte.h"
 #include "http1/request_decoder.h"
 #include "http1/request_encoder.h"
 #include "http1/request_transcript.h"
@@ -97,7 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(own.data(), own.size());
 
   const std::string expected = request_transcript({bytes}, limits);
-  const std::string slowly = request_transcript(byte_by_byte(bytes), limits);
+  const std::string slowly = request_transcript(trunkline::byte_by_byte(bytes), limits);
   require(slowly == expected, expected, slowly);
   const std::size_t cut = (data[0] >> 1) % bytes.size();
   const std::string halves = request_transcript({bytes.substr(0, cut), bytes.substr(cut)}, limits);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/byte_by_byte.h"
 #include "http1/decoder_transcript.h"
 
 namespace {
@@ -33,7 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
 
   const std::string whole = transcript({bytes}, setup);
-  require_same(whole, transcript(trunkline::http1::byte_by_byte(bytes), setup), "byte by byte");
+  require_same(whole, transcript(trunkline::byte_by_byte(bytes), setup), "byte by byte");
   // Each cut in its own memory, so that AddressSanitizer sees a view that outlives its piece. All cuts of small inputs,
   // some of large ones: time is better spent on more inputs.
   const std::size_t step = bytes.size() / 64 + 1;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/byte_by_byte.h"
 #include "websocket/connection.h"
 #include "websocket/transcript.h"
 
@@ -58,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
 
   const std::string whole = transcript({bytes}, setup);
-  require_same(whole, transcript(byte_by_byte(bytes), setup), "byte by byte");
+  require_same(whole, transcript(trunkline::byte_by_byte(bytes), setup), "byte by byte");
   const std::size_t step = bytes.size() / 64 + 1;
   for (std::size_t cut = 1; cut < bytes.size(); cut += step) {
     // Each in its own memory, so that AddressSanitizer sees a view that outlives its piece.

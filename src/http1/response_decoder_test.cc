@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/byte_by_byte.h"
 #include "http1/decoder_transcript.h"
 
 namespace trunkline::http1 {

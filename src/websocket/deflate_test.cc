@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "base/byte_by_byte.h"
 #include "websocket/transcript.h"
 
 namespace trunkline::websocket {

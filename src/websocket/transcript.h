@@ -76,10 +76,4 @@ inline std::string transcript(const std::vector<std::string_view>& pieces, const
   return out + (decoder.between_messages() ? "idle" : "waiting");
 }
 
-inline std::vector<std::string_view> byte_by_byte(std::string_view bytes) {
-  std::vector<std::string_view> pieces;
-  for (std::size_t i = 0; i < bytes.size(); ++i) pieces.push_back(bytes.substr(i, 1));
-  return pieces;
-}
-
 }  // namespace trunkline::websocket
