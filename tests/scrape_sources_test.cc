@@ -1,9 +1,8 @@
 // Where targets come from, and as whom they are asked: files that change while the collector runs, names, certificates.
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <set>
 
+#include "base/test_folder.h"
 #include "net/resolver.h"
 #include "support/scraper.h"
 
@@ -12,22 +11,8 @@ namespace {
 
 using scrape::TargetState;
 
-class ScrapeSourcesTest : public HttpTest {
+class ScrapeSourcesTest : public HttpTest, protected TestFolder {
  protected:
-  void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "scrape_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  void TearDown() override {
-    HttpTest::TearDown();
-    std::filesystem::remove_all(folder_);
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  // As a careful writer does it: beside, then in its place.
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path("new")) << text;
-    std::filesystem::rename(path("new"), path(name));
-  }
   CountingServer& serve_metrics(CountingOptions how = {}) {
     how.body = exposition;
     CountingServer& server = count(how);
@@ -35,14 +20,12 @@ class ScrapeSourcesTest : public HttpTest {
     return server;
   }
   static std::string place(const CountingServer& server) { return "127.0.0.1:" + std::to_string(server.port()); }
-
-  std::filesystem::path folder_;
 };
 
 TEST_F(ScrapeSourcesTest, follows_a_file_of_targets_while_it_runs_and_survives_a_broken_one) {
   const CountingServer& one = serve_metrics();
   const CountingServer& two = serve_metrics();
-  write("targets.json", R"([{"targets": [")" + place(one) + R"("], "labels": {"app": "x"}}])");
+  replace("targets.json", R"([{"targets": [")" + place(one) + R"("], "labels": {"app": "x"}}])");
   Scraper scraper(short_cycles(),
                   {std::make_shared<scrape::FileSource>(path("targets.json"), std::make_shared<scrape::Job>())});
   scraper.start();
@@ -50,17 +33,17 @@ TEST_F(ScrapeSourcesTest, follows_a_file_of_targets_while_it_runs_and_survives_a
   ASSERT_EQ(scraper.last()->targets.size(), 1U);
   EXPECT_EQ(scraper.last()->targets[0].target->labels, (scrape::Labels{{"app", "x"}}));
 
-  write("targets.json", R"([{"targets": [")" + place(one) + R"(", ")" + place(two) + R"("]}])");
+  replace("targets.json", R"([{"targets": [")" + place(one) + R"(", ")" + place(two) + R"("]}])");
   ASSERT_TRUE(eventually([&] { return scraper.last()->totals.fresh == 2; }));
 
-  write("targets.json", R"([{"targets": [)");
+  replace("targets.json", R"([{"targets": [)");
   ASSERT_TRUE(eventually([&] { return !scraper.collector().troubles().empty(); }));
   EXPECT_NE(scraper.collector().troubles()[0].find("targets.json"), std::string::npos);
   const std::size_t before = scraper.snapshots().size();
   ASSERT_TRUE(scraper.has_cycles(before + 2));
   EXPECT_EQ(scraper.last()->totals.fresh, 2U);
 
-  write("targets.json", R"([{"targets": [")" + place(two) + R"("]}])");
+  replace("targets.json", R"([{"targets": [")" + place(two) + R"("]}])");
   ASSERT_TRUE(eventually([&] { return scraper.last()->targets.size() == 1; }));
   EXPECT_TRUE(scraper.collector().troubles().empty());
   scraper.collector().stop();
@@ -69,7 +52,7 @@ TEST_F(ScrapeSourcesTest, follows_a_file_of_targets_while_it_runs_and_survives_a
 
 TEST_F(ScrapeSourcesTest, scrapes_every_address_of_a_name) {
   const CountingServer& server = serve_metrics({.any_address = true});
-  write("hosts", "127.0.0.1 fleet.test\n127.0.0.2 fleet.test\n127.0.0.3 fleet.test\n");
+  replace("hosts", "127.0.0.1 fleet.test\n127.0.0.2 fleet.test\n127.0.0.3 fleet.test\n");
   net::use_dns_for_tests({.resolv_conf = path("none"), .hosts = path("hosts"), .servers = "127.0.0.1:1"});
   scrape::DnsSource::Place place;
   place.host = "fleet.test";
@@ -98,13 +81,13 @@ TEST_F(ScrapeSourcesTest, a_name_that_does_not_resolve_is_told) {
 TEST_F(ScrapeSourcesTest, sends_the_token_that_the_file_holds_now) {
   const Listener& server = serve();
   do_not_compare(server);
-  write("token", "first\n");
+  replace("token", "first\n");
   scrape::Job job;
   job.bearer_token_file = path("token");
   Scraper scraper(short_cycles(), {target_at(server.url("/metrics"), job)});
   scraper.start();
   ASSERT_TRUE(server.wait_for("requests", 1));
-  write("token", "second\n");
+  replace("token", "second\n");
   const auto last_sent = [&] { return server.log().requests.back().field("Authorization"); };
   EXPECT_EQ(server.log().requests.front().field("Authorization"), "Bearer first");
   EXPECT_TRUE(eventually([&] { return last_sent() == "Bearer second"; }));

@@ -1,13 +1,11 @@
 #include "services/autoscale_files/state_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
+#include "base/test_folder.h"
 #include "services/autoscale/engine.h"
 
 namespace trunkline::autoscale {
@@ -46,18 +44,7 @@ State full() {
   return state;
 }
 
-class StateFileTest : public testing::Test {
- protected:
-  StateFileTest() {
-    std::string name = testing::TempDir() + "/trunkline-state-XXXXXX";
-    folder_ = mkdtemp(name.data());
-  }
-  ~StateFileTest() override { std::filesystem::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
-
-  std::string folder_;
-};
+class StateFileTest : public testing::Test, protected TestFolder {};
 
 TEST(StateFile, reads_back_every_field_as_it_was) {
   const States states = {{"chat", full()}, {"empty", {}}};
@@ -110,7 +97,7 @@ TEST_F(StateFileTest, is_replaced_as_a_whole_and_leaves_nothing_beside_it) {
   ASSERT_TRUE(states) << states.error().message;
   EXPECT_EQ(states->begin()->first, "b");
   std::size_t files = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder_)) ++files;
+  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder())) ++files;
   EXPECT_EQ(files, 1u);
 }
 

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "base/test_folder.h"
 #include "services/autoscale_live/recorder.h"
 #include "services/config/print.h"
 
@@ -198,18 +198,6 @@ TEST(AutoscalerSettings, two_fleets_share_neither_name_nor_port) {
   EXPECT_FALSE(check({.interval = 1ms}));
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "autoscale-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
-
 TEST(AutoscalerSettings, what_only_kubernetes_knows_cannot_be_asked_of_scraped_pods) {
   const auto problem = [](const HpaMetric& metric) {
     AutoscalerSettings settings;
@@ -231,24 +219,24 @@ TEST(AutoscalerSettings, what_only_kubernetes_knows_cannot_be_asked_of_scraped_p
 }
 
 TEST(AutoscalerSettings, policy_files_count_from_the_folder_of_the_configuration) {
-  const Folder folder;
-  std::ofstream(folder.path + "/other.yaml") << "name: other\nmetrics: [{name: active, target: {perPod: 20}}]\n";
+  const TestFolder folder;
+  folder.write("other.yaml", "name: other\nmetrics: [{name: active, target: {perPod: 20}}]\n");
   ReadSettings got = read(whole);
-  EXPECT_EQ(load_policies(got.settings, folder.path).size(), 0U);
+  EXPECT_EQ(load_policies(got.settings, folder.folder()).size(), 0U);
   EXPECT_EQ(got.settings.fleets[1].policy.name, "other");
-  EXPECT_EQ(got.settings.state, folder.path + "/state.json");
+  EXPECT_EQ(got.settings.state, folder.path("state.json"));
   EXPECT_TRUE(check(got.settings));
-  std::ofstream(folder.path + "/other.yaml") << "name: other\nmetrics: [{nam: active}]\n";
+  folder.write("other.yaml", "name: other\nmetrics: [{nam: active}]\n");
   got = read(whole);
-  const std::vector<FleetFault> broken = load_policies(got.settings, folder.path);
+  const std::vector<FleetFault> broken = load_policies(got.settings, folder.folder());
   ASSERT_EQ(broken.size(), 1U);
   EXPECT_EQ(broken[0].fleet, 1U);
-  EXPECT_EQ(broken[0].why.find(folder.path + "/other.yaml:2:"), 0U) << broken[0].why;
+  EXPECT_EQ(broken[0].why.find(folder.path("other.yaml:2:")), 0U) << broken[0].why;
 }
 
 TEST(Recorder, begins_a_new_file_when_one_is_full_and_keeps_one_older) {
-  const Folder folder;
-  const Recorder recorder(folder.path + "/r.jsonl", 1000);
+  const TestFolder folder;
+  const Recorder recorder(folder.path("r.jsonl"), 1000);
   const Tick tick{.at = TimePoint(100s), .seen = {.current = 3}};
   const std::string line = print_tick(tick) + "\n";
   for (std::size_t i = 0; i < 3 * 1000 / line.size(); ++i) ASSERT_TRUE(recorder.add(tick));
@@ -261,7 +249,7 @@ TEST(Recorder, begins_a_new_file_when_one_is_full_and_keeps_one_older) {
   const auto first = recording.next();
   ASSERT_TRUE(first && *first);
   EXPECT_EQ(**first, tick);
-  EXPECT_FALSE(Recorder(folder.path + "/no/such/folder", 1000).add(tick));
+  EXPECT_FALSE(Recorder(folder.path("no/such/folder"), 1000).add(tick));
 }
 
 }  // namespace

@@ -3,24 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
+
+#include "base/test_folder.h"
 
 namespace trunkline::scrape {
 namespace {
 
-class CredentialsTest : public ::testing::Test {
+class CredentialsTest : public ::testing::Test, protected TestFolder {
  protected:
-  CredentialsTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "credentials_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~CredentialsTest() override { std::filesystem::remove_all(folder_); }
-  std::string write(const std::string& text) const {
-    std::ofstream(folder_ / "new") << text;
-    std::filesystem::rename(folder_ / "new", folder_ / "secret");
-    return (folder_ / "secret").string();
-  }
-  std::filesystem::path folder_;
+  std::string write(const std::string& text) const { return replace("secret", text); }
 };
 
 TEST_F(CredentialsTest, says_nothing_where_nothing_is_given) { EXPECT_EQ(*Credentials(Job()).authorization(), ""); }
@@ -72,7 +63,7 @@ TEST_F(CredentialsTest, reads_no_file_without_bound_and_no_folder) {
   Job job;
   job.bearer_token_file = write(std::string(70'000, 'x'));
   EXPECT_FALSE(Credentials(job).authorization());
-  job.bearer_token_file = folder_.string();
+  job.bearer_token_file = folder();
   EXPECT_FALSE(Credentials(job).authorization());
 }
 

@@ -2,25 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
+#include "base/test_folder.h"
 
 namespace trunkline::scrape {
 namespace {
 
-class WatchedFileTest : public ::testing::Test {
+class WatchedFileTest : public ::testing::Test, protected TestFolder {
  protected:
-  WatchedFileTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "watched_XXXXXX").string();
-    folder_ = mkdtemp(pattern.data());
-  }
-  ~WatchedFileTest() override { std::filesystem::remove_all(folder_); }
-  std::string write(const std::string& text) const {
-    std::ofstream(folder_ / "new") << text;
-    std::filesystem::rename(folder_ / "new", folder_ / "file");
-    return (folder_ / "file").string();
-  }
-  std::filesystem::path folder_;
+  std::string write(const std::string& text) const { return replace("file", text); }
 };
 
 TEST_F(WatchedFileTest, is_read_when_it_changes_and_only_then) {

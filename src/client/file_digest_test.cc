@@ -4,13 +4,13 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <thread>
+
+#include "base/test_folder.h"
 
 namespace trunkline {
 namespace {
@@ -21,20 +21,8 @@ using std::chrono::milliseconds;
 constexpr auto at_once = std::chrono::nanoseconds(0);  // trusts every file, however young
 constexpr auto never_settled = std::chrono::hours(1);
 
-class FileDigestTest : public testing::Test {
+class FileDigestTest : public testing::Test, protected TestFolder {
  protected:
-  FileDigestTest() {
-    std::string pattern = (fs::temp_directory_path() / "trunkline_digest_XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~FileDigestTest() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream(path(name), std::ios::binary) << content;
-    return path(name);
-  }
-
   static Sha256::Digest digest(FileDigests& digests, const std::string& file) {
     auto result = digests.file("tls.ca_file", file);
     EXPECT_TRUE(result) << (result ? "" : result.error().message);
@@ -45,8 +33,6 @@ class FileDigestTest : public testing::Test {
     EXPECT_TRUE(result) << (result ? "" : result.error().message);
     return result ? *result : Sha256::Digest{};
   }
-
-  fs::path folder_;
 };
 
 TEST_F(FileDigestTest, is_that_of_the_content_and_not_of_the_path) {
@@ -140,7 +126,7 @@ TEST_F(FileDigestTest, errors_name_the_setting_and_the_path) {
   };
   const std::string missing = path("missing.pem");
   EXPECT_EQ(failure(missing), "tls.key_file: cannot read \"" + missing + "\": No such file or directory");
-  EXPECT_NE(failure(folder_.string()).find("it is not a regular file"), std::string::npos);
+  EXPECT_NE(failure(folder()).find("it is not a regular file"), std::string::npos);
   EXPECT_NE(failure(write("a", "one") + std::string("\0.pem", 5)).find("a NUL"), std::string::npos);
 }
 
@@ -188,7 +174,7 @@ TEST_F(FileDigestTest, of_a_directory_notices_a_file_that_was_rewritten_in_place
 TEST_F(FileDigestTest, of_a_directory_without_hashed_names_says_what_to_do) {
   FileDigests digests(at_once);
   write("plain.pem", "one");
-  auto result = digests.certificate_directory("tls.ca_directory", folder_.string());
+  auto result = digests.certificate_directory("tls.ca_directory", folder());
   ASSERT_FALSE(result);
   EXPECT_NE(result.error().message.find("openssl rehash"), std::string::npos);
   auto missing = digests.certificate_directory("tls.ca_directory", path("missing"));
@@ -200,7 +186,7 @@ TEST_F(FileDigestTest, reads_a_directory_as_one_text_with_a_line_feed_after_each
   write("0123abcd.0", "one");
   write("0123abcd.1", "two\n");
   write("other.pem", "three");
-  auto all = read_certificate_directory("tls.ca_directory", folder_.string());
+  auto all = read_certificate_directory("tls.ca_directory", folder());
   ASSERT_TRUE(all);
   EXPECT_EQ(*all, "one\ntwo\n\n");
 }

@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <trunkline/transport.hpp>
 
+#include "base/test_folder.h"
 #include "client/option_fields.h"
 
 namespace trunkline {
@@ -19,21 +19,12 @@ namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 
 // Files to name in options. What they hold need not be PEM: an identity is about bytes.
-class IdentityTest : public testing::Test {
+class IdentityTest : public testing::Test, protected TestFolder {
  protected:
   IdentityTest() {
-    std::string pattern = (fs::temp_directory_path() / "trunkline_identity_XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    fs::create_directory(folder_ / "hashed");
+    fs::create_directory(path("hashed"));
     write("hashed/0123abcd.0", "an authority");
     write("file.pem", "a file");
-  }
-  ~IdentityTest() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream(path(name), std::ios::binary) << content;
-    return path(name);
   }
 
   static Identity identity(const Options& options) {
@@ -63,8 +54,6 @@ class IdentityTest : public testing::Test {
     std::visit([&](const auto& access) { flip(field, access.write(options)); }, field.access);
     return options;
   }
-
-  fs::path folder_;
 };
 
 TEST_F(IdentityTest, every_setting_has_one_row_of_its_own_in_the_table) {

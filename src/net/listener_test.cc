@@ -7,6 +7,7 @@
 
 #include <filesystem>
 
+#include "base/test_folder.h"
 #include "net/peers.h"
 
 namespace trunkline::net {
@@ -22,16 +23,6 @@ std::string refusal(const std::string& text) {
 }
 
 ListenAddress address_of(const std::string& text) { return parse_listen_address(text).value(); }
-
-// A directory of its own, removed with what is in it.
-struct Folder {
-  Folder() {
-    std::string name = std::filesystem::temp_directory_path() / "listener-XXXXXX";
-    path = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
-};
 
 int dial_unix(const std::string& path) {
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -87,8 +78,8 @@ TEST(ListeningSocket, shares_an_address_when_asked) {
 }
 
 TEST(ListeningSocket, makes_a_unix_socket_for_its_user_alone_and_removes_it) {
-  const Folder folder;
-  const std::string path = folder.path + "/it.sock";
+  const TestFolder folder;
+  const std::string path = folder.path("it.sock");
   {
     auto socket = ListeningSocket::open(address_of("unix:" + path), false, 8);
     ASSERT_TRUE(socket);
@@ -102,8 +93,8 @@ TEST(ListeningSocket, makes_a_unix_socket_for_its_user_alone_and_removes_it) {
 }
 
 TEST(ListeningSocket, takes_over_the_file_of_a_program_that_was_killed) {
-  const Folder folder;
-  const std::string path = folder.path + "/it.sock";
+  const TestFolder folder;
+  const std::string path = folder.path("it.sock");
   const int killed = ::socket(AF_UNIX, SOCK_STREAM, 0);
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
@@ -115,14 +106,14 @@ TEST(ListeningSocket, takes_over_the_file_of_a_program_that_was_killed) {
 }
 
 TEST(ListeningSocket, leaves_the_file_of_a_program_that_lives_and_files_that_are_no_sockets) {
-  const Folder folder;
-  const std::string path = folder.path + "/it.sock";
+  const TestFolder folder;
+  const std::string path = folder.path("it.sock");
   auto first = ListeningSocket::open(address_of("unix:" + path), false, 8);
   ASSERT_TRUE(first);
   EXPECT_FALSE(ListeningSocket::open(address_of("unix:" + path), false, 8));
   EXPECT_TRUE(std::filesystem::exists(path));
 
-  const std::string file = folder.path + "/notes";
+  const std::string file = folder.path("notes");
   ::close(::open(file.c_str(), O_CREAT | O_WRONLY, 0600));
   EXPECT_FALSE(ListeningSocket::open(address_of("unix:" + file), false, 8));
   EXPECT_TRUE(std::filesystem::exists(file));

@@ -3,14 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/test_folder.h"
 #include "net/dns_server.h"
 #include "net/peers.h"
 #include "net/resolver.h"
@@ -53,29 +50,22 @@ inline DnsScript held(std::vector<std::string> ips) {
   return script;
 }
 
-class ResolverTest : public ::testing::Test {
+class ResolverTest : public ::testing::Test, protected TestFolder {
  protected:
   ResolverTest() {
-    if (!::mkdtemp(folder_.data())) throw std::runtime_error("mkdtemp");
     write("resolv.conf", "");
     write("hosts", "");
     start();
   }
-  ~ResolverTest() override {
-    use_dns_for_tests({});
-    std::filesystem::remove_all(folder_);
-  }
+  ~ResolverTest() override { use_dns_for_tests({}); }
 
   void start(const NameCacheLimits& limits = {}) { use_dns_for_tests(setup(), limits); }
   DnsSetup setup() const {
     DnsSetup setup;
     setup.servers = server.text();
-    setup.resolv_conf = folder_ + "/resolv.conf";
-    setup.hosts = folder_ + "/hosts";
+    setup.resolv_conf = path("resolv.conf");
+    setup.hosts = path("hosts");
     return setup;
-  }
-  void write(const std::string& file, const std::string& content) const {
-    std::ofstream(folder_ + "/" + file) << content;
   }
   // Every answer is out of date at once, and serves on while look-ups fail.
   static NameCacheLimits nothing_fresh() {
@@ -85,9 +75,6 @@ class ResolverTest : public ::testing::Test {
   }
 
   DnsServer server;
-
- private:
-  std::string folder_ = std::filesystem::temp_directory_path() / "trunkline-dns-XXXXXX";
 };
 
 }  // namespace trunkline::net::peers
