@@ -9,8 +9,7 @@
 
 namespace bench {
 
-constexpr unsigned char final_text = 0x81, final_binary = 0x82, final_close = 0x88, final_ping = 0x89,
-                        final_pong = 0x8A;
+constexpr unsigned char final_binary = 0x82, final_close = 0x88, final_ping = 0x89, final_pong = 0x8A;
 constexpr unsigned char masked = 0x80;
 
 inline void mask(char* bytes, std::size_t size, std::uint32_t key) {

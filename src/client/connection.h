@@ -54,7 +54,6 @@ class Connection final : public PooledConnection, public Carrier {
   void hand_to(UpgradeOwner& owner, bool writable);
   void listen_upgraded(bool writable);  // from any thread, between hand_to() and abort()
   void set_upgraded_timer(TimePoint when) { loop_.set_timer(*this, when); }  // on the loop's thread
-  bool upload_pending() const { return !all_sent_; }
 
   // Driven by the loop.
   void on_events(std::uint32_t events) override;

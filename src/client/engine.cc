@@ -273,9 +273,4 @@ void Engine::forget(const TransportImpl& transport) {
   }
 }
 
-std::size_t Engine::cached_transports() {
-  std::lock_guard lock(mutex_);
-  return transports_.size();
-}
-
 }  // namespace trunkline

@@ -55,7 +55,6 @@ class Engine final : public pool::Performer {
   std::shared_ptr<TransportImpl> find_or_make(const std::string& fingerprint,
                                               Callback<std::shared_ptr<TransportImpl>()> make);
   void forget(const TransportImpl& transport);
-  std::size_t cached_transports();
   SharedTransports& shared_transports() { return shared_transports_; }
 
   // Waits until the loops have done what they had been given before: what was to be closed is closed. False: not in

@@ -15,8 +15,6 @@
 
 namespace trunkline {
 
-inline constexpr int default_max_redirects = 10;
-
 struct RedirectRules {
   bool allow_downgrade = false;  // from https to http
   std::vector<std::string>

@@ -46,7 +46,6 @@ class Decoder {
   Result<void> finish() const;
 
   std::uint64_t bytes_in() const { return stages_.front().taken; }
-  std::uint64_t bytes_out() const { return stages_.back().given; }
 
  private:
   struct Stage {

@@ -29,7 +29,6 @@ struct FrameHead {
   std::uint8_t flags = 0;
 };
 
-inline constexpr std::uint8_t end_stream_flag = 0x1;
 inline constexpr std::size_t frame_head_size = 9;
 
 class FrameScanner {

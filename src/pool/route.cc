@@ -87,7 +87,6 @@ double Route::jitter(double spread) {
 // --- getting a connection
 
 Route::Outcome Route::acquire(Waiter& waiter, TimePoint now, Actions& actions, Entry*& granted) {
-  last_used_ = now;
   if (closing_) return Outcome::closed;
   if (!shared_.empty()) {
     if (Entry* const entry = pick(waiter, now, actions); entry != nullptr) {
@@ -188,7 +187,6 @@ void Route::grant(Waiter& waiter, Entry& entry, bool reused, TimePoint now) {
 
 void Route::release(Entry& entry, bool keep, CloseReason reason, const PoolLimits& limits, TimePoint now,
                     Actions& actions, nanoseconds answer) {
-  last_used_ = now;
   --counters_.leases;
   if (entry.shared) {
     if (answer > nanoseconds(0)) latency_.add(answer, now);

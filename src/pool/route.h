@@ -167,7 +167,6 @@ class Route : public std::enable_shared_from_this<Route> {
   int examining() const { return examining_; }    // idle connections that are being looked at
   bool starved() const { return starved_; }       // waits for a socket of the process, or has just been served
   bool served() const { return served_.load(); }  // one is taken for it, and counted by the budget
-  TimePoint last_used() const { return last_used_; }
   std::string describe() const;
   // Walks the lists and compares with the counters: what is wrong, or empty.
   std::string broken_law() const;
@@ -281,7 +280,6 @@ class Route : public std::enable_shared_from_this<Route> {
 
   int heat_ = 0;
   std::int64_t heat_epoch_ = 0;
-  TimePoint last_used_{};
   IdleLimit idle_limit_;
   Latency latency_;  // of whole responses
   PoolCounters counters_;

@@ -85,7 +85,6 @@ bool Route::dial_ahead(const PoolLimits& limits, const Timeouts& timeouts, TimeP
   // What is in use may be back by then, and if it is not, that request dials as it would have done anyway.
   if (counters_.idle + counters_.active > counters_.retiring) return false;
   if (open_ >= limits.open_per_host || limits.idle_per_host < 1 || !budget_.try_take()) return false;
-  last_used_ = now;
   start_dial(dial_reason_for(miss_now()), limits, timeouts, now, actions);
   return true;
 }

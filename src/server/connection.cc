@@ -94,8 +94,7 @@ bool Connection::shake_hands() {
     return false;
   }
   const net::TlsPeer peer = handshake_->peer();
-  tls_ = std::make_shared<const TlsFacts>(
-      TlsFacts{handshake_->description(), peer.server_name, peer.subject, peer.fingerprint});
+  tls_ = std::make_shared<const TlsFacts>(TlsFacts{peer.server_name, peer.subject, peer.fingerprint});
   deadline_ = worker_.draining() ? now() + drain_grace : after(now(), worker_.settings().timeouts.idle);
   const bool http2 = std::exchange(handshake_, nullptr)->alpn() == "h2";
   may_be_readable_ = true;

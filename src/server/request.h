@@ -21,8 +21,7 @@ enum class Protocol : unsigned char { http1_0, http1_1, http2 };
 std::string_view to_string(Protocol protocol);  // "HTTP/1.1", ...
 
 struct TlsFacts {
-  std::string version_and_cipher;  // "TLSv1.3 TLS_AES_256_GCM_SHA384"
-  std::string server_name;         // SNI, or empty
+  std::string server_name;  // SNI, or empty
   // Of the client's certificate, when one was asked for and shown. It was verified.
   std::string client_subject;      // RFC 2253: "CN=worker-1,O=Example"
   std::string client_fingerprint;  // SHA-256 in hex
