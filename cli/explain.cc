@@ -6,7 +6,6 @@
 #include <ctime>
 
 #include "ask.h"
-#include "base/text.h"
 #include "exit_code.h"
 #include "fail.h"
 #include "output.h"

@@ -4,7 +4,6 @@
 #include <numeric>
 #include <string_view>
 
-#include "base/text.h"
 #include "json_writer.h"
 
 namespace trunkline::cli {

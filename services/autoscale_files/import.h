@@ -8,7 +8,6 @@
 #include <trunkline/result.hpp>
 
 #include "services/autoscale/policy.h"
-#include "services/config/document.h"
 
 namespace trunkline::autoscale {
 

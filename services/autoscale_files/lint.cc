@@ -1,6 +1,5 @@
 #include "services/autoscale_files/lint.h"
 
-#include "base/text.h"
 #include "services/autoscale_files/import.h"
 #include "services/autoscale_files/lint_rules.h"
 #include "services/autoscale_files/policy_file.h"

@@ -2,7 +2,6 @@
 
 #include <chrono>
 
-#include "base/text.h"
 #include "services/autoscale_files/hpa_manifest.h"
 #include "services/autoscale_files/kthena_manifest.h"
 #include "services/autoscale_files/moment.h"

@@ -15,7 +15,6 @@
 
 #include <trunkline/client.hpp>
 
-#include "base/text.h"
 #include "services/autoscale_live/child.h"
 
 namespace trunkline::autoscale {

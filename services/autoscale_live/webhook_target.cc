@@ -7,7 +7,6 @@
 #include <trunkline/policy.hpp>
 
 #include "base/sha256.h"
-#include "base/text.h"
 #include "services/autoscale_files/policy_file.h"
 #include "services/config/print.h"
 #include "services/config/reader.h"

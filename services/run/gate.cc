@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "base/text.h"
 #include "services/run/configuration.h"
 
 namespace trunkline::run {

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "services/run/labelled_source.h"
 #include "services/run/optional_fields.h"
+#include "services/scrape/target_file.h"
 #include "url/proxy_url.h"
 
 namespace trunkline::run {

@@ -6,6 +6,8 @@
 
 #include <trunkline/resolve.hpp>
 
+#include "services/scrape/target_file.h"
+
 namespace trunkline::scrape {
 namespace {
 

@@ -11,7 +11,6 @@
 
 #include "base/clock.h"
 #include "services/scrape/target.h"
-#include "services/scrape/target_file.h"
 #include "services/scrape/watched_file.h"
 
 namespace trunkline::scrape {

@@ -5,7 +5,6 @@
 #include <limits>
 #include <optional>
 
-#include "base/text.h"
 #include "client/body_source.h"
 #include "client/call.h"
 #include "client/http2_connection.h"

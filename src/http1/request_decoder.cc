@@ -5,7 +5,6 @@
 #include <cstring>
 #include <utility>
 
-#include "base/characters.h"
 #include "base/text.h"
 #include "http1/field_line.h"
 

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "http2/callback_set.h"
-#include "http2/request_fields.h"
 
 namespace trunkline::http2 {
 

@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "base/text.h"
 #include "http2/request_fields.h"
 #include "http2/session_kit.h"
 

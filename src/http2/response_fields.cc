@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/per_thread.h"
-#include "base/text.h"
 #include "http2/nv.h"
 
 namespace trunkline::http2 {

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "http2/callback_set.h"
-#include "http2/request_fields.h"
 
 namespace trunkline::http2 {
 

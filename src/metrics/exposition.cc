@@ -3,7 +3,6 @@
 #include <array>
 #include <string>
 
-#include "base/characters.h"
 #include "base/text.h"
 
 namespace trunkline::metrics {

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
-
 namespace trunkline::net {
 namespace {
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "base/text.h"
 #include "net/openssl.h"
 
 namespace trunkline::net {

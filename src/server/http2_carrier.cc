@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/text.h"
 #include "http1/request_encoder.h"
 #include "http1/response_encoder.h"
 #include "server/connection.h"
