@@ -1,5 +1,5 @@
-// A hostile server's responses, byte by byte (research/transport.md section 6.4). Whatever can be read in two ways is
-// an error, and after an error the connection carries nothing more.
+// A hostile server's responses, byte by byte. Whatever can be read in two ways is an error, and after an error the
+// connection carries nothing more.
 #include "support/http_test.h"
 
 namespace trunkline::test {

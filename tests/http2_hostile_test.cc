@@ -1,6 +1,6 @@
-// HTTP/2 against hostile servers: section 6.5 of the specification, one named test for each scenario of
-// faultd/http2.py. What breaks the connection ends it with the right code; what breaks one response costs no other;
-// what is merely odd is borne. Then the next request works, and memory stays small.
+// HTTP/2 against hostile servers: one named test for each scenario of faultd/http2.py. What breaks the connection ends
+// it with the right code; what breaks one response costs no other; what is merely odd is borne. Then the next request
+// works, and memory stays small.
 #include "support/h2_test.h"
 
 namespace trunkline::test {

@@ -1,6 +1,6 @@
-// Who may use whose sockets: research/transport.md section 6.1. Whatever changes the wire makes a new connection, and
-// no TLS session crosses over; whatever doesn't, shares. All transports here are shared ones of the one process-wide
-// pool, so that only the socket key keeps them apart.
+// Who may use whose sockets. Whatever changes the wire makes a new connection, and no TLS session crosses over;
+// whatever doesn't, shares. All transports here are shared ones of the one process-wide pool, so that only the socket
+// key keeps them apart.
 #include <thread>
 
 #include "support/http_test.h"
@@ -309,7 +309,7 @@ TEST_F(IdentityTest, no_two_options_have_one_fingerprint_however_they_are_crafte
   }
 }
 
-// --- section 6.6: secrets stay where they are
+// --- secrets stay where they are
 
 TEST_F(IdentityTest, secrets_are_in_no_key_label_or_message) {
   Listener& proxy = serve({.scenario = "proxy", .settings = {{"connect", "refuse"}}});

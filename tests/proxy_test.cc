@@ -1,5 +1,5 @@
 // Through an HTTP proxy: absolute-form for http, a CONNECT tunnel for https. What a proxy says is never taken for what
-// the origin says (research/transport.md section 3.12).
+// the origin says.
 #include "support/http_test.h"
 
 namespace trunkline::test {

@@ -1,5 +1,4 @@
-// Lines of the security checklist (research/transport.md sections 6.2, 6.3 and 6.6) that no other test covers;
-// docs/security.md says which test covers which line.
+// Lines of the security checklist that no other test covers; docs/security.md says which test covers which line.
 #include <ctime>
 #include <memory>
 #include <string>

@@ -1,5 +1,5 @@
-// What executors need that call providers through a proxy of each credential (research/services.md section 11, tests 1,
-// 2, 3 and 19, and S2's order of precedence). Servers count; what they have not seen has not been sent.
+// What executors need that call providers through a proxy of each credential, and whose proxy is taken where several
+// are named. Servers count; what they have not seen has not been sent.
 #include <array>
 #include <atomic>
 #include <mutex>

@@ -1,5 +1,4 @@
-// What we put on the wire, and what we refuse to (research/transport.md section 6.4): a refused request is refused
-// before anything is dialled.
+// What we put on the wire, and what we refuse to: a refused request is refused before anything is dialled.
 #include "support/http_test.h"
 
 namespace trunkline::test {

@@ -1,6 +1,6 @@
 // Connections that die while nobody looks, and requests that meet them: the server's idle limit (F5), stray bytes
 // (F18), replies that come too late (F17), restarts (F28), limits on requests per connection (F23), and the table of
-// what may be sent again (research/transport.md section 3.8).
+// what may be sent again.
 #include <random>
 #include <thread>
 
@@ -208,7 +208,7 @@ TEST_F(StaleTest, F17_no_reply_is_mixed_up_among_callers_that_give_up_at_random)
   for (std::thread& thread : threads) thread.join();
 }
 
-// --- what may be sent again (section 3.8)
+// --- what may be sent again
 
 class RetryTest : public HttpTest {
  protected:

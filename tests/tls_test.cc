@@ -1,5 +1,5 @@
-// TLS as an attacker and as an administrator would try it: research/transport.md section 6.6, and the shapes that must
-// work: 1.2 and 1.3, authorities from files, directories and memory, client certificates, resumption.
+// TLS as an attacker and as an administrator would try it: docs/security.md, and the shapes that must work: 1.2 and
+// 1.3, authorities from files, directories and memory, client certificates, resumption.
 #include <future>
 #include <thread>
 
