@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "services/traffic/latencies.h"
-
 namespace trunkline::traffic {
 namespace {
 
@@ -20,23 +18,6 @@ TEST(TrafficTimeWait, counts_sockets_with_a_port_of_ours_on_either_side) {
   EXPECT_EQ(count_time_wait(table, 80, 80), 1U);
   EXPECT_EQ(count_time_wait("", 0, 65535), 0U);
   EXPECT_EQ(count_time_wait("nonsense", 0, 65535), 0U);
-}
-
-TEST(TrafficLatencies, tell_what_a_part_of_them_does_not_exceed) {
-  Latencies latencies;
-  EXPECT_EQ(latencies.quantile(0.5), Clock::duration::zero());
-  for (int i = 1; i <= 100; ++i) latencies.add(std::chrono::milliseconds(i));
-  const auto milliseconds = [&](double part) {
-    return std::chrono::duration<double, std::milli>(latencies.quantile(part)).count();
-  };
-  EXPECT_EQ(latencies.count(), 100U);
-  EXPECT_GE(milliseconds(0.5), 50);
-  EXPECT_LE(milliseconds(0.5), 50 * 1.06);
-  EXPECT_GE(milliseconds(0.99), 99);
-  EXPECT_LE(milliseconds(0.99), 99 * 1.06);
-  EXPECT_GE(milliseconds(0), 1);
-  latencies.add(std::chrono::hours(1));
-  EXPECT_GT(milliseconds(1), 50'000);
 }
 
 }  // namespace
