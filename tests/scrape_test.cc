@@ -96,7 +96,9 @@ TEST_F(ScrapeTest, a_server_that_closes_idle_connections_early_fails_no_scrape_a
       EXPECT_NE(advice(trouble, target.report, snapshot->interval).find("raise its keep-alive"), std::string::npos);
     }
   }
-  EXPECT_NE(scraper.collector().to_prometheus().find("trunkline_scrape_target_idle_too_short{"), std::string::npos);
+  metrics::ExpositionWriter page(metrics::Format::text);
+  scraper.collector().write_metrics(page);
+  EXPECT_NE(page.take().find("trunkline_scrape_target_idle_too_short{"), std::string::npos);
 }
 
 TEST_F(ScrapeTest, a_server_that_says_how_long_it_keeps_connections_is_taken_at_its_word) {

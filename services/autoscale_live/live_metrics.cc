@@ -172,7 +172,7 @@ void Autoscaler::write_metrics(ExpositionWriter& writer) const {
   for (const auto& [interval, collector] : collectors) {
     const std::string name = "fleets-" + print_duration(interval);
     const std::array<metrics::Label, 1> label{metrics::Label{"collector", name}};
-    metrics::relay_page(writer, collector->to_prometheus(), label);
+    collector->write_metrics(writer, label);
   }
   std::vector<FleetNow> fleets;
   for (FleetStatus& status : this->fleets()) {

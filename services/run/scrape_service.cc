@@ -90,7 +90,7 @@ void ScrapeService::write_metrics(metrics::ExpositionWriter& writer) const {
   if (!now) return;
   // Other services may have collectors of their own.
   const std::array<metrics::Label, 1> labels{metrics::Label{"collector", "jobs"}};
-  metrics::relay_page(writer, now->collector->to_prometheus(), labels);
+  now->collector->write_metrics(writer, labels);
 }
 
 std::shared_ptr<scrape::Collector> ScrapeService::collector() const {

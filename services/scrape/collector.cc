@@ -22,6 +22,21 @@ metrics::Wanted union_of(const std::vector<Wants>& wants) {
   return metrics::Wanted(std::move(names), std::move(prefixes));
 }
 
+void CollectorCounters::add(const TargetReport& report) {
+  ++scrapes;
+  ++by_outcome[static_cast<std::size_t>(report.outcome)];
+  bytes += report.bytes;
+  samples += report.samples;
+  if (!report.connected) return;
+  if (report.retries > 0) ++retried;
+  if (report.warmed) ++warmed;
+  if (report.reused) {
+    ++reused;
+  } else {
+    ++dials[static_cast<std::size_t>(report.dial_reason)];
+  }
+}
+
 // Where loop threads leave answers. They wake the collector only when it waits for a place or for the end: otherwise it
 // looks when something is due anyway.
 struct Collector::Inbox {
@@ -117,9 +132,17 @@ std::vector<std::string> Collector::troubles() const {
   return all;
 }
 
-std::string Collector::to_prometheus() const {
-  const std::lock_guard lock(mutex_);
-  return scrape::to_prometheus(latest_.get(), counters_, troubles_.size());
+void Collector::write_metrics(metrics::ExpositionWriter& writer, std::span<const metrics::Label> labels) const {
+  SnapshotPtr latest;
+  CollectorCounters counters;
+  std::size_t troubled_sources = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    latest = latest_;
+    counters = counters_;
+    troubled_sources = troubles_.size();
+  }
+  write_own_metrics(writer, labels, latest.get(), counters, troubled_sources);
 }
 
 void Collector::run() {
@@ -182,7 +205,7 @@ void Collector::take_answers() {
   if (items.empty()) return;
   {
     const std::lock_guard lock(mutex_);
-    for (const Inbox::Item& item : items) count(counters_, item.answer.report);
+    for (const Inbox::Item& item : items) counters_.add(item.answer.report);
   }
   for (Inbox::Item& item : items) {
     under_way_.erase(item.target);

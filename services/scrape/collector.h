@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -17,7 +18,7 @@
 
 #include <trunkline/stats.hpp>
 
-#include "metrics/exposition.h"
+#include "metrics/exposition_writer.h"
 #include "metrics/wanted.h"
 #include "services/scrape/fleet.h"
 #include "services/scrape/lanes.h"
@@ -59,6 +60,8 @@ struct CollectorCounters {
   std::array<std::uint64_t, dial_reason_count> dials{};
   std::uint64_t bytes = 0;
   std::uint64_t samples = 0;
+
+  void add(const TargetReport& report);
 };
 
 class Collector {
@@ -84,7 +87,8 @@ class Collector {
   CollectorCounters counters() const;
   // One sentence each: of sources, and of connections that have no room.
   std::vector<std::string> troubles() const;
-  std::string to_prometheus() const;  // all of the above, in the text format
+  // All of the above, with these labels in front of each sample's own.
+  void write_metrics(metrics::ExpositionWriter& writer, std::span<const metrics::Label> labels = {}) const;
 
  private:
   struct Inbox;

@@ -32,13 +32,17 @@ TEST(ScrapeOwnMetrics, are_an_exposition_that_our_own_parser_reads) {
   warmed.report.dial_reason = DialReason::peer_closed;
   snapshot.targets.push_back(warmed);
   CollectorCounters counters;
-  count(counters, warmed.report);
-  count(counters, fresh.report);
-  count(counters, missing.report);
+  counters.add(warmed.report);
+  counters.add(fresh.report);
+  counters.add(missing.report);
 
+  metrics::ExpositionWriter writer(metrics::Format::text);
+  const metrics::Label jobs{"collector", "jobs"};
+  write_own_metrics(writer, {&jobs, 1}, &snapshot, counters, 1);
+  const std::string page = writer.take();
+  EXPECT_NE(page.find("trunkline_scrape_target_up{collector=\"jobs\",job="), std::string::npos) << page;
   SampleCollector collector(1 << 20);
-  const auto parsed =
-      metrics::parse_exposition(to_prometheus(&snapshot, counters, 1), metrics::Format::text, collector);
+  const auto parsed = metrics::parse_exposition(page, metrics::Format::text, collector);
   ASSERT_TRUE(parsed);
   EXPECT_EQ(collector.problem(), "");
   const SampleSet samples = collector.take();
