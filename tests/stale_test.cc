@@ -153,7 +153,7 @@ TEST_F(StaleTest, F18_bytes_behind_a_response_never_become_the_next_one) {
     for (const std::string_view extra :
          {"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", "x", "\r\n", "HTTP/1.1 "}) {
       const int before = server.log().accepts;
-      const Result<Response> first = client.get(server.scenario("stray", "b64=" + base64(extra)));
+      const Result<Response> first = client.get(server.scenario("stray", "b64=" + base64url(extra)));
       ASSERT_STATUS(first, 200);
       EXPECT_EQ(first->body, "good");
       const Result<Response> next = client.get(server.url("/mine"));

@@ -45,7 +45,7 @@ class WebSocketTest : public HttpTest {
  protected:
   // A listener's /scenario/websocket that says `bytes`.
   static std::string saying(const Listener& server, std::string_view bytes, std::string_view more = "") {
-    return server.scenario("websocket", "b64=" + base64(bytes) + (more.empty() ? "" : "&") + std::string(more));
+    return server.scenario("websocket", "b64=" + base64url(bytes) + (more.empty() ? "" : "&") + std::string(more));
   }
   // What the client said, frame by frame.
   static std::string heard(const Listener& server) { return server.log().requests.back().body; }

@@ -6,10 +6,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json.hpp>
 #include <mutex>
 #include <stdexcept>
+
+#include "base/text.h"
 
 namespace trunkline::test {
 namespace {
@@ -189,7 +192,7 @@ std::string Listener::attack(std::string_view name, std::string_view arguments) 
 
 std::string Listener::raw(std::string_view bytes, std::string_view arguments) const {
   std::string all("b64=");
-  all.append(base64(bytes));
+  all.append(base64url(bytes));
   if (!arguments.empty()) all.append("&").append(arguments);
   return scenario("raw", all);
 }
@@ -227,19 +230,11 @@ void Listener::set(std::string_view name, std::string_view value) const {
 void Listener::up() const { ask("up", port_); }
 void Listener::close() const { ask("close", port_); }
 
-std::string base64(std::string_view bytes) {
-  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = (group << 8U) | (i + j < bytes.size() ? static_cast<unsigned char>(bytes[i + j]) : 0U);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      out += i + j <= bytes.size() ? digits[(group >> (18U - 6U * j)) & 63U] : '=';
-    }
-  }
-  return out;
+std::string base64url(std::string_view bytes) {
+  std::string text = base64(bytes);
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
 }
 
 std::string pattern(std::size_t size) {

@@ -105,8 +105,8 @@ class Listener {
   bool secure_ = false;
 };
 
-// base64url, for arguments of scenarios.
-std::string base64(std::string_view bytes);
+// With "-" and "_", for arguments of scenarios.
+std::string base64url(std::string_view bytes);
 // The bytes that scenario `big` and `ok?size=` send.
 std::string pattern(std::size_t size);
 
