@@ -73,7 +73,7 @@ TEST_F(NginxTest, F23_keepalive_requests_10_causes_no_error_over_a_thousand_requ
 }
 
 TEST_F(NginxTest, F5_keepalive_timeout_and_its_hint_are_stayed_under) {
-  const Nginx nginx({.server = "keepalive_timeout 1s 1s;"});
+  const Nginx nginx({.server = "keepalive_timeout 3s 1s;"});
   const Client client = make_client();
   for (std::uint64_t i = 1; i <= (full_run() ? 40 : 4); ++i) {
     ASSERT_STATUS(client.get(nginx.url("/small")), 200);

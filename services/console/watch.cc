@@ -87,8 +87,13 @@ void Watch::step(const Now& now) {
   if (steps_ % steps_between_beats == 0) events_.beat();
 }
 
+// Of what nobody is told, here and below, nothing counts as told: whoever comes hears it anew.
 void Watch::step_status() {
-  if (!sources_.process || !events_.wanted()) return;
+  if (!sources_.process) return;
+  if (!events_.wanted()) {
+    told_status_.clear();
+    return;
+  }
   ProcessFacts facts = sources_.process();
   facts.uptime = Duration(0);  // a clock is no news
   std::string text = status_json(facts);
@@ -171,11 +176,10 @@ void Watch::step_targets(const Now& now) {
       cycles.push_back(snapshots[i] == nullptr ? 0 : snapshots[i]->cycle);
       if (snapshots[i] != nullptr) latencies_.add(i, *snapshots[i]);
     }
-    if (cycles == told_cycles_) return;
-    told_cycles_ = std::move(cycles);
+    if (!events_.wanted()) cycles.clear();
+    if (std::exchange(told_cycles_, cycles) == cycles || cycles.empty()) return;
     latencies = latencies_.all();
   }
-  if (!events_.wanted()) return;
   const std::string text = targets_json(snapshots, now, 0);
   events_.publish("targets", text.substr(0, text.size() - 1) + ",\"latencies\":" + latencies_json(latencies) + "}");
 }
@@ -202,7 +206,10 @@ void Watch::step_fleets() {
     FleetMemory& memory = fleets_[fleet.name];
     memory.present = true;
     hear_decisions(fleet, memory);
-    if (!events_.wanted()) continue;
+    if (!events_.wanted()) {
+      memory.told.clear();
+      continue;
+    }
     std::string text = fleet_json(fleet);
     if (text == memory.told) continue;
     events_.publish("fleet", text);

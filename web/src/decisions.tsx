@@ -63,7 +63,7 @@ export function DecisionList({ fleet, decisions }: { fleet: string; decisions: D
       {shown.length === 0 && <p class="muted">Nothing has changed in the decisions that are kept.</p>}
       <ol aria-label={`Decisions of ${fleet}`}>
         {shown.map(({ decision, since, times }) => (
-          <li key={decision.number}>
+          <li key={`${decision.number} ${decision.t}`}>
             <details>
               <summary>
                 <time>{moment(decision.t)}</time>

@@ -12,7 +12,8 @@ export interface Past { history: Columns; known: boolean; trouble: string }
 export interface FleetMemory extends Past { fleet: Fleet; decisions: Decision[] }
 
 const longest = 1800;  // seconds of history, as the server keeps
-const retry = 3000;  // milliseconds
+const retry = 3000;  // milliseconds; twice as long each time
+const longestRetry = 60_000;
 
 export const connectionColumns = ["open", "in_use", "idle", "waiting", "dials", "granted", "reused"];
 export const fleetColumns = [
@@ -129,7 +130,7 @@ function fleetPoint(fleet: Fleet, decision: Decision): Record<string, number> {
 
 // Asks until there is an answer, or nobody wants it any more.
 async function insist<T>(ask: () => Promise<T>, wanted: () => boolean, say: (trouble: string) => void): Promise<T | undefined> {
-  while (wanted()) {
+  for (let pause = retry; wanted(); pause = Math.min(2 * pause, longestRetry)) {
     try {
       const answer = await ask();
       if (!wanted()) return undefined;
@@ -140,8 +141,8 @@ async function insist<T>(ask: () => Promise<T>, wanted: () => boolean, say: (tro
       changed();
     }
     do {
-      await new Promise((over) => setTimeout(over, retry));
-    } while (state.link.state === "lost");
+      await new Promise((over) => setTimeout(over, pause));
+    } while (state.link.state === "lost" || document.hidden);
   }
   return undefined;
 }
@@ -161,7 +162,7 @@ async function rememberFleet(fleet: Fleet) {
   state.fleets.set(fleet.name, memory);
   const answer = await insist(
     () => Promise.all([
-      get<Columns>(`${fleetPath(fleet.name)}/history`), get<Decision[]>(`${fleetPath(fleet.name)}/decisions?limit=50&pods=0`),
+      get<Columns>(`${fleetPath(fleet.name)}/history`), get<Decision[]>(`${fleetPath(fleet.name)}/decisions?limit=200&pods=0`),
     ]),
     () => state.fleets.get(fleet.name) === memory, (trouble) => void (memory.trouble = trouble));
   if (!answer) return;
@@ -205,6 +206,7 @@ async function load() {
   });
   if (!answers) return;
   const [status, transport, latencies, history, fleets] = answers;
+  if (state.status && (state.status.pid !== status.pid || state.status.started !== status.started)) forgetAll();
   state.status = status;
   state.latencies = byRoute(latencies);
   state.history = history;
@@ -219,6 +221,14 @@ async function load() {
     if (route) void watchRoute(route);
   }
   live();
+}
+
+// What another process did is not the past of this one.
+function forgetAll() {
+  state.fleets.clear();
+  for (const id of state.routePasts.keys()) {
+    state.routePasts.set(id, { history: emptyColumns(connectionColumns), known: false, trouble: "" });
+  }
 }
 
 function live() {
@@ -282,7 +292,7 @@ export function start() {
     },
     paused: () => {
       stopAsking();
-      state.link = { state: "connecting" };
+      if (state.link.state !== "lost") state.link = { state: "connecting" };
     },
   });
 }

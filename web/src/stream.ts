@@ -10,16 +10,16 @@ export interface Listener {
   paused: () => void;
 }
 
-// EventSource tells neither status nor body: the same is asked once more to read them.
-async function refusal(): Promise<string> {
+// EventSource tells neither status nor body: the same is asked once more to read them. Null: there is room again.
+async function refusal(): Promise<string | null> {
   try {
     const response = await fetch(eventsPath, { signal: AbortSignal.timeout(patience) });
     if (!response.ok) return `${response.status}, ${(await refused(response)).message}`;
-    await response.body?.cancel();  // there is room again
+    await response.body?.cancel();
+    return response.headers.get("Content-Type")?.startsWith("text/event-stream") ? null : "it is no stream of events";
   } catch {
-    // then it is not refused, but gone
+    return "";  // it is not refused, but gone
   }
-  return "";
 }
 
 export function listen({ hear, lost, paused }: Listener) {
@@ -47,8 +47,8 @@ export function listen({ hear, lost, paused }: Listener) {
       if (mine.readyState !== EventSource.CLOSED) return lost("", heard);  // the browser tries again by itself
       const why = await refusal();
       if (stream !== mine) return;
-      lost(why, heard);
-      again = setTimeout(open, retry);
+      if (why !== null) lost(why, heard);
+      again = setTimeout(open, why === null ? 0 : retry);
     };
   };
 
