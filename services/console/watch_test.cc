@@ -188,6 +188,18 @@ TEST_F(ConsoleWatch, tells_a_route_again_that_went_and_came_while_nobody_watched
   EXPECT_EQ(event("transport").find("routes")->children.size(), 1U);
 }
 
+TEST_F(ConsoleWatch, tells_whoever_comes_all_that_it_does_not_ask_for) {
+  come();
+  made.fleet.decide(1000, 30);
+  look(1000);
+  events.disconnect();
+  look(1001);
+  come();
+  look(1002);
+  for (const char* name : {"status", "targets", "fleet"}) event(name);
+  EXPECT_FALSE(told("event: decision\n")) << "those it asks for";
+}
+
 TEST_F(ConsoleWatch, takes_latencies_from_scrapes_once_a_cycle) {
   look(1000);
   look(1001);
