@@ -1,6 +1,7 @@
 #include "doctor_flags.h"
 
 #include <CLI/CLI.hpp>
+
 #include <limits>
 
 #include "run_flags.h"

@@ -35,7 +35,8 @@ class Look {
  private:
   void look(const std::string& field, const std::string& path, int mode, const std::string& what) {
     if (::access(path.c_str(), mode) == 0) return;
-    found.push_back(field + ": " + printable(path) + " " + what + " now: " + std::generic_category().message(errno));
+    const std::string why = std::generic_category().message(errno);
+    found.push_back(field + ": " + printable(path) + " " + what + " now: " + why);
   }
 };
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <variant>
 
+#include <trunkline/url.hpp>
+
 #include "base/clock.h"
 #include "base/text.h"
 #include "client/option_fields.h"

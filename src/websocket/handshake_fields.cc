@@ -7,6 +7,7 @@
 #include "base/characters.h"
 
 namespace trunkline::websocket {
+
 std::string_view next_part(std::string_view& rest, char separator) {
   const std::size_t end = std::min(rest.find(separator), rest.size());
   const std::string_view part = trimmed(rest.substr(0, end));

@@ -162,7 +162,7 @@ function newest({ lines, data }: Properties): string {
 export function Unknown({ of, trouble }: { of: string; trouble: string }) {
   return (
     <p class="banner" role="status">
-      What {of} did before could not be read: {trouble}. Trying again every few seconds.
+      What {of} did before could not be read: {trouble}. It will be asked again.
     </p>
   );
 }

@@ -47,12 +47,12 @@ function Trouble() {
           {link.refusal === ""
             ? <><span role="alert">The process has not answered</span> for {span(Date.now() / 1000 - link.since)}.</>
             : <span role="alert">The process refuses to be watched: {link.refusal}.</span>}{" "}
-          {transport ? `What you see is as of ${moment(transport.t)}.` : "Nothing is known yet."} Trying again every few seconds.
+          {transport ? `What you see is as of ${moment(transport.t)}.` : "Nothing is known yet."} It will be asked again.
         </p>
       )}
       {trouble !== "" && (
         <p class="banner" role="alert">
-          The process is there, but this page did not get what it asked for: {trouble}. Trying again every few seconds.
+          The process is there, but this page did not get what it asked for: {trouble}. It will be asked again.
         </p>
       )}
       {link.state === "live" && services.map((service) => (

@@ -3,6 +3,7 @@ import { eventsPath, refused } from "./api";
 
 const patience = 15_000;  // milliseconds; the process says something every ten seconds, be it a beat
 const retry = 3000;
+const soon = 1000;  // not at once: several pages may be waiting for one place
 
 export interface Listener {
   hear: Record<string, (message: never) => void>;  // by the event's name
@@ -48,7 +49,7 @@ export function listen({ hear, lost, paused }: Listener) {
       const why = await refusal();
       if (stream !== mine) return;
       if (why !== null) lost(why, heard);
-      again = setTimeout(open, why === null ? 0 : retry);
+      again = setTimeout(open, why === null ? soon : retry);
     };
   };
 
